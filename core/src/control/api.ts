@@ -1,0 +1,158 @@
+// The control API, version 1: what an agent says of itself over its local socket, typed once for both ends. Wire types
+// only; the agent's internal types are its own. Changing anything here changes API_VERSION or is an optional addition.
+import { z } from 'zod'
+import { findingSchema, TRUST_LEVELS } from '../trust/finding.ts'
+
+export const API_VERSION = 1
+
+const isoTime = z.string()
+const lengthBytes = z.number().int().min(0)
+
+/** States of an update, in order; the last three end it. */
+export const UPDATE_STATES = [
+  'checking',
+  'planned',
+  'downloading',
+  'verifying',
+  'staged',
+  'waiting',
+  'activating',
+  'probing',
+  'committed',
+  'rolled-back',
+  'failed',
+] as const
+export type UpdateState = (typeof UPDATE_STATES)[number]
+
+/** Where the bytes of an update came from. `reused` never crossed the network. */
+export const bytesSchema = z.object({ peers: lengthBytes, origin: lengthBytes, reused: lengthBytes })
+export type BytesFrom = z.output<typeof bytesSchema>
+
+/** RFC 9457 problem details: every error of the API. `code` is one of ERROR_CODES. */
+export const problemSchema = z.object({
+  type: z.string(),
+  title: z.string(),
+  status: z.number().int(),
+  detail: z.string(),
+  code: z.string(),
+  hint: z.string().optional(),
+})
+export type Problem = z.output<typeof problemSchema>
+
+/** One rule of an update decision: what was asked, what was found. */
+export const ruleSchema = z.object({ rule: z.string(), passed: z.boolean(), detail: z.string() })
+export type Rule = z.output<typeof ruleSchema>
+
+export const signerSchema = z.object({ keyId: z.string(), name: z.string().optional() })
+export type Signer = z.output<typeof signerSchema>
+
+export const updateSchema = z.object({
+  version: z.string(),
+  state: z.enum(UPDATE_STATES),
+  /** Bytes of the bundle that are on this machine, and its whole length. */
+  haveBytes: lengthBytes,
+  totalBytes: lengthBytes,
+  bytes: bytesSchema,
+  peers: z.number().int().min(0),
+  startedAt: isoTime,
+  endedAt: isoTime.optional(),
+  error: problemSchema.optional(),
+})
+export type Update = z.output<typeof updateSchema>
+
+export const productSchema = z.object({
+  name: z.string(),
+  source: z.string(),
+  channel: z.string(),
+  platform: z.string(),
+  installed: z
+    .object({
+      version: z.string(),
+      /** The folder that always holds the installed version. */
+      path: z.string(),
+      installedAt: isoTime,
+      signers: z.array(signerSchema).readonly(),
+      threshold: z.number().int(),
+    })
+    .optional(),
+  /** The newest release of the channel that trust rules accept, whether or not policy lets it in. */
+  available: z.object({ version: z.string(), published: isoTime, notes: z.string().optional() }).optional(),
+  update: updateSchema.optional(),
+  decision: z.array(ruleSchema).readonly(),
+  trust: z.object({
+    level: z.enum(TRUST_LEVELS),
+    signers: z.array(signerSchema).readonly(),
+    threshold: z.number().int(),
+    findings: z.array(findingSchema).readonly(),
+  }),
+  seeding: z.object({ releases: z.number().int(), peers: z.number().int(), uploadedBytes: lengthBytes }),
+})
+export type ProductStatus = z.output<typeof productSchema>
+
+export const sourceSchema = z.object({
+  name: z.string(),
+  url: z.string(),
+  root: z.object({
+    version: z.number().int(),
+    /** SHA-256 of the pinned root file, as `sha256:<hex>`. */
+    fingerprint: z.string(),
+    pinnedBy: z.enum(['file', 'fingerprint', 'first-use']),
+  }),
+  /** When the first of the trusted roles expires; undefined before the first refresh. */
+  expires: z.object({ role: z.string(), at: isoTime }).optional(),
+  lastCheck: z.object({ at: isoTime, error: problemSchema.optional() }).optional(),
+  nextCheckAt: isoTime.optional(),
+})
+export type SourceStatus = z.output<typeof sourceSchema>
+
+/** `GET /v1/status` */
+export const statusSchema = z.object({
+  apiVersion: z.literal(API_VERSION),
+  agent: z.object({
+    version: z.string(),
+    pid: z.number().int(),
+    hostname: z.string(),
+    home: z.string(),
+    startedAt: isoTime,
+    /** TCP port of the swarm; 0 while it does not listen. */
+    swarmPort: z.number().int(),
+  }),
+  sources: z.array(sourceSchema).readonly(),
+  products: z.array(productSchema).readonly(),
+  /** Events up to this cursor are contained in this answer: follow from here. */
+  cursor: z.number().int().min(0),
+})
+export type Status = z.output<typeof statusSchema>
+
+/**
+ * `GET /v1/events?after=CURSOR` (server-sent). Each event's `id` is its cursor; `Last-Event-ID` works as well.
+ * A client that asks for events no longer kept gets one `reset` first, and reads the status again.
+ */
+export const eventSchema = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('reset') }),
+  z.object({ kind: z.literal('check'), source: z.string(), error: problemSchema.optional() }),
+  z.object({ kind: z.literal('update'), product: z.string(), update: updateSchema }),
+  z.object({ kind: z.literal('installed'), product: z.string(), version: z.string(), previous: z.string().optional() }),
+  z.object({ kind: z.literal('seeding'), product: z.string(), version: z.string() }),
+  z.object({ kind: z.literal('finding'), product: z.string(), finding: findingSchema }),
+  z.object({ kind: z.literal('finding-cleared'), product: z.string(), code: z.string() }),
+  z.object({ kind: z.literal('settings'), error: problemSchema.optional() }),
+])
+export type AgentEvent = z.output<typeof eventSchema>
+
+/** An event as it is kept and sent: numbered without gaps from 1. */
+export interface RecordedEvent {
+  readonly cursor: number
+  readonly at: string
+  readonly event: AgentEvent
+}
+
+export const recordedEventSchema = z.object({ cursor: z.number().int(), at: isoTime, event: eventSchema })
+
+/** `POST /v1/check`: look for updates now. Answers 202 when the check has been started or is already under way. */
+export const checkRequestSchema = z.object({ product: z.string().optional() })
+export type CheckRequest = z.output<typeof checkRequestSchema>
+export const checkAnswerSchema = z.object({ cursor: z.number().int().min(0) })
+export type CheckAnswer = z.output<typeof checkAnswerSchema>
+
+export const PATHS = { status: '/v1/status', events: '/v1/events', check: '/v1/check' } as const

@@ -1,0 +1,99 @@
+// Writing so that a reader, a crash or a full disk never meets half a file: temporary name, flush, rename, flush the
+// folder. Never follows a link at the destination.
+import { randomBytes } from 'node:crypto'
+import { constants } from 'node:fs'
+import { lstat, mkdir, open, readFile, rename, rm, symlink } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { fromFileSystem, systemCodeOf, UpdateError } from '../errors.ts'
+
+export interface WriteOptions {
+  /** Permission bits of the file; `0o600` for anything secret. */
+  readonly mode?: number
+}
+
+/** Replaces the file at `path` by `bytes`, or leaves it as it was. Errors: DISK_FULL, PERMISSION, IO. */
+export const writeFileAtomic = async (path: string, bytes: Uint8Array | string, options: WriteOptions = {}) => {
+  const temporary = temporaryNameFor(path)
+  try {
+    const file = await open(temporary, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, options.mode ?? 0o644)
+    try {
+      await file.writeFile(bytes)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await rename(temporary, path)
+    await syncDirectory(dirname(path))
+  } catch (error) {
+    await rm(temporary, { force: true })
+    throw fromFileSystem(error, `cannot write ${path}`)
+  }
+}
+
+/** Points the symbolic link at `path` to `target` in one step: a reader sees the old or the new one, never none. */
+export const replaceLink = async (path: string, target: string): Promise<void> => {
+  const temporary = temporaryNameFor(path)
+  try {
+    await symlink(target, temporary)
+    await rename(temporary, path)
+    await syncDirectory(dirname(path))
+  } catch (error) {
+    await rm(temporary, { force: true })
+    throw fromFileSystem(error, `cannot point ${path} to ${target}`)
+  }
+}
+
+/** Moves `from` to `to` within one file system, and makes that durable. */
+export const renameDurably = async (from: string, to: string): Promise<void> => {
+  try {
+    await rename(from, to)
+    await syncDirectory(dirname(to))
+    if (dirname(from) !== dirname(to)) await syncDirectory(dirname(from))
+  } catch (error) {
+    throw fromFileSystem(error, `cannot move ${from} to ${to}`)
+  }
+}
+
+/** A rename is durable only once its folder is flushed. Windows cannot open folders and needs no such flush. */
+export const syncDirectory = async (path: string): Promise<void> => {
+  if (process.platform === 'win32') return
+  const directory = await open(path, constants.O_RDONLY)
+  try {
+    await directory.sync()
+  } finally {
+    await directory.close()
+  }
+}
+
+/** Reads a whole file, but refuses more than `maxBytes` before reading any. Errors: LIMIT_EXCEEDED, IO, PERMISSION. */
+export const readFileBounded = async (path: string, maxBytes: number): Promise<Buffer> => {
+  try {
+    const { size } = await lstat(path)
+    if (size > maxBytes)
+      throw new UpdateError('LIMIT_EXCEEDED', `${path} has ${size} bytes; at most ${maxBytes} are read`)
+    return await readFile(path)
+  } catch (error) {
+    throw fromFileSystem(error, `cannot read ${path}`)
+  }
+}
+
+/** The same, or undefined if there is no such file. */
+export const readFileIfThere = async (path: string, maxBytes: number): Promise<Buffer | undefined> => {
+  try {
+    return await readFileBounded(path, maxBytes)
+  } catch (error) {
+    if (systemCodeOf((error as Error).cause) === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+export const makeDirectory = async (path: string, mode = 0o755): Promise<void> => {
+  try {
+    await mkdir(path, { recursive: true, mode })
+  } catch (error) {
+    throw fromFileSystem(error, `cannot create ${path}`)
+  }
+}
+
+const temporaryNameFor = (path: string): string =>
+  join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`)

@@ -1,0 +1,54 @@
+// Every limit on what comes from outside, with its unit in its name and its reason beside it.
+// A limit is a refusal with LIMIT_EXCEEDED, never a silent cut.
+
+const KIB = 1024
+const MIB = 1024 * KIB
+const GIB = 1024 * MIB
+
+export const LIMITS = {
+  // Names: they become file names and URL parts, so they stay far below the 255 bytes of common file systems.
+  productLengthMax: 64,
+  versionLengthMax: 64,
+  platformLengthMax: 32,
+  channelLengthMax: 32,
+
+  // TUF metadata. The root grows only with its keys; a product's targets with its releases (1 KiB each).
+  rootLengthBytes: 512 * KIB,
+  timestampLengthBytes: 16 * KIB,
+  snapshotLengthBytes: 2 * MIB,
+  targetsLengthBytes: 16 * MIB,
+  /** TUF 5.3.3 asks for a bound; a yearly rotation fills it in two and a half centuries. */
+  rootRotationsMax: 256,
+  /** A whole request for metadata, so that a slow server cannot hold a cycle (slow retrieval). */
+  metadataTimeoutMs: 30_000,
+
+  // Bundles.
+  filesMax: 500_000,
+  /** 4,096 is PATH_MAX on Linux; the install root needs room in front of it. */
+  pathLengthBytes: 1_024,
+  pathDepthMax: 64,
+  fileLengthBytes: 64 * GIB,
+  installedLengthBytes: 256 * GIB,
+  indexLengthBytes: 64 * MIB,
+  /** An index compresses about 2:1 (digests do not compress); more than this is a bomb. */
+  indexInflatedBytes: 256 * MIB,
+  chunkLengthBytes: 1 * MIB,
+  notesLengthBytes: 64 * KIB,
+
+  // Torrents.
+  metainfoLengthBytes: 16 * MIB,
+  pieceLengthMinBytes: 16 * KIB,
+  pieceLengthMaxBytes: 16 * MIB,
+  trackersMax: 16,
+  webSeedsMax: 16,
+  peersPerTorrentMax: 55,
+
+  // Control API: the largest body is a command with a few names.
+  controlBodyBytes: 64 * KIB,
+  controlEventsKept: 10_000,
+  controlListenersMax: 256,
+  /** What is left of `sun_path` (108 bytes on Linux, 104 on macOS) for the path of a socket. */
+  socketPathBytes: 103,
+
+  settingsLengthBytes: 1 * MIB,
+} as const

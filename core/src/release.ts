@@ -1,0 +1,92 @@
+// What a publisher signs about a release: the `custom` field of the index's TUF target. Parsed at the door, on both
+// sides, by the same schema; nothing here knows where the bytes came from.
+import { z } from 'zod'
+import { UpdateError } from './errors.ts'
+import { LIMITS } from './limits.ts'
+import { indexPathOf, metainfoPathOf, parseChannel, parsePlatform, parseProduct, parseReleaseVersion } from './names.ts'
+
+/** Version of the payload. An agent refuses a newer one and says which agent it needs. */
+export const RELEASE_SCHEMA = 1
+
+const sha1 = z.string().regex(/^[0-9a-f]{40}$/)
+const lengthBytes = z.int().min(0).max(Number.MAX_SAFE_INTEGER)
+const isoTime = z.iso.datetime({ offset: false })
+const version = z.string().transform((value, context) => parsed(parseReleaseVersion, value, context))
+const channel = z.string().transform((value, context) => parsed(parseChannel, value, context))
+
+/** A hint where to find bytes: relative to the repository's own address, or absolute. Never trusted further. */
+const hint = z.string().min(1).max(512)
+
+const releaseSchema = z.object({
+  schema: z.literal(RELEASE_SCHEMA),
+  product: z.string().transform((value, context) => parsed(parseProduct, value, context)),
+  version,
+  platform: z.string().transform((value, context) => parsed(parsePlatform, value, context)),
+  channels: z.array(channel).max(32).readonly(),
+  published: isoTime,
+  notes: z.string().max(LIMITS.notesLengthBytes).optional(),
+  torrent: z.object({
+    /** SHA-1 of the info dictionary, BEP 3. It locates and filters early; it proves nothing. */
+    btih: sha1,
+    pieceLength: z.int().min(LIMITS.pieceLengthMinBytes).max(LIMITS.pieceLengthMaxBytes),
+    /** TUF target path of the metainfo. */
+    metainfo: z.string(),
+    trackers: z.array(hint).max(LIMITS.trackersMax).readonly(),
+    webSeeds: z.array(hint).max(LIMITS.webSeedsMax).readonly(),
+  }),
+  sizes: z.object({
+    files: z.int().min(1).max(LIMITS.filesMax),
+    installedBytes: lengthBytes.max(LIMITS.installedLengthBytes),
+    indexBytes: lengthBytes.max(LIMITS.indexLengthBytes),
+    packBytes: lengthBytes.max(LIMITS.installedLengthBytes),
+  }),
+  minimumPreviousVersion: version.optional(),
+  minimumAgentVersion: version.optional(),
+})
+
+/** The signed payload of one release, as parsed. Times are ISO 8601 in UTC, sizes in bytes. */
+export type Release = z.output<typeof releaseSchema>
+
+/** The same as it stands in JSON, before names are branded. */
+export type ReleasePayload = z.input<typeof releaseSchema>
+
+/**
+ * Reads the `custom` of the target at `path`. Collects every fault and throws once.
+ *
+ * Errors: RELEASE_INVALID, with each fault and its place.
+ */
+export const parseRelease = (custom: unknown, path: string): Release => {
+  const result = releaseSchema.safeParse(custom)
+  if (!result.success) {
+    const faults = result.error.issues.map((issue) => `${issue.path.join('.') || 'custom'}: ${issue.message}`)
+    const newer = isObject(custom) && typeof custom.schema === 'number' && custom.schema > RELEASE_SCHEMA
+    throw new UpdateError('RELEASE_INVALID', `release at ${path} is malformed: ${faults.join('; ')}`, {
+      ...(newer
+        ? { hint: `it uses schema ${custom.schema}; this agent knows ${RELEASE_SCHEMA}: update the agent` }
+        : {}),
+    })
+  }
+  const release = result.data
+  if (indexPathOf(release) !== path) {
+    throw new UpdateError('RELEASE_INVALID', `release at ${path} says that it is ${indexPathOf(release)}`)
+  }
+  if (release.torrent.metainfo !== metainfoPathOf(release)) {
+    throw new UpdateError('RELEASE_INVALID', `release at ${path} names the metainfo ${release.torrent.metainfo}`)
+  }
+  return release
+}
+
+/** Base URLs for the torrent's `hints`, made absolute against the repository's address. Malformed ones are dropped. */
+export const resolveHints = (hints: readonly string[], repositoryUrl: string): readonly string[] =>
+  hints.flatMap((reference) => URL.parse(reference, repositoryUrl)?.href ?? [])
+
+function parsed<T>(parse: (value: string) => T, value: string, context: z.RefinementCtx<string>): T {
+  try {
+    return parse(value)
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: (error as Error).message, input: value })
+    return z.NEVER
+  }
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null

@@ -1,0 +1,66 @@
+// The swarm as the rest of Updraft sees it: give it verified metainfo and a folder, and it fetches, shares and counts.
+// It locates bytes by BitTorrent's SHA-1 and never decides what may be installed. This file is the seam; the
+// implementation on webtorrent is in webtorrent-swarm.ts.
+import type { BytesFrom } from '../control/api.ts'
+import type { Metainfo } from './metainfo.ts'
+
+export interface SwarmOptions {
+  /** TCP port for incoming peers; 0 takes any free one. */
+  readonly port: number
+  /** Addresses on loopback and link-local networks are refused unless the machine's owner allows them. */
+  readonly allowLoopback: boolean
+  readonly dht: boolean
+  readonly localDiscovery: boolean
+  /** Bytes per second; undefined is without limit. */
+  readonly uploadLimit?: number | undefined
+  readonly downloadLimit?: number | undefined
+}
+
+export interface TorrentOptions {
+  readonly metainfo: Metainfo
+  /** The torrent's files are at `<directory>/<name>/<path>`, `name` and `path` as in the metainfo. */
+  readonly directory: string
+  /**
+   * What the files already hold: `check` hashes every piece on disk, `all` takes the caller's word that every piece was
+   * verified, a bitfield (one bit per piece, most significant first, BEP 3) likewise for those pieces.
+   */
+  readonly have: 'check' | 'all' | Uint8Array
+  /** Absolute announce URLs. Unusable ones are reported by `onWarning`, never fatal. */
+  readonly trackers: readonly string[]
+  /** Absolute base URLs (BEP 19): a file is at `<base><name>/<path>`. */
+  readonly webSeeds: readonly string[]
+  /** `host:port` of peers known in advance. */
+  readonly peers?: readonly string[] | undefined
+  readonly onWarning?: ((message: string) => void) | undefined
+}
+
+export interface TransferState {
+  readonly done: boolean
+  /** Bytes of verified pieces. */
+  readonly haveBytes: number
+  readonly totalBytes: number
+  /** What was received since the torrent was added, in bytes of payload; `reused` is what was there before. */
+  readonly bytes: BytesFrom
+  readonly uploadedBytes: number
+  readonly peers: number
+}
+
+export interface SwarmTorrent {
+  readonly infoHash: string
+  state(): TransferState
+  /**
+   * Resolves once every piece is verified and on disk.
+   *
+   * Errors: SWARM_STALLED if nothing useful arrives for `stallTimeoutMs`; ABORTED; DISK_FULL; IO.
+   */
+  whenDone(options: { readonly stallTimeoutMs: number; readonly signal?: AbortSignal | undefined }): Promise<void>
+  /** Leaves the swarm. The files stay. */
+  remove(): Promise<void>
+}
+
+export interface Swarm extends AsyncDisposable {
+  /** The TCP port that peers reach, known once the swarm is open. */
+  readonly port: number
+  /** Starts to fetch what is missing and to share what is there. Adding an infohash twice returns the same torrent. */
+  add(options: TorrentOptions): Promise<SwarmTorrent>
+}

@@ -1,0 +1,44 @@
+// Trust findings: one thing about a product's trust that a person should know. This is the vocabulary that agent,
+// control API and extension share; where findings come from is the business of the rooms.
+import { z } from 'zod'
+
+export const SEVERITIES = ['info', 'warning', 'error'] as const
+export type Severity = (typeof SEVERITIES)[number]
+
+/** One row per finding: how bad it is, and the one line that names it. */
+export const FINDINGS = {
+  'root-on-first-use': { severity: 'info', title: 'the root was trusted on first use and never compared' },
+  'root-unknown': { severity: 'error', title: 'the source has no pinned root, or shows a different one' },
+  'metadata-untrusted': { severity: 'error', title: 'metadata is not signed as the trusted root demands' },
+  'metadata-rollback': { severity: 'error', title: 'the source offers metadata older than what was trusted' },
+  'metadata-expired': { severity: 'warning', title: 'metadata has expired, so updates have stopped' },
+  'metadata-expiring': { severity: 'info', title: 'metadata expires soon' },
+  'metadata-policy': { severity: 'error', title: 'metadata breaks a rule that Updraft adds to TUF' },
+  'release-invalid': { severity: 'error', title: 'the signed description of a release is malformed' },
+  'bundle-tampered': { severity: 'error', title: 'downloaded bytes do not match what was signed' },
+  'source-unreachable': { severity: 'warning', title: 'the source cannot be reached' },
+} as const satisfies Record<string, { severity: Severity; title: string }>
+
+export type FindingCode = keyof typeof FINDINGS
+
+export const findingSchema = z.object({
+  code: z.enum(Object.keys(FINDINGS) as [FindingCode, ...FindingCode[]]),
+  severity: z.enum(SEVERITIES),
+  /** What happened, with the values, as a sentence without a full stop. */
+  message: z.string(),
+  /** What a person can do about it; empty if nothing. */
+  hint: z.string(),
+  /** When it was first seen, ISO 8601 in UTC. */
+  since: z.string(),
+})
+
+export type TrustFinding = z.output<typeof findingSchema>
+
+/** What the worst finding amounts to: `trusted` nothing to do, `attention` look at it, `untrusted` updates are refused. */
+export const TRUST_LEVELS = ['trusted', 'attention', 'untrusted'] as const
+export type TrustLevel = (typeof TRUST_LEVELS)[number]
+
+export const trustLevelOf = (findings: readonly TrustFinding[]): TrustLevel => {
+  if (findings.some((finding) => finding.severity === 'error')) return 'untrusted'
+  return findings.some((finding) => finding.severity === 'warning') ? 'attention' : 'trusted'
+}

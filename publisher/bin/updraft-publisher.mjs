@@ -1,0 +1,10 @@
+#!/usr/bin/env node
+// Plain JavaScript on purpose: it must run, and explain itself, on a Node too old for the sources.
+const [major] = process.versions.node.split('.').map(Number)
+if (major < 24) {
+  process.stderr.write(
+    `updraft-publisher: needs Node 24 or newer, this is ${process.version}; inside the project run it as: npx updraft-publisher\n`,
+  )
+  process.exit(1)
+}
+await import('../src/main.ts')
