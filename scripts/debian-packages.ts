@@ -1,0 +1,47 @@
+// The Debian packages that tests use: stock BitTorrent clients, a browser, network namespaces. Installs what is missing
+// when it runs as root on a system with apt; otherwise says in one line what the tests will leave out.
+import { spawnSync } from 'node:child_process'
+
+/** Each package, and what the tests do with it. */
+const PACKAGES: Readonly<Record<string, string>> = {
+  chromium: 'drives VS Code',
+  'g++': 'builds the logger of the VS Code server',
+  make: 'builds the logger of the VS Code server',
+  python3: 'builds the logger of the VS Code server',
+  openssl: 'reads our keys as an outside program',
+}
+
+export interface PackagesResult {
+  readonly missing: readonly string[]
+  readonly why: string
+}
+
+/** Installs what is missing, and returns what still is. Never asks anything. */
+export const ensureDebianPackages = (): PackagesResult => {
+  const missing = Object.keys(PACKAGES).filter((name) => !isInstalled(name))
+  if (missing.length === 0) return { missing, why: '' }
+  if (spawnSync('apt-get', ['--version']).status !== 0) return { missing, why: 'this system has no apt-get' }
+  if (process.getuid?.() !== 0) return { missing, why: 'only root can install Debian packages' }
+
+  process.stdout.write(`installing Debian packages: ${missing.join(' ')}\n`)
+  const environment = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
+  const apt = (...args: string[]) =>
+    spawnSync('apt-get', ['-qq', '-o', 'DPkg::Lock::Timeout=300', ...args], {
+      env: environment,
+      stdio: ['ignore', 'ignore', 'inherit'],
+    })
+  apt('update')
+  apt('install', '-y', '--no-install-recommends', ...missing)
+  return { missing: missing.filter((name) => !isInstalled(name)), why: 'apt-get could not install them' }
+}
+
+const isInstalled = (name: string): boolean => {
+  const answer = spawnSync('dpkg-query', ['-W', '-f', '${Status}', name], { encoding: 'utf8' })
+  return answer.stdout?.includes('install ok installed') === true
+}
+
+if (import.meta.main) {
+  const { missing, why } = ensureDebianPackages()
+  if (missing.length > 0) process.stdout.write(`left out: ${missing.join(', ')}: ${why}\n`)
+  process.exit(missing.length === 0 ? 0 : 1)
+}
