@@ -36,6 +36,7 @@ export const ensureDebianPackages = (): PackagesResult => {
 }
 
 const isInstalled = (name: string): boolean => {
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: this is dpkg's own placeholder.
   const answer = spawnSync('dpkg-query', ['-W', '-f', '${Status}', name], { encoding: 'utf8' })
   return answer.stdout?.includes('install ok installed') === true
 }

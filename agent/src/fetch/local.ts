@@ -1,0 +1,62 @@
+// What this machine has already: fills the pack of a new release from older bundles and installed trees, so that only
+// the rest crosses the network. Local bytes are checked like any others; damage costs the chunks concerned, no more.
+import { rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type BundleIndex, parseIndex } from '@updraft/core/bundle/index-file'
+import { fillFromLocal } from '@updraft/core/bundle/reuse'
+import { fromFileSystem, isUpdateError, systemCodeOf } from '@updraft/core/errors'
+import { readFileBounded, renameDurably } from '@updraft/core/files/atomic'
+import { LIMITS } from '@updraft/core/limits'
+
+/** A bundle on this machine, and the tree that was installed from it, if it still is. */
+export interface LocalBundle {
+  /** The folder with the files `index` and `pack`. */
+  readonly bundleDirectory: string
+  readonly treePath: string | undefined
+}
+
+/**
+ * Makes the pack at `packPath` as complete as this machine can. A pack that is there already was filled by an earlier
+ * cycle and holds what that one downloaded, so it is left alone: the swarm checks every piece of it anyway.
+ *
+ * Errors: DISK_FULL, IO, ABORTED. A local bundle that cannot be read is passed over: it is only a saving.
+ */
+export const fillPack = async (
+  index: BundleIndex,
+  packPath: string,
+  local: readonly LocalBundle[],
+  signal: AbortSignal,
+): Promise<void> => {
+  if (await exists(packPath)) return
+  const filling = `${packPath}.filling`
+  await rm(filling, { force: true })
+  const known = (await Promise.all(local.map(readLocal))).filter((bundle) => bundle !== undefined)
+  await fillFromLocal({
+    index,
+    packPath: filling,
+    packs: known.map(({ index, packPath }) => ({ index, packPath })),
+    trees: known.flatMap(({ index, treePath }) => (treePath === undefined ? [] : [{ index, path: treePath }])),
+    signal,
+  })
+  await renameDurably(filling, packPath)
+}
+
+const readLocal = async ({ bundleDirectory, treePath }: LocalBundle) => {
+  try {
+    const index = parseIndex(await readFileBounded(join(bundleDirectory, 'index'), LIMITS.indexLengthBytes))
+    return { index, packPath: join(bundleDirectory, 'pack'), treePath }
+  } catch (error) {
+    if (isUpdateError(error)) return undefined // Damaged or gone: then there is nothing to reuse here.
+    throw error
+  }
+}
+
+const exists = async (path: string): Promise<boolean> => {
+  try {
+    await stat(path)
+    return true
+  } catch (error) {
+    if (systemCodeOf(error) === 'ENOENT') return false
+    throw fromFileSystem(error, `cannot look at ${path}`)
+  }
+}

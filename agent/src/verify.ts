@@ -1,0 +1,63 @@
+// Turns staged bytes into a verified tree, or refuses. The only maker of VerifiedBundle: every chunk, every file and every
+// path of the tree was checked against the index, and the index against what TUF signed. Nothing in the tree is executable yet.
+import { createHash } from 'node:crypto'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type BundleIndex, parseIndex } from '@updraft/core/bundle/index-file'
+import { unpackBundle } from '@updraft/core/bundle/unpack'
+import type { BytesFrom } from '@updraft/core/control/api'
+import { UpdateError } from '@updraft/core/errors'
+import { readFileBounded } from '@updraft/core/files/atomic'
+import type { ProgressListener } from '@updraft/core/progress'
+import type { StagedBundle } from './fetch.ts'
+
+declare const verified: unique symbol
+
+/** A tree that is exactly what was signed. */
+export type VerifiedBundle = {
+  readonly [verified]: true
+  readonly release: StagedBundle['release']
+  readonly metainfo: StagedBundle['metainfo']
+  readonly index: BundleIndex
+  /** `staging/<bundle name>`, to be removed once everything was taken out of it. */
+  readonly directory: string
+  readonly bundleDirectory: string
+  readonly treePath: string
+  readonly bytes: BytesFrom
+}
+
+export interface VerifyOptions {
+  readonly signal: AbortSignal
+  readonly onProgress: ProgressListener
+}
+
+/**
+ * Checks the staged bundle against the signed release while it writes the tree next to it.
+ *
+ * Shape:  the tree is at `<directory>/tree`, files 0600, directories 0700.
+ * Errors: BUNDLE_INVALID (which file, which chunk, which check), DISK_FULL, IO, ABORTED. After BUNDLE_INVALID the pack is
+ *         gone, so that the next cycle fetches anew.
+ */
+export const verifyBundle = async (staged: StagedBundle, options: VerifyOptions): Promise<VerifiedBundle> => {
+  const { directory, bundleDirectory, release } = staged
+  const treePath = join(directory, 'tree')
+  const packPath = join(bundleDirectory, 'pack')
+  await rm(treePath, { recursive: true, force: true })
+  try {
+    // Read again from disk: the swarm had the file in its hands since fetch wrote it.
+    const indexBytes = await readFileBounded(join(bundleDirectory, 'index'), release.index.lengthBytes)
+    const digest = createHash('sha256').update(indexBytes).digest('hex')
+    if (digest !== release.index.sha256) {
+      throw new UpdateError('BUNDLE_INVALID', `index has SHA-256 ${digest}; signed is ${release.index.sha256}`)
+    }
+    const index = parseIndex(indexBytes)
+    await unpackBundle({ index, packPath, into: treePath, signal: options.signal, onProgress: options.onProgress })
+    return { ...staged, index, treePath } as object as VerifiedBundle
+  } catch (error) {
+    await rm(treePath, { recursive: true, force: true })
+    if (Error.isError(error) && (error as Partial<UpdateError>).code === 'BUNDLE_INVALID') {
+      await rm(packPath, { force: true })
+    }
+    throw error
+  }
+}

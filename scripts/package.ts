@@ -1,0 +1,74 @@
+// `npm run package`: the three programs that ship, into `dist/`: the publisher and the agent as one file each, and the
+// extension as a `.vsix`. A shipped program needs Node 24 and nothing else.
+import { chmod, mkdir, readFile, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { build, type Plugin } from 'esbuild'
+import { formatBytes } from '../core/src/terminal/progress.ts'
+import { packageExtension } from './package-extension.ts'
+import { PROJECT } from './steps.ts'
+
+const DIST = join(PROJECT, 'dist')
+
+/**
+ * Native addons cannot be part of a single file. WebTorrent takes their absence well: without `webrtc-polyfill` it has no
+ * WebRTC, and without `utp-native` no uTP (which is off anyway).
+ */
+const withoutNativeAddons: Plugin = {
+  name: 'without-native-addons',
+  setup: ({ onResolve, onLoad }) => {
+    onResolve({ filter: /^(webrtc-polyfill|utp-native|bufferutil|utf-8-validate)$/ }, ({ path }) => ({
+      path,
+      namespace: 'absent',
+    }))
+    onLoad({ filter: /.*/, namespace: 'absent' }, ({ path }) => ({
+      contents:
+        path === 'webrtc-polyfill'
+          ? 'export const RTCPeerConnection = undefined, RTCSessionDescription = undefined, RTCIceCandidate = undefined'
+          : path === 'utp-native'
+            ? 'module.exports = {}'
+            : `throw new Error(${JSON.stringify(`${path} is not part of this build`)})`,
+      loader: 'js',
+    }))
+  },
+}
+
+/** Bundles one program into `dist/<name>.mjs`, with a start line that explains itself on a Node too old for it. */
+export const packageProgram = async (name: 'updraft-publisher' | 'updraft-agent', outdir = DIST): Promise<string> => {
+  const folder = name.replace('updraft-', '')
+  const outfile = join(outdir, `${name}.mjs`)
+  await build({
+    entryPoints: [join(PROJECT, folder, 'bin', `${name}.mjs`)],
+    outfile,
+    bundle: true,
+    minify: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node24',
+    legalComments: 'none',
+    logLevel: 'warning',
+    plugins: [withoutNativeAddons],
+    // CommonJS dependencies expect these names.
+    banner: {
+      js: [
+        "import { createRequire as updraftCreateRequire } from 'node:module'",
+        'const require = updraftCreateRequire(import.meta.url)',
+        'const __filename = import.meta.filename, __dirname = import.meta.dirname',
+      ].join('\n'),
+    },
+  })
+  await chmod(outfile, 0o755)
+  return outfile
+}
+
+if (import.meta.main) {
+  await rm(DIST, { recursive: true, force: true })
+  await mkdir(DIST, { recursive: true })
+  const { version } = JSON.parse(await readFile(join(PROJECT, 'package.json'), 'utf8')) as { version: string }
+  const files = [
+    await packageProgram('updraft-publisher'),
+    await packageProgram('updraft-agent'),
+    await packageExtension(join(DIST, `updraft-${version}.vsix`)),
+  ]
+  for (const file of files)
+    process.stdout.write(`${file.slice(PROJECT.length + 1)}  ${formatBytes((await stat(file)).size)}\n`)
+}
