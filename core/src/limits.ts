@@ -42,6 +42,8 @@ export const LIMITS = {
   trackersMax: 16,
   webSeedsMax: 16,
   peersPerTorrentMax: 55,
+  /** Two minutes without a useful byte from anyone: the cycle ends, what was fetched stays, the next cycle goes on. */
+  swarmStallTimeoutMs: 120_000,
 
   // Control API: the largest body is a command with a few names.
   controlBodyBytes: 64 * KIB,
