@@ -1,0 +1,179 @@
+// The agent's settings, `agent.json`: what its owner wants, in JSON with comments. Parsed strictly, every fault with its
+// line and column; edited without touching what a person wrote around it. Never holds a secret.
+import { join } from 'node:path'
+import { UpdateError } from '@updraft/core/errors'
+import { makeDirectory, readFileIfThere, writeFileAtomic } from '@updraft/core/files/atomic'
+import { LIMITS } from '@updraft/core/limits'
+import {
+  type Channel,
+  type Platform,
+  type Product,
+  parseChannel,
+  parsePlatform,
+  parseProduct,
+  platformOfThisMachine,
+  STABLE_CHANNEL,
+} from '@updraft/core/names'
+import { applyEdits, modify } from 'jsonc-parser'
+import semver from 'semver'
+import * as z from 'zod'
+import { parseJsonWithComments } from './settings/json-with-comments.ts'
+
+export interface Settings {
+  readonly products: readonly ProductSettings[]
+  readonly checkIntervalSeconds: number
+  readonly network: NetworkSettings
+  /** Installed versions kept per product, the current one included. */
+  readonly versionsKept: number
+}
+
+export interface ProductSettings {
+  readonly name: Product
+  /** Name of the trust source that the product comes from. */
+  readonly source: string
+  readonly channel: Channel
+  readonly platform: Platform
+  /** semver range that bounds updates; undefined lets every version in. */
+  readonly versionRange: string | undefined
+  readonly mode: 'install'
+}
+
+export interface NetworkSettings {
+  /** TCP port for incoming peers; 0 takes any free one. */
+  readonly port: number
+  readonly allowLoopback: boolean
+  readonly dht: boolean
+  readonly localDiscovery: boolean
+  /** Bytes per second; undefined is without limit. */
+  readonly uploadLimitBytes: number | undefined
+  readonly downloadLimitBytes: number | undefined
+  /** `host:port` of peers known in advance. */
+  readonly peers: readonly string[]
+}
+
+export const settingsPathOf = (configDirectory: string): string => join(configDirectory, 'agent.json')
+
+/**
+ * Reads the settings; a missing file is all defaults.
+ *
+ * Errors: SETTINGS_INVALID with each fault and its line and column; LIMIT_EXCEEDED, PERMISSION, IO.
+ */
+export const readSettings = async (configDirectory: string): Promise<Settings> => {
+  const path = settingsPathOf(configDirectory)
+  const bytes = await readFileIfThere(path, LIMITS.settingsLengthBytes)
+  return parseSettings(bytes?.toString('utf8') ?? '', path)
+}
+
+/** Reads the text of a settings file; `path` is for messages. An empty text is all defaults. Errors: SETTINGS_INVALID. */
+export const parseSettings = (text: string, path: string): Settings =>
+  parseJsonWithComments(text.trim() === '' ? '{}' : text, settingsSchema, path)
+
+/** A change of one product's settings: what is undefined stays as it is. */
+export interface ProductEdit {
+  readonly name: Product
+  readonly source?: string | undefined
+  readonly channel?: Channel | undefined
+}
+
+/**
+ * Subscribes to a product, or changes its subscription, and leaves comments and layout of the file as they are.
+ *
+ * Errors: SETTINGS_INVALID if the file was invalid already, or would be then (a new product needs a source); DISK_FULL,
+ *         PERMISSION, IO. The file is as it was in each case.
+ */
+export const editProduct = async (configDirectory: string, edit: ProductEdit): Promise<Settings> => {
+  const path = settingsPathOf(configDirectory)
+  const before = (await readFileIfThere(path, LIMITS.settingsLengthBytes))?.toString('utf8') ?? ''
+  parseSettings(before, path)
+  let after = before.trim() === '' ? '{}\n' : before
+  for (const key of ['source', 'channel'] as const) {
+    if (edit[key] === undefined) continue
+    const changes = modify(after, ['products', edit.name, key], edit[key], { formattingOptions: FORMATTING })
+    after = applyEdits(after, changes)
+  }
+  const settings = parseSettings(after, path)
+  if (after !== before) {
+    await makeDirectory(configDirectory)
+    await writeFileAtomic(path, after)
+  }
+  return settings
+}
+
+const FORMATTING = { insertSpaces: true, tabSize: 2, eol: '\n' }
+
+const named = <T>(parse: (text: string) => T) =>
+  z.string().transform((text, context) => {
+    try {
+      return parse(text)
+    } catch (error) {
+      const { message, hint } = error as UpdateError
+      context.addIssue({ code: 'custom', message: hint === undefined ? message : `${message}: ${hint}`, input: text })
+      return z.NEVER
+    }
+  })
+
+const parseRange = (text: string): string => {
+  if (semver.validRange(text) === null) {
+    throw new UpdateError('SETTINGS_INVALID', `version range ${JSON.stringify(text)} is not a semver range`, {
+      hint: 'use one such as ^1.4.0, 1.x or >=2.0.0 <3.0.0',
+    })
+  }
+  return text
+}
+
+const parsePeer = (text: string): string => {
+  const port = Number(/^(?:[^\s:[\]]+|\[[0-9a-fA-F:]+\]):(\d{1,5})$/.exec(text)?.[1])
+  if (!(port >= 1 && port <= 65_535)) {
+    throw new UpdateError('SETTINGS_INVALID', `peer ${JSON.stringify(text)} is not an address`, {
+      hint: 'use HOST:PORT, such as 192.0.2.7:6881 or [2001:db8::7]:6881',
+    })
+  }
+  return text
+}
+
+const bytesPerSecond = z.int().min(1_024).max(Number.MAX_SAFE_INTEGER).optional()
+
+const productSchema = z.strictObject({
+  source: z.string().min(1),
+  channel: named(parseChannel).default(STABLE_CHANNEL),
+  platform: named(parsePlatform).default(platformOfThisMachine),
+  versionRange: named(parseRange).optional(),
+  mode: z.enum(['install']).default('install'),
+})
+
+const networkSchema = z.strictObject({
+  port: z.int().min(0).max(65_535).default(0),
+  allowLoopback: z.boolean().default(false),
+  dht: z.boolean().default(false),
+  localDiscovery: z.boolean().default(false),
+  uploadLimitBytes: bytesPerSecond,
+  downloadLimitBytes: bytesPerSecond,
+  peers: z.array(named(parsePeer)).max(LIMITS.peersPerTorrentMax).default([]),
+})
+
+const WEEK_SECONDS = 7 * 24 * 3_600
+
+const settingsSchema = z
+  .strictObject({
+    $schema: z.string().optional(),
+    products: z.record(named(parseProduct), productSchema).default({}),
+    checkIntervalSeconds: z.int().min(1).max(WEEK_SECONDS).default(3_600),
+    network: networkSchema.prefault({}),
+    versionsKept: z.int().min(1).max(100).default(2),
+  })
+  .transform(
+    ({ products, checkIntervalSeconds, network, versionsKept }): Settings => ({
+      products: Object.entries(products).map(([name, product]) => ({
+        name: parseProduct(name),
+        ...product,
+        versionRange: product.versionRange,
+      })),
+      checkIntervalSeconds,
+      network: {
+        ...network,
+        uploadLimitBytes: network.uploadLimitBytes,
+        downloadLimitBytes: network.downloadLimitBytes,
+      },
+      versionsKept,
+    }),
+  )

@@ -1,0 +1,45 @@
+// The agent's memory: one SQLite file, opened by one agent, divided by concern. What must survive a kill is here; what can
+// be fetched again is not.
+import { join } from 'node:path'
+import { type Checks, openChecks } from './store/checks.ts'
+import { type OpenOptions, openDatabase } from './store/database.ts'
+import { type EventLog, type EventLogOptions, openEvents } from './store/events.ts'
+import { type Findings, openFindings } from './store/findings.ts'
+import { openFloors, type VersionFloors } from './store/floors.ts'
+import { type InstalledVersions, openInstalled } from './store/installed.ts'
+import { type Journal, openJournal } from './store/journal.ts'
+import { openSeeds, type Seeds } from './store/seeds.ts'
+
+export interface Store extends Disposable {
+  readonly floors: VersionFloors
+  readonly installed: InstalledVersions
+  readonly journal: Journal
+  readonly findings: Findings
+  readonly events: EventLog
+  readonly seeds: Seeds
+  readonly checks: Checks
+  /** Everything that `work` writes, or nothing of it. `work` does not wait for anything. */
+  transaction<T>(work: () => T): T
+}
+
+/**
+ * Opens `agent.db` in the agent's state folder, and creates it if there is none.
+ *
+ * Errors: STATE_DAMAGED (never silently replaced by an empty one), DISK_FULL, PERMISSION, LOCKED, IO.
+ */
+export const openStore = (stateDirectory: string, options: OpenOptions & EventLogOptions = {}): Store => {
+  const database = openDatabase(databasePathOf(stateDirectory), options)
+  return {
+    floors: openFloors(database),
+    installed: openInstalled(database),
+    journal: openJournal(database),
+    findings: openFindings(database),
+    events: openEvents(database, options),
+    seeds: openSeeds(database),
+    checks: openChecks(database),
+    transaction: (work) => database.transaction(work),
+    [Symbol.dispose]: () => database[Symbol.dispose](),
+  }
+}
+
+export const databasePathOf = (stateDirectory: string): string => join(stateDirectory, 'agent.db')

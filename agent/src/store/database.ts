@@ -1,0 +1,179 @@
+// SQLite as the agent uses it: opened whole or not at all, every row parsed as it is read, every failure one of our codes.
+// Knows no table; see schema.ts for those.
+import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
+import { fromFileSystem, messageOf, UpdateError } from '@updraft/core/errors'
+import * as z from 'zod'
+import { assertCurrentSchema, migrate } from './schema.ts'
+
+export interface Database extends Disposable {
+  run(sql: string, ...values: readonly SQLInputValue[]): void
+  /** Every row, parsed by `schema`. Errors: STATE_DAMAGED if a row is not what `schema` says. */
+  all<T>(schema: z.ZodType<T>, sql: string, ...values: readonly SQLInputValue[]): readonly T[]
+  /** The first row, or undefined. */
+  get<T>(schema: z.ZodType<T>, sql: string, ...values: readonly SQLInputValue[]): T | undefined
+  /** Everything that `work` writes, or nothing of it. A transaction inside another belongs to the outer one. */
+  transaction<T>(work: () => T): T
+  /** Calls `work` once what was written so far is durable: now, or when the transaction around this has ended well. */
+  afterCommit(work: () => void): void
+}
+
+export interface OpenOptions {
+  /** For a look from outside while no agent runs: writes nothing and migrates nothing. */
+  readonly readOnly?: boolean
+}
+
+/**
+ * Opens the database at `path`, and creates it if there is none. A damaged one is never replaced by an empty one: it
+ * remembers which versions must not come back.
+ *
+ * Errors: STATE_DAMAGED, DISK_FULL, PERMISSION, LOCKED, IO.
+ * Source: SQLite, "Write-Ahead Logging"; `synchronous = FULL`, because a row is a promise about what happens next.
+ */
+export const openDatabase = (path: string, { readOnly = false }: OpenOptions = {}): Database => {
+  if (!readOnly && !existsSync(path)) createDatabase(path)
+  return translated(path, () => {
+    const connection = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS, readOnly })
+    try {
+      connection.exec('PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON')
+      assertWhole(connection, path)
+      if (readOnly) assertCurrentSchema(connection)
+      else migrate(connection)
+    } catch (error) {
+      connection.close()
+      throw error
+    }
+    return databaseOn(connection, path)
+  })
+}
+
+const BUSY_TIMEOUT_MS = 5_000
+
+/**
+ * An empty file would pass for a new database, so a new one is made elsewhere and renamed: what is found under the
+ * final name was complete once.
+ */
+const createDatabase = (path: string): void => {
+  const temporary = `${path}.new`
+  translated(path, () => {
+    for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(`${temporary}${suffix}`, { force: true })
+    const connection = new DatabaseSync(temporary)
+    try {
+      connection.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL')
+      migrate(connection)
+    } finally {
+      connection.close()
+    }
+    renameSync(temporary, path)
+    const directory = openSync(dirname(path), 'r')
+    fsyncSync(directory)
+    closeSync(directory)
+  })
+}
+
+const assertWhole = (connection: DatabaseSync, path: string): void => {
+  const faults = connection.prepare('PRAGMA quick_check(1)').all()
+  const first = Object.values(faults[0] ?? {})[0]
+  if (first !== 'ok') throw damaged(path, String(first))
+  const tables = connection.prepare("SELECT count(*) AS tables FROM sqlite_schema WHERE type = 'table'").get()
+  if (tables?.tables === 0) throw damaged(path, 'it is empty')
+}
+
+const databaseOn = (connection: DatabaseSync, path: string): Database => {
+  const statements = new Map<string, StatementSync>()
+  const statement = (sql: string): StatementSync => {
+    let prepared = statements.get(sql)
+    if (prepared === undefined) {
+      prepared = connection.prepare(sql)
+      statements.set(sql, prepared)
+    }
+    return prepared
+  }
+  const exec = (sql: string) => translated(path, () => connection.exec(sql))
+  const afterCommit: (() => void)[] = []
+  const all: Database['all'] = (schema, sql, ...values) =>
+    translated(path, () => statement(sql).all(...values)).map((row) => {
+      const result = schema.safeParse(row)
+      if (!result.success) throw damaged(path, `a row cannot be understood: ${z.prettifyError(result.error)}`)
+      return result.data
+    })
+
+  return {
+    run: (sql, ...values) => translated(path, () => void statement(sql).run(...values)),
+    all,
+    get: (schema, sql, ...values) => all(schema, sql, ...values)[0],
+    transaction: (work) => {
+      if (connection.isTransaction) return work()
+      exec('BEGIN IMMEDIATE')
+      let result: ReturnType<typeof work>
+      try {
+        result = work()
+        exec('COMMIT')
+      } catch (error) {
+        afterCommit.length = 0
+        // SQLite rolls back by itself on some failures (a full disk); a second rollback would hide the first error.
+        if (connection.isTransaction) exec('ROLLBACK')
+        throw error
+      }
+      for (const follower of afterCommit.splice(0)) follower()
+      return result
+    },
+    afterCommit: (work) => {
+      if (connection.isTransaction) afterCommit.push(work)
+      else work()
+    },
+    [Symbol.dispose]: () => connection.close(),
+  }
+}
+
+const damaged = (path: string, what: string, cause?: unknown): UpdateError =>
+  new UpdateError('STATE_DAMAGED', `the agent's database ${path} is damaged: ${what}`, {
+    cause,
+    hint: 'stop the agent and restore the file from a backup; without one, move it away: the agent then forgets which older versions it must refuse',
+  })
+
+const translated = <T>(path: string, work: () => T): T => {
+  try {
+    return work()
+  } catch (error) {
+    throw fromSqlite(error, path)
+  }
+}
+
+/** Source: SQLite, "Result and Error Codes"; the low byte of an extended code is the primary one. */
+const fromSqlite = (error: unknown, path: string): unknown => {
+  const extended = (error as { errcode?: unknown } | null)?.errcode
+  if (typeof extended !== 'number') return fromFileSystem(error, `cannot open ${path}`)
+  const what = `the agent's database ${path}: ${messageOf(error)}`
+  switch (extended & 0xff) {
+    case SQLITE.busy:
+    case SQLITE.locked:
+      return new UpdateError('LOCKED', what, { cause: error, hint: 'another program holds it open; close that' })
+    case SQLITE.permission:
+    case SQLITE.readOnly:
+      return new UpdateError('PERMISSION', what, { cause: error, hint: 'the agent must be able to write there' })
+    case SQLITE.full:
+      return new UpdateError('DISK_FULL', what, { cause: error, hint: 'free some space; the agent goes on by itself' })
+    case SQLITE.corrupt:
+    case SQLITE.notDatabase:
+      return damaged(path, messageOf(error), error)
+    case SQLITE.inputOutput:
+    case SQLITE.cannotOpen:
+      return new UpdateError('IO', what, { cause: error })
+    default:
+      return error // A statement of ours is wrong: a defect, shown with its stack.
+  }
+}
+
+const SQLITE = {
+  permission: 3,
+  busy: 5,
+  locked: 6,
+  readOnly: 8,
+  inputOutput: 10,
+  corrupt: 11,
+  full: 13,
+  cannotOpen: 14,
+  notDatabase: 26,
+} as const

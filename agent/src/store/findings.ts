@@ -1,0 +1,68 @@
+// Trust findings about each product: raised when first seen, cleared when a check no longer sees them, kept afterwards.
+
+import type { Product } from '@updraft/core/names'
+import { FINDINGS, type FindingCode, type TrustFinding } from '@updraft/core/trust/finding'
+import * as z from 'zod'
+import type { Database } from './database.ts'
+
+export interface NewFinding {
+  readonly code: FindingCode
+  readonly message: string
+  readonly hint: string
+}
+
+export interface Findings {
+  /** What holds now, oldest first. */
+  open(product: Product): readonly TrustFinding[]
+  /** Records the finding; the answer is undefined if it was known with the same words. `since` stays the first time. */
+  raise(product: Product, finding: NewFinding, at: string): TrustFinding | undefined
+  /** False if there was no such finding. */
+  clear(product: Product, code: FindingCode, at: string): boolean
+}
+
+export const openFindings = (database: Database): Findings => {
+  const find = (product: Product, code: FindingCode) =>
+    database.get(finding, `${SELECT} AND product = ? AND code = ?`, product, code)
+
+  return {
+    open: (product) => database.all(finding, `${SELECT} AND product = ? ORDER BY id`, product),
+    raise: (product, { code, message, hint }, at) =>
+      database.transaction(() => {
+        const known = find(product, code)
+        if (known?.message === message && known.hint === hint) return undefined
+        database.run(
+          `INSERT INTO finding (product, code, message, hint, since) VALUES (?, ?, ?, ?, ?)
+           ON CONFLICT (product, code) WHERE cleared_at IS NULL
+           DO UPDATE SET message = excluded.message, hint = excluded.hint`,
+          product,
+          code,
+          message,
+          hint,
+          at,
+        )
+        return find(product, code)
+      }),
+    clear: (product, code, at) =>
+      database.transaction(() => {
+        if (find(product, code) === undefined) return false
+        database.run(
+          'UPDATE finding SET cleared_at = ? WHERE product = ? AND code = ? AND cleared_at IS NULL',
+          at,
+          product,
+          code,
+        )
+        return true
+      }),
+  }
+}
+
+const SELECT = 'SELECT code, message, hint, since FROM finding WHERE cleared_at IS NULL'
+
+const finding = z
+  .object({
+    code: z.enum(Object.keys(FINDINGS) as [FindingCode, ...FindingCode[]]),
+    message: z.string(),
+    hint: z.string(),
+    since: z.string(),
+  })
+  .transform((row): TrustFinding => ({ ...row, severity: FINDINGS[row.code].severity }))

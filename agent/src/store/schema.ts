@@ -1,0 +1,100 @@
+// The tables of the agent's database, as a list of migrations. A migration that has shipped is never changed: a new one
+// is added after it, and `user_version` says how many a database has seen.
+import type { DatabaseSync } from 'node:sqlite'
+import { UpdateError } from '@updraft/core/errors'
+
+const MIGRATIONS: readonly string[] = [
+  `
+  -- The highest metadata version ever accepted, per source and TUF role. Only ever raised.
+  CREATE TABLE floor (
+    source TEXT NOT NULL, role TEXT NOT NULL, version INTEGER NOT NULL CHECK (version > 0),
+    PRIMARY KEY (source, role)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE installed (
+    product TEXT NOT NULL, version TEXT NOT NULL, platform TEXT NOT NULL, source TEXT NOT NULL, path TEXT NOT NULL,
+    signers TEXT NOT NULL, threshold INTEGER NOT NULL, installed_at TEXT NOT NULL,
+    current INTEGER NOT NULL CHECK (current IN (0, 1)),
+    PRIMARY KEY (product, version)
+  ) STRICT, WITHOUT ROWID;
+  CREATE UNIQUE INDEX installed_current ON installed (product) WHERE current = 1;
+
+  -- One row per update; at most one of a product is open.
+  CREATE TABLE journal (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    product TEXT NOT NULL, version TEXT NOT NULL, platform TEXT NOT NULL, state TEXT NOT NULL,
+    have_bytes INTEGER NOT NULL, total_bytes INTEGER NOT NULL,
+    bytes TEXT NOT NULL, peers INTEGER NOT NULL,
+    started_at TEXT NOT NULL, ended_at TEXT, problem TEXT
+  ) STRICT;
+  CREATE UNIQUE INDEX journal_open ON journal (product) WHERE ended_at IS NULL;
+  CREATE INDEX journal_product ON journal (product, id);
+
+  -- One row per step of an update, written before the step acts.
+  CREATE TABLE step (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    journal_id INTEGER NOT NULL REFERENCES journal (id) ON DELETE CASCADE,
+    state TEXT NOT NULL, at TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX step_journal ON step (journal_id, id);
+
+  CREATE TABLE finding (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    product TEXT NOT NULL, code TEXT NOT NULL, message TEXT NOT NULL, hint TEXT NOT NULL,
+    since TEXT NOT NULL, cleared_at TEXT
+  ) STRICT;
+  CREATE UNIQUE INDEX finding_open ON finding (product, code) WHERE cleared_at IS NULL;
+
+  -- AUTOINCREMENT: a cursor is never given out twice, whatever was pruned.
+  CREATE TABLE event (cursor INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, event TEXT NOT NULL) STRICT;
+
+  CREATE TABLE seed (
+    name TEXT PRIMARY KEY,
+    product TEXT NOT NULL, version TEXT NOT NULL, platform TEXT NOT NULL,
+    info_hash TEXT NOT NULL, trackers TEXT NOT NULL, length_bytes INTEGER NOT NULL, since TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  -- How the last refresh of a source ended. Expiry and root version are those of the last one that succeeded.
+  CREATE TABLE source_check (
+    source TEXT PRIMARY KEY, at TEXT NOT NULL, problem TEXT,
+    expires TEXT, root_version INTEGER
+  ) STRICT, WITHOUT ROWID;
+
+  -- What the last successful check of a product found and decided.
+  CREATE TABLE decision (
+    product TEXT PRIMARY KEY, at TEXT NOT NULL, available TEXT, rules TEXT NOT NULL,
+    signers TEXT NOT NULL, threshold INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
+]
+
+/** Brings the tables up to date. Errors: STATE_DAMAGED if the database was written by a newer agent. */
+export const migrate = (connection: DatabaseSync): void => {
+  const seen = migrationsSeen(connection)
+  for (const [version, sql] of MIGRATIONS.entries()) {
+    if (version < seen) continue
+    connection.exec(`BEGIN IMMEDIATE; ${sql}; PRAGMA user_version = ${version + 1}; COMMIT`)
+  }
+}
+
+/** For readers, who must not migrate. Errors: STATE_DAMAGED if the tables are not those of this agent. */
+export const assertCurrentSchema = (connection: DatabaseSync): void => {
+  const seen = migrationsSeen(connection)
+  if (seen < MIGRATIONS.length) {
+    throw new UpdateError('STATE_DAMAGED', `the agent's database has version ${seen}, not ${MIGRATIONS.length}`, {
+      hint: 'start the agent once: it brings the database up to date',
+    })
+  }
+}
+
+const migrationsSeen = (connection: DatabaseSync): number => {
+  const seen = Number(connection.prepare('PRAGMA user_version').get()?.user_version)
+  if (seen > MIGRATIONS.length) {
+    throw new UpdateError(
+      'STATE_DAMAGED',
+      `the agent's database has version ${seen}; this agent knows ${MIGRATIONS.length}`,
+      { hint: 'a newer agent wrote it: run that one' },
+    )
+  }
+  return seen
+}
