@@ -39,6 +39,9 @@ export const LIMITS = {
   metainfoLengthBytes: 16 * MIB,
   pieceLengthMinBytes: 16 * KIB,
   pieceLengthMaxBytes: 16 * MIB,
+  /** An index, a pack, and room for patches beside them. */
+  torrentFilesMax: 256,
+  urlLengthBytes: 2_048,
   trackersMax: 16,
   webSeedsMax: 16,
   peersPerTorrentMax: 55,
@@ -53,4 +56,23 @@ export const LIMITS = {
   socketPathBytes: 103,
 
   settingsLengthBytes: 1 * MIB,
+
+  // Origin. An open connection costs a file handle or two and a socket buffer; thousands would exhaust a small machine.
+  originConnectionsMax: 1_024,
+  /** A request is one line and a few headers: who needs longer than this is holding a connection open on purpose. */
+  originHeadersTimeoutMs: 10_000,
+  /** Nothing sent and nothing received for this long: the other side has gone, or reads nothing. */
+  originIdleTimeoutMs: 30_000,
+  /** Slower readers are cut off, so that a trickle cannot hold a connection for ever; a modem is faster. */
+  originSendBytesPerSecondMin: 4 * KIB,
+  /** Answers under way may finish for this long when the origin stops; the whole stop takes at most five seconds. */
+  originCloseGraceMs: 1_000,
+
+  // Tracker. A peer costs about half a KiB: all of them together stay near 100 MiB.
+  trackerPeersPerSwarmMax: 10_000,
+  trackerPeersMax: 200_000,
+  /** Ten WebRTC offers of a few KiB each fit well. */
+  trackerMessageBytes: 128 * KIB,
+  /** Half of the connections stay free for files and announces over HTTP. */
+  trackerWebSocketsMax: 512,
 } as const
