@@ -52,6 +52,15 @@ export const LIMITS = {
   controlBodyBytes: 64 * KIB,
   controlEventsKept: 10_000,
   controlListenersMax: 256,
+  /** A request is one line, a few headers and a small body: who needs longer is holding a connection open on purpose. */
+  controlRequestTimeoutMs: 10_000,
+  /** An agent answers within milliseconds; one that waits for a busy disk gets the benefit of the doubt. */
+  controlAnswerTimeoutMs: 30_000,
+  /** A silent line says that it is there this often; a listener may conclude after three times this that it is not. */
+  controlHeartbeatMs: 15_000,
+  /** A status with thousands of products; and one event. What is larger does not come from an agent. */
+  controlAnswerBytes: 16 * MIB,
+  controlEventBytes: 256 * KIB,
   /** What is left of `sun_path` (108 bytes on Linux, 104 on macOS) for the path of a socket. */
   socketPathBytes: 103,
 

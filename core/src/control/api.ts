@@ -138,8 +138,15 @@ export const eventSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('finding'), product: z.string(), finding: findingSchema }),
   z.object({ kind: z.literal('finding-cleared'), product: z.string(), code: z.string() }),
   z.object({ kind: z.literal('settings'), error: problemSchema.optional() }),
+  /** A look for updates of the product has ended, well or with `error`, and no other one is waiting. */
+  z.object({ kind: z.literal('idle'), product: z.string(), error: problemSchema.optional() }),
 ])
 export type AgentEvent = z.output<typeof eventSchema>
+
+/** Kinds may be added: a client passes over those that it does not know. */
+export const EVENT_KINDS: ReadonlySet<string> = new Set<string>(
+  eventSchema.options.map((option) => option.shape.kind.value),
+)
 
 /** An event as it is kept and sent: numbered without gaps from 1. */
 export interface RecordedEvent {

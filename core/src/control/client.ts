@@ -1,0 +1,189 @@
+// The other end of the control API: asks an agent over its socket, parses every answer, and turns every problem back into
+// the error it stands for. Needs nothing but Node; never starts an agent.
+import { type IncomingMessage, request } from 'node:http'
+import { hasCode, messageOf, systemCodeOf, UpdateError } from '../errors.ts'
+import { LIMITS } from '../limits.ts'
+import {
+  type CheckAnswer,
+  type CheckRequest,
+  checkAnswerSchema,
+  EVENT_KINDS,
+  PATHS,
+  problemSchema,
+  type RecordedEvent,
+  recordedEventSchema,
+  type Status,
+  statusSchema,
+} from './api.ts'
+import { parseEventStream } from './event-stream.ts'
+import { errorOfProblem } from './problem.ts'
+
+/**
+ * Every call may fail with AGENT_NOT_RUNNING, PERMISSION (the socket belongs to somebody else), CONTROL_INVALID (what
+ * answers is not this API), ABORTED, and with the error that the agent itself reports.
+ */
+export interface ControlClient {
+  status(options?: CallOptions): Promise<Status>
+  /** Asks for a look for updates now, of one product or of all. The answer's cursor is where to follow events from. */
+  check(check?: CheckRequest, options?: CallOptions): Promise<CheckAnswer>
+  /**
+   * Events after the cursor `after`, as they happen, over one connection: ends when the agent stops, and throws when the
+   * connection is lost. Breaking out of the loop closes it. On `reset`, read the status and follow from its cursor.
+   */
+  events(after: number, options?: CallOptions): AsyncGenerator<RecordedEvent, void, undefined>
+}
+
+export interface CallOptions {
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Nothing is opened until the first call, and nothing stays open after one. */
+export const controlClient = (socketPath: string): ControlClient => ({
+  status: async ({ signal } = {}) =>
+    parseAnswer(statusSchema, await call({ socketPath, method: 'GET', path: PATHS.status, signal })),
+  check: async (check = {}, { signal } = {}) =>
+    parseAnswer(checkAnswerSchema, await call({ socketPath, method: 'POST', path: PATHS.check, body: check, signal })),
+  events: (after, { signal } = {}) =>
+    followEvents({ socketPath, method: 'GET', path: `${PATHS.events}?after=${after}`, signal }),
+})
+
+interface Call {
+  readonly socketPath: string
+  readonly method: 'GET' | 'POST'
+  readonly path: string
+  readonly body?: unknown
+  readonly signal: AbortSignal | undefined
+}
+
+const call = async (options: Call): Promise<unknown> => {
+  const response = await send(options, LIMITS.controlAnswerTimeoutMs)
+  const text = await readText(response, options)
+  if (response.statusCode === 200 || response.statusCode === 202) return parseJson(text)
+  throw problemIn(text, response)
+}
+
+async function* followEvents(options: Call): AsyncGenerator<RecordedEvent, void, undefined> {
+  const response = await send(options, 3 * LIMITS.controlHeartbeatMs)
+  if (response.statusCode !== 200) throw problemIn(await readText(response, options), response)
+  response.setEncoding('utf8')
+  try {
+    for await (const { data } of parseEventStream(response, LIMITS.controlEventBytes)) {
+      const recorded = parseEvent(data)
+      if (recorded !== undefined) yield recorded
+    }
+  } catch (error) {
+    throw fromConnection(error, options)
+  } finally {
+    response.destroy()
+  }
+}
+
+/** Sends the request and waits for the head of the answer. Silence for `silenceMs` ends the connection. */
+const send = (options: Call, silenceMs: number): Promise<IncomingMessage> =>
+  new Promise((resolve, reject) => {
+    const { socketPath, method, path, body, signal } = options
+    const content = body === undefined ? undefined : JSON.stringify(body)
+    const headers = {
+      host: 'localhost',
+      ...(content === undefined
+        ? {}
+        : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(content) }),
+    }
+    const outgoing = request({
+      socketPath,
+      method,
+      path,
+      headers,
+      agent: false,
+      timeout: silenceMs,
+      ...(signal === undefined ? {} : { signal }),
+    })
+    outgoing.on('timeout', () =>
+      outgoing.destroy(new UpdateError('CONTROL_INVALID', `the agent was silent for ${silenceMs / 1000} s`)),
+    )
+    outgoing.on('response', resolve)
+    outgoing.on('error', (error) => reject(fromConnection(error, options)))
+    outgoing.end(content)
+  })
+
+const readText = async (response: IncomingMessage, options: Call): Promise<string> => {
+  const chunks: Buffer[] = []
+  let length = 0
+  try {
+    for await (const chunk of response as AsyncIterable<Buffer>) {
+      length += chunk.length
+      if (length > LIMITS.controlAnswerBytes) {
+        throw new UpdateError('CONTROL_INVALID', `the agent's answer has more than ${LIMITS.controlAnswerBytes} bytes`)
+      }
+      chunks.push(chunk)
+    }
+  } catch (error) {
+    throw fromConnection(error, options)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+const parseJson = (text: string): unknown => {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw new UpdateError('CONTROL_INVALID', `the agent's answer is not JSON: ${messageOf(error)}`, { cause: error })
+  }
+}
+
+interface Schema<T> {
+  safeParse(value: unknown): { success: true; data: T } | { success: false; error: Error }
+}
+
+const parseAnswer = <T>(schema: Schema<T>, value: unknown): T => {
+  const result = schema.safeParse(value)
+  if (result.success) return result.data
+  throw new UpdateError(
+    'CONTROL_INVALID',
+    `the agent's answer is not what this program expects: ${result.error.message}`,
+    {
+      cause: result.error,
+      hint: 'agent and program may be of different versions: update both',
+    },
+  )
+}
+
+/** Undefined for an event of a kind that was added after this program was made. */
+const parseEvent = (data: string): RecordedEvent | undefined => {
+  const value = parseJson(data)
+  const kind = (value as { event?: { kind?: unknown } } | null)?.event?.kind
+  if (typeof kind === 'string' && !EVENT_KINDS.has(kind)) return undefined
+  return parseAnswer(recordedEventSchema, value)
+}
+
+const problemIn = (text: string, { statusCode }: IncomingMessage): UpdateError => {
+  const problem = problemSchema.safeParse(parseJson(text))
+  if (problem.success) return errorOfProblem(problem.data)
+  return new UpdateError('CONTROL_INVALID', `the agent answered with status ${statusCode} and no explanation`)
+}
+
+const fromConnection = (error: unknown, { socketPath, signal }: Call): unknown => {
+  if (hasCode(error, 'CONTROL_INVALID')) return error
+  if (signal?.aborted === true)
+    return new UpdateError('ABORTED', 'the question to the agent was given up', { cause: error })
+  switch (systemCodeOf(error)) {
+    case 'ENOENT':
+    case 'ECONNREFUSED':
+      return new UpdateError('AGENT_NOT_RUNNING', `no agent answers on ${socketPath}`, {
+        cause: error,
+        hint: 'start it with: updraft-agent run',
+      })
+    case 'EACCES':
+    case 'EPERM':
+      return new UpdateError('PERMISSION', `the agent's socket ${socketPath} is not open to this user`, {
+        cause: error,
+      })
+    case 'ECONNRESET':
+    case 'EPIPE':
+      return new UpdateError('AGENT_NOT_RUNNING', `the agent on ${socketPath} closed the connection`, { cause: error })
+    default:
+      return new UpdateError('CONTROL_INVALID', `the conversation with the agent failed: ${messageOf(error)}`, {
+        cause: error,
+      })
+  }
+}
