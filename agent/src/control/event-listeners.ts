@@ -1,0 +1,117 @@
+// Everyone who follows the events. A listener has no queue of its own: it reads the log from its own place whenever its
+// connection has room, so a slow one costs as little as a fast one and can only fall behind, which it is then told.
+
+import type { RecordedEvent } from '@updraft/core/control/api'
+import { formatMessage, HEARTBEAT } from '@updraft/core/control/event-stream'
+import { UpdateError } from '@updraft/core/errors'
+import { LIMITS } from '@updraft/core/limits'
+import type { EventLog } from '../store/events.ts'
+
+export interface EventListeners {
+  /** The answer to one listener: events after `cursor`, and those to come. Errors: LIMIT_EXCEEDED, too many listeners. */
+  answer(cursor: number): Response
+  /** Ends every answer. */
+  close(): void
+}
+
+export interface EventListenersOptions {
+  readonly heartbeatMs?: number
+  readonly listenersMax?: number
+  readonly now?: () => Date
+}
+
+export const openEventListeners = (
+  log: EventLog,
+  {
+    heartbeatMs = LIMITS.controlHeartbeatMs,
+    listenersMax = LIMITS.controlListenersMax,
+    now = () => new Date(),
+  }: EventListenersOptions = {},
+): EventListeners => {
+  const wakers = new Set<() => void>()
+  const wakeAll = () => {
+    for (const wake of wakers) wake()
+  }
+  const stopWatching = log.onAppend(wakeAll)
+  let closed = false
+  let listeners = 0
+
+  /** Resolves to true when something may have happened, to false when only time has passed. */
+  const change = (): Promise<boolean> =>
+    new Promise((resolve) => {
+      const settle = (changed: boolean) => {
+        clearTimeout(timer)
+        wakers.delete(wake)
+        resolve(changed)
+      }
+      const wake = () => settle(true)
+      const timer = setTimeout(settle, heartbeatMs, false)
+      wakers.add(wake)
+    })
+
+  return {
+    answer: (after) => {
+      if (listeners >= listenersMax) {
+        throw new UpdateError('LIMIT_EXCEEDED', `${listeners} listeners are connected; more are refused`)
+      }
+      listeners += 1
+      let cursor = after
+      let gone = false
+      const leave = () => {
+        if (!gone) listeners -= 1
+        gone = true
+      }
+      /** The next bytes for this listener, or undefined at the end. */
+      const next = async (): Promise<string | undefined> => {
+        for (let quiet = false; !closed && !gone; quiet = !(await change())) {
+          const events = log.after(cursor, BATCH) ?? [reset(log.cursor(), now())]
+          const last = events.at(-1)
+          if (last === undefined) {
+            if (quiet) return HEARTBEAT
+            continue
+          }
+          cursor = last.cursor
+          return events.map(messageOf).join('')
+        }
+        return undefined
+      }
+      const body = new ReadableStream<Uint8Array>({
+        // The first bytes send the head of the answer on its way before there is any event.
+        start: (controller) => controller.enqueue(encode(HEARTBEAT)),
+        pull: async (controller) => {
+          try {
+            const text = await next()
+            if (text !== undefined) return controller.enqueue(encode(text))
+            leave()
+            controller.close()
+          } catch (error) {
+            leave()
+            throw error
+          }
+        },
+        cancel: leave,
+      })
+      return new Response(body, { headers: { 'content-type': 'text/event-stream', 'cache-control': 'no-store' } })
+    },
+    close: () => {
+      closed = true
+      stopWatching()
+      wakeAll()
+    },
+  }
+}
+
+/** Events read from the log at once. */
+const BATCH = 200
+
+const reset = (cursor: number, now: Date): RecordedEvent => ({
+  cursor,
+  at: now.toISOString(),
+  event: { kind: 'reset' },
+})
+
+const messageOf = (recorded: RecordedEvent): string =>
+  formatMessage({ id: String(recorded.cursor), event: recorded.event.kind, data: JSON.stringify(recorded) })
+
+const encoder = new TextEncoder()
+const encode = (text: string): Uint8Array => encoder.encode(text)

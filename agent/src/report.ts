@@ -1,0 +1,196 @@
+// Turns what a cycle says into rows, events and findings: each call is one transaction, so that the status and the event
+// log never disagree. Decides nothing, and waits for nothing.
+import type { AgentEvent, Update } from '@updraft/core/control/api'
+import { problemOf } from '@updraft/core/control/problem'
+import { type ErrorCode, hasCode, isUpdateError, UpdateError } from '@updraft/core/errors'
+import { describeRelease } from '@updraft/core/names'
+import type { FindingCode } from '@updraft/core/trust/finding'
+import type { CycleReport } from './cycle-types.ts'
+import type { ProductSettings } from './settings.ts'
+import type { NewFinding } from './store/findings.ts'
+import type { JournalEntry } from './store/journal.ts'
+import type { Store } from './store.ts'
+
+export interface ReportOptions {
+  readonly product: ProductSettings
+  readonly store: Store
+  readonly now: () => Date
+  readonly onWarning: (message: string) => void
+}
+
+/** The report of one cycle, and what only the agent may tell it: how the cycle ended. */
+export interface OpenReport {
+  readonly report: CycleReport
+  /** The cycle threw. An interrupted update stays open, so that the next start goes on with it. */
+  failed(error: unknown): void
+}
+
+export const openReport = ({ product, store, now, onWarning }: ReportOptions): OpenReport => {
+  const { name, source } = product
+  let wasRefreshed = false
+  let transferredAt = Number.NEGATIVE_INFINITY
+
+  const append = (event: AgentEvent) => store.events.append(event, at())
+  const at = () => now().toISOString()
+  const appendUpdate = () => {
+    const entry = store.journal.latest(name)
+    if (entry !== undefined) append({ kind: 'update', product: name, update: updateOf(entry) })
+  }
+  const raise = (finding: NewFinding) => {
+    const raised = store.findings.raise(name, finding, at())
+    if (raised !== undefined) append({ kind: 'finding', product: name, finding: raised })
+  }
+  const clear = (code: FindingCode) => {
+    if (store.findings.clear(name, code, at())) append({ kind: 'finding-cleared', product: name, code })
+  }
+  const endUpdate = (error: unknown) => {
+    if (store.journal.open(name) === undefined) return
+    store.journal.end(name, 'failed', at(), problemOf(error))
+    appendUpdate()
+  }
+
+  const report: CycleReport = {
+    refreshed: ({ rootVersion, expires, findings }) =>
+      store.transaction(() => {
+        wasRefreshed = true
+        store.checks.succeeded(source, at(), expires, rootVersion)
+        append({ kind: 'check', source })
+        const seen = new Set(findings.map(({ code }) => code))
+        for (const { code } of store.findings.open(name)) if (!seen.has(code) && !ABOUT_BYTES.has(code)) clear(code)
+        for (const finding of findings) raise(finding)
+      }),
+
+    decided: ({ available, rules, update, signers, threshold }) =>
+      store.transaction(() => {
+        store.checks.decided({ product: name, at: at(), available, rules, signers, threshold })
+        const open = store.journal.open(name)
+        if (open !== undefined && (open.version !== update?.version || open.platform !== update.platform)) {
+          const instead = update === undefined ? 'it is no longer wanted' : `${describeRelease(update)} took its place`
+          endUpdate(new UpdateError('ABORTED', `the update to ${open.version} was given up: ${instead}`))
+        }
+      }),
+
+    entering: (release, state) =>
+      store.transaction(() => {
+        store.journal.enter(release, state, at())
+        appendUpdate()
+      }),
+
+    transferring: ({ haveBytes, totalBytes, bytes, peers }) => {
+      const time = now().getTime()
+      // `abs`, so that a clock that was set back cannot silence the report until it has caught up.
+      if (haveBytes < totalBytes && Math.abs(time - transferredAt) < TRANSFER_INTERVAL_MS) return
+      transferredAt = time
+      store.transaction(() => {
+        store.journal.transfer(name, { haveBytes, totalBytes, bytes, peers })
+        appendUpdate()
+      })
+    },
+
+    installed: ({ version, platform, path, signers, threshold }) =>
+      store.transaction(() => {
+        const previous = store.installed.current(name)?.version
+        store.installed.makeCurrent({
+          product: name,
+          version,
+          platform,
+          source,
+          path,
+          signers,
+          threshold,
+          installedAt: at(),
+        })
+        if (store.journal.open(name) !== undefined) {
+          store.journal.end(name, 'committed', at())
+          appendUpdate()
+        }
+        append({ kind: 'installed', product: name, version, ...(previous === undefined ? {} : { previous }) })
+        for (const code of ABOUT_BYTES) clear(code)
+      }),
+
+    seeding: ({ release, name: bundle, infoHash, trackers, lengthBytes }) =>
+      store.transaction(() => {
+        const { version, platform } = release
+        store.seeds.put({
+          name: bundle,
+          product: name,
+          version,
+          platform,
+          infoHash,
+          trackers,
+          lengthBytes,
+          since: at(),
+        })
+        append({ kind: 'seeding', product: name, version })
+      }),
+
+    warning: onWarning,
+  }
+
+  const failed = (error: unknown) => {
+    if (hasCode(error, 'ABORTED')) return
+    store.transaction(() => {
+      if (!wasRefreshed) {
+        store.checks.failed(source, at(), problemOf(error))
+        append({ kind: 'check', source, error: problemOf(error) })
+      }
+      const finding = findingOf(error, wasRefreshed)
+      if (finding !== undefined) {
+        raise(finding)
+        // A source that was reached and refused is no longer out of reach. What was wrong before stays until a check
+        // succeeds: that nobody answers now says nothing about it.
+        if (finding.code !== 'source-unreachable') clear('source-unreachable')
+      }
+      endUpdate(error)
+    })
+  }
+
+  return { report, failed }
+}
+
+/** A journal entry as the control API shows it. */
+export const updateOf = (entry: JournalEntry): Update => {
+  const { version, state, haveBytes, totalBytes, bytes, peers, startedAt, endedAt, problem } = entry
+  return {
+    version,
+    state,
+    haveBytes,
+    totalBytes,
+    bytes,
+    peers,
+    startedAt,
+    ...(endedAt === undefined ? {} : { endedAt }),
+    ...(problem === undefined ? {} : { error: problem }),
+  }
+}
+
+/** Twice a second moves a progress bar smoothly and keeps a long download from filling the event log. */
+const TRANSFER_INTERVAL_MS = 500
+
+/** Findings about downloaded bytes: a good refresh says nothing about them, an installation does. */
+const ABOUT_BYTES: ReadonlySet<FindingCode> = new Set<FindingCode>(['bundle-tampered'])
+
+const findingOf = (error: unknown, afterRefresh: boolean): NewFinding | undefined => {
+  if (!isUpdateError(error)) return undefined
+  const code = (afterRefresh ? FINDING_AFTER_REFRESH : FINDING_IN_REFRESH)[error.code]
+  return code === undefined ? undefined : { code, message: error.message, hint: error.hint ?? '' }
+}
+
+const FINDING_IN_REFRESH: Partial<Record<ErrorCode, FindingCode>> = {
+  ROOT_UNKNOWN: 'root-unknown',
+  METADATA_UNTRUSTED: 'metadata-untrusted',
+  METADATA_ROLLBACK: 'metadata-rollback',
+  METADATA_EXPIRED: 'metadata-expired',
+  METADATA_POLICY: 'metadata-policy',
+  LIMIT_EXCEEDED: 'metadata-policy',
+  RELEASE_INVALID: 'release-invalid',
+  SOURCE_UNREACHABLE: 'source-unreachable',
+}
+
+const FINDING_AFTER_REFRESH: Partial<Record<ErrorCode, FindingCode>> = {
+  RELEASE_INVALID: 'release-invalid',
+  BUNDLE_INVALID: 'bundle-tampered',
+  METAINFO_INVALID: 'bundle-tampered',
+  LIMIT_EXCEEDED: 'bundle-tampered',
+  SOURCE_UNREACHABLE: 'source-unreachable',
+}
