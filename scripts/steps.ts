@@ -12,9 +12,9 @@ export interface StepResult {
 }
 
 /** Runs a JavaScript tool of node_modules on this Node and collects what it prints. */
-export const runTool = (name: string, file: string, args: readonly string[]): Promise<StepResult> =>
+export const runTool = (name: string, file: string, args: readonly string[], cwd = PROJECT): Promise<StepResult> =>
   new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [join(PROJECT, 'node_modules', file), ...args], { cwd: PROJECT })
+    const child = spawn(process.execPath, [join(PROJECT, 'node_modules', file), ...args], { cwd })
     let output = ''
     child.stdout.on('data', (data: Buffer) => (output += data))
     child.stderr.on('data', (data: Buffer) => (output += data))

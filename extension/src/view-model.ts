@@ -1,0 +1,192 @@
+// What the agent says, made fit to be shown: every text cleaned, every number in its bounds, every time parsed. The types
+// below hold no raw text of the agent except `key`, which names a product to the agent again and is never shown.
+import type {
+  Problem,
+  ProductStatus,
+  Signer,
+  SourceStatus,
+  Status,
+  Update,
+  UpdateState,
+} from '@updraft/core/control/api'
+import type { FindingCode, Severity, TrustFinding, TrustLevel } from '@updraft/core/trust/finding'
+import { type Shown, show } from './text.ts'
+
+/** Names and versions share a row with other words; their grammar allows no more than 64 characters. */
+const NAME_LENGTH_MAX = 64
+
+export interface AgentView {
+  readonly version: Shown
+  readonly hostname: Shown
+  readonly home: Shown
+  readonly startedAt: Date | undefined
+}
+
+export interface ProblemView {
+  readonly code: Shown
+  readonly message: Shown
+  readonly hint: Shown | undefined
+}
+
+export interface SourceView {
+  readonly name: Shown
+  readonly url: Shown
+  readonly rootVersion: number
+  readonly fingerprint: Shown
+  readonly pinnedBy: SourceStatus['root']['pinnedBy']
+  readonly expires: { readonly role: Shown; readonly at: Date | undefined } | undefined
+  readonly lastCheck: { readonly at: Date | undefined; readonly error: ProblemView | undefined } | undefined
+  readonly nextCheckAt: Date | undefined
+}
+
+export interface SignerView {
+  readonly keyId: Shown
+  readonly name: Shown | undefined
+}
+
+export interface FindingView {
+  readonly code: FindingCode
+  readonly severity: Severity
+  readonly message: Shown
+  readonly hint: Shown | undefined
+  readonly since: Date | undefined
+}
+
+/** What a state of an update means to a person: is it moving, is it waiting, has it ended well or badly. */
+export type Phase = 'working' | 'pending' | 'done' | 'failed'
+
+const PHASES: Readonly<Record<UpdateState, Phase>> = {
+  checking: 'working',
+  planned: 'working',
+  downloading: 'working',
+  verifying: 'working',
+  staged: 'pending',
+  waiting: 'pending',
+  activating: 'working',
+  probing: 'working',
+  committed: 'done',
+  'rolled-back': 'failed',
+  failed: 'failed',
+}
+
+export interface UpdateView {
+  readonly version: Shown
+  readonly state: UpdateState
+  readonly phase: Phase
+  readonly haveBytes: number
+  readonly totalBytes: number
+  /** From 0 to 1; undefined while the size is not known. */
+  readonly share: number | undefined
+  readonly bytes: Update['bytes']
+  readonly peers: number
+  readonly error: ProblemView | undefined
+}
+
+export interface RuleView {
+  readonly rule: Shown
+  readonly passed: boolean
+  readonly detail: Shown
+}
+
+export interface ProductView {
+  /** The product's name exactly as the agent says it. For the agent and for comparing only. */
+  readonly key: string
+  readonly name: Shown
+  readonly source: Shown
+  readonly channel: Shown
+  readonly platform: Shown
+  readonly installed: { readonly version: Shown; readonly path: Shown; readonly at: Date | undefined } | undefined
+  readonly available: { readonly version: Shown; readonly published: Date | undefined } | undefined
+  readonly update: UpdateView | undefined
+  readonly level: TrustLevel
+  readonly signers: readonly SignerView[]
+  readonly threshold: number
+  readonly findings: readonly FindingView[]
+  readonly decision: readonly RuleView[]
+}
+
+export const agentView = ({ version, hostname, home, startedAt }: Status['agent']): AgentView => ({
+  version: name(version),
+  hostname: name(hostname),
+  home: show(home),
+  startedAt: time(startedAt),
+})
+
+export const sourceView = ({
+  name: sourceName,
+  url,
+  root,
+  expires,
+  lastCheck,
+  nextCheckAt,
+}: SourceStatus): SourceView => ({
+  name: name(sourceName),
+  url: show(url),
+  rootVersion: root.version,
+  fingerprint: show(root.fingerprint),
+  pinnedBy: root.pinnedBy,
+  expires: expires && { role: name(expires.role), at: time(expires.at) },
+  lastCheck: lastCheck && { at: time(lastCheck.at), error: lastCheck.error && problemView(lastCheck.error) },
+  nextCheckAt: nextCheckAt === undefined ? undefined : time(nextCheckAt),
+})
+
+export const productView = (product: ProductStatus): ProductView => ({
+  key: product.name,
+  name: name(product.name),
+  source: name(product.source),
+  channel: name(product.channel),
+  platform: name(product.platform),
+  installed: product.installed && {
+    version: name(product.installed.version),
+    path: show(product.installed.path),
+    at: time(product.installed.installedAt),
+  },
+  available: product.available && {
+    version: name(product.available.version),
+    published: time(product.available.published),
+  },
+  update: product.update && updateView(product.update),
+  level: product.trust.level,
+  signers: product.trust.signers.map(signerView),
+  threshold: product.trust.threshold,
+  findings: product.trust.findings.map(findingView),
+  decision: product.decision.map(({ rule, passed, detail }) => ({ rule: show(rule), passed, detail: show(detail) })),
+})
+
+export const updateView = (update: Update): UpdateView => ({
+  version: name(update.version),
+  state: update.state,
+  phase: PHASES[update.state],
+  haveBytes: Math.min(update.haveBytes, update.totalBytes),
+  totalBytes: update.totalBytes,
+  share: update.totalBytes > 0 ? Math.min(1, update.haveBytes / update.totalBytes) : undefined,
+  bytes: update.bytes,
+  peers: update.peers,
+  error: update.error && problemView(update.error),
+})
+
+export const problemView = ({ code, detail, hint }: Problem): ProblemView => ({
+  code: name(code),
+  message: show(detail),
+  hint: hint === undefined || hint === '' ? undefined : show(hint),
+})
+
+const signerView = (signer: Signer): SignerView => ({
+  keyId: name(signer.keyId),
+  name: signer.name === undefined || signer.name === '' ? undefined : name(signer.name),
+})
+
+const findingView = ({ code, severity, message, hint, since }: TrustFinding): FindingView => ({
+  code,
+  severity,
+  message: show(message),
+  hint: hint === '' ? undefined : show(hint),
+  since: time(since),
+})
+
+const name = (text: string): Shown => show(text, NAME_LENGTH_MAX)
+
+const time = (text: string): Date | undefined => {
+  const date = new Date(text)
+  return Number.isNaN(date.getTime()) ? undefined : date
+}

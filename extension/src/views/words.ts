@@ -1,0 +1,137 @@
+// The words for states, trust and findings, in the language of the screen. The only place where they are chosen.
+import type { UpdateState } from '@updraft/core/control/api'
+import { FINDINGS, type FindingCode, type Severity, type TrustLevel } from '@updraft/core/trust/finding'
+import { env, l10n, ThemeColor, ThemeIcon } from 'vscode'
+import { formatBytes, formatShare, formatTime } from '../quantities.ts'
+import type { Model } from '../state.ts'
+import type { Shown } from '../text.ts'
+import type { ProductView, SourceView, UpdateView } from '../view-model.ts'
+
+export const bytes = (lengthBytes: number): Shown => formatBytes(lengthBytes, env.language)
+export const share = (part: number): Shown => formatShare(part, env.language)
+export const time = (date: Date | undefined): Shown => formatTime(date, env.language)
+
+export const levelWord = (level: TrustLevel): string => {
+  switch (level) {
+    case 'trusted':
+      return l10n.t('Trusted')
+    case 'attention':
+      return l10n.t('Needs attention')
+    case 'untrusted':
+      return l10n.t('Not trusted')
+  }
+}
+
+export const stateWord = (state: UpdateState): string => {
+  switch (state) {
+    case 'checking':
+      return l10n.t('Checking')
+    case 'planned':
+      return l10n.t('Planned')
+    case 'downloading':
+      return l10n.t('Downloading')
+    case 'verifying':
+      return l10n.t('Verifying')
+    case 'staged':
+      return l10n.t('Ready to install')
+    case 'waiting':
+      return l10n.t('Waiting')
+    case 'activating':
+      return l10n.t('Installing')
+    case 'probing':
+      return l10n.t('Testing')
+    case 'committed':
+      return l10n.t('Installed')
+    case 'rolled-back':
+      return l10n.t('Rolled back')
+    case 'failed':
+      return l10n.t('Failed')
+  }
+}
+
+export const pinnedWord = (pinnedBy: SourceView['pinnedBy']): string => {
+  switch (pinnedBy) {
+    case 'file':
+      return l10n.t('given as a file')
+    case 'fingerprint':
+      return l10n.t('compared by its fingerprint')
+    case 'first-use':
+      return l10n.t('trusted on first use, never compared')
+  }
+}
+
+/** `1.0.0 → 1.1.0`, or as much of it as there is. */
+export const versionsOf = ({ installed, available, update }: ProductView): string => {
+  const next = update?.phase === 'working' || update?.phase === 'pending' ? update.version : available?.version
+  if (installed === undefined) {
+    return next === undefined ? l10n.t('not installed') : l10n.t('{0} available', next)
+  }
+  return next === undefined || next === installed.version ? installed.version : `${installed.version} → ${next}`
+}
+
+/** `Downloading 42%`, or only the state when its share means nothing. */
+export const progressOf = (update: UpdateView): string =>
+  update.state === 'downloading' && update.share !== undefined
+    ? `${stateWord(update.state)} ${share(update.share)}`
+    : stateWord(update.state)
+
+/** `12 MB of 30 MB, 3 peers` */
+export const transferOf = ({ haveBytes, totalBytes, peers }: UpdateView): string =>
+  [
+    l10n.t('{0} of {1}', bytes(haveBytes), bytes(totalBytes)),
+    peers === 1 ? l10n.t('1 peer') : l10n.t('{0} peers', peers),
+  ].join(', ')
+
+/** `2 signatures, 2 needed` */
+export const signaturesOf = ({ signers, threshold }: ProductView): string =>
+  signers.length === 1
+    ? l10n.t('1 signature, {0} needed', threshold)
+    : l10n.t('{0} signatures, {1} needed', signers.length, threshold)
+
+export const findingTitle = (code: FindingCode): string => {
+  const title = l10n.t(FINDINGS[code].title)
+  return title.charAt(0).toLocaleUpperCase() + title.slice(1)
+}
+
+/** A sentence for people: ours begin in lower case and have no full stop, so that they can stand inside others. */
+export const sentence = (text: string): string => text.charAt(0).toLocaleUpperCase() + text.slice(1)
+
+export const severityIcon = (severity: Severity): ThemeIcon => {
+  switch (severity) {
+    case 'info':
+      return new ThemeIcon('info')
+    case 'warning':
+      return new ThemeIcon('warning', new ThemeColor('notificationsWarningIcon.foreground'))
+    case 'error':
+      return new ThemeIcon('error', new ThemeColor('notificationsErrorIcon.foreground'))
+  }
+}
+
+export const levelIcon = (level: TrustLevel): ThemeIcon => {
+  switch (level) {
+    case 'trusted':
+      return new ThemeIcon('verified', new ThemeColor('testing.iconPassed'))
+    case 'attention':
+      return severityIcon('warning')
+    case 'untrusted':
+      return severityIcon('error')
+  }
+}
+
+/** Why there is no agent, in one line. */
+export const linkWord = (link: Model['link']): string => {
+  switch (link) {
+    case 'connecting':
+      return l10n.t('looking for the agent')
+    case 'connected':
+      return l10n.t('connected')
+    case 'not-running':
+      return l10n.t('no agent is running')
+    case 'no-permission':
+      return l10n.t('no permission to talk to the agent')
+    case 'incompatible':
+      return l10n.t('the agent is not understood')
+    case 'misconfigured':
+      return l10n.t('the place of the agent is not usable')
+  }
+}

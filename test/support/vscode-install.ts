@@ -1,0 +1,90 @@
+// Installs a real VS Code server (the one inside the npm package `code-server`) into a cache folder outside the project:
+// once per version, whole or not at all, also when two test processes ask for it at the same time.
+import { spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { hasCode } from '@updraft/core/errors'
+import { type Lock, takeLock } from '@updraft/core/files/lock'
+
+/** The oldest VS Code that the extension promises to run in, and the newest that could be tested. */
+export const LANES = { floor: '4.100.3', latest: '4.139.1' } as const
+export type Lane = keyof typeof LANES
+
+/** A cold installation takes a minute; two of them on a busy machine, and a slow registry, take several. */
+export const INSTALL_TIMEOUT_MS = 900_000
+
+/**
+ * The folder of the VS Code server of a lane (it contains `out/server-main.js`), installed first if it is not there yet.
+ *
+ * Errors: whatever npm printed, if one of its steps fails.
+ */
+export const installVscode = async (lane: Lane): Promise<string> => {
+  const version = LANES[lane]
+  const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'updraft-test', 'vscode')
+  const folder = join(cache, version)
+  const server = join(folder, 'node_modules', 'code-server', 'lib', 'vscode')
+  if (existsSync(folder)) return server
+
+  await mkdir(cache, { recursive: true })
+  using _lock = await waitForLock(cache, `${version}.lock`)
+  if (existsSync(folder)) return server // Another process was faster.
+
+  await removeLeftovers(cache, version)
+  const temporary = `${folder}.${randomBytes(4).toString('hex')}.tmp`
+  await mkdir(temporary)
+  await installInto(temporary, version)
+  await rename(temporary, folder)
+  return server
+}
+
+const installInto = async (folder: string, version: string): Promise<void> => {
+  process.stderr.write(`installing the VS Code server of code-server ${version} (once; about a minute)\n`)
+  await writeFile(join(folder, 'package.json'), '{ "private": true }')
+  // code-server's own install script compiles things that no test needs, and would find no module of VS Code afterwards.
+  await npm(folder, 'install', '--ignore-scripts', '--no-audit', '--no-fund', `code-server@${version}`)
+  const server = join(folder, 'node_modules', 'code-server', 'lib', 'vscode')
+  await npm(server, 'install', '--omit=dev', '--ignore-scripts', '--no-audit', '--no-fund')
+  // Without this native module everything else works, but every log channel stays silently empty.
+  await npm(server, 'rebuild', '@vscode/spdlog')
+}
+
+const npm = (cwd: string, ...args: string[]): Promise<void> =>
+  new Promise((resolve, reject) => {
+    const child = spawn('npm', args, { cwd, env: environmentForNpm(), stdio: ['ignore', 'pipe', 'pipe'] })
+    let output = ''
+    child.stdout.on('data', (data: Buffer) => (output += data))
+    child.stderr.on('data', (data: Buffer) => (output += data))
+    child.on('error', reject)
+    child.on('close', (code) =>
+      code === 0 ? resolve() : reject(new Error(`npm ${args.join(' ')} ended with ${code}:\n${output.slice(-4_000)}`)),
+    )
+  })
+
+/** Tests often run below an `npm test`, whose own settings (prefix, workspace) must not reach this other project. */
+const environmentForNpm = (): NodeJS.ProcessEnv =>
+  Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !/^npm_(package|lifecycle|config_(local_)?prefix)/i.test(name)),
+  )
+
+const waitForLock = async (folder: string, name: string): Promise<Lock> => {
+  const deadline = Date.now() + INSTALL_TIMEOUT_MS
+  for (;;) {
+    try {
+      return takeLock(folder, name)
+    } catch (error) {
+      if (!hasCode(error, 'LOCKED') || Date.now() > deadline) throw error
+      await delay(250) // Another process is installing; it cannot tell us when it has finished.
+    }
+  }
+}
+
+/** An installation that was killed left its temporary folder; whoever holds the lock may take it away. */
+const removeLeftovers = async (cache: string, version: string): Promise<void> => {
+  for (const name of await readdir(cache)) {
+    if (name.startsWith(`${version}.`) && name.endsWith('.tmp')) await rm(join(cache, name), { recursive: true })
+  }
+}

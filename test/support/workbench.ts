@@ -1,0 +1,81 @@
+// What a person sees and does in VS Code's window, by DOM and text and never by pixels, since versions draw differently.
+import type { Browser, Locator, Page } from 'playwright-core'
+import type { VscodeServer } from './vscode-server.ts'
+
+/** Allows for two VS Codes and their browsers on two busy cores. */
+export const SCREEN_TIMEOUT_MS = 60_000
+
+export interface Workbench extends AsyncDisposable {
+  readonly page: Page
+  /** The status bar item, by the id that VS Code makes of publisher, extension name and item. */
+  readonly statusItem: (id: string) => Locator
+  /** Rows of the view that is open in the side bar. */
+  readonly rows: Locator
+  /** The row whose accessible name begins so. */
+  readonly row: (name: string) => Locator
+  readonly openContainer: (name: string) => Promise<void>
+  /** Runs a command through the palette, as a person does. */
+  readonly runCommand: (title: string) => Promise<void>
+  /** Titles that the palette offers for what is typed. */
+  readonly offeredCommands: (typed: string) => Promise<readonly string[]>
+  /** The text of the hover that appears over an element. */
+  readonly hoverOver: (element: Locator) => Promise<Locator>
+}
+
+export interface WorkbenchOptions {
+  /** Folder to open; without it the window is empty, and trusted. */
+  readonly folder?: string
+  readonly colorScheme?: 'dark' | 'light'
+}
+
+export const openWorkbench = async (
+  browser: Browser,
+  server: VscodeServer,
+  options: WorkbenchOptions = {},
+): Promise<Workbench> => {
+  const context = await browser.newContext({
+    viewport: { width: 1680, height: 900 },
+    permissions: ['clipboard-read', 'clipboard-write'],
+    colorScheme: options.colorScheme ?? 'dark',
+  })
+  const page = await context.newPage()
+  page.setDefaultTimeout(SCREEN_TIMEOUT_MS)
+  const query = options.folder === undefined ? 'ew=true' : `folder=${encodeURIComponent(options.folder)}`
+  await page.goto(`http://127.0.0.1:${server.port}/?${query}`)
+  await page.locator('.monaco-workbench .part.statusbar').waitFor()
+
+  const palette = page.locator('.quick-input-widget')
+  const type = async (text: string): Promise<void> => {
+    await page.keyboard.press('F1')
+    await palette.locator('input').first().fill(`>${text}`)
+    await palette.locator('.monaco-list-row').first().waitFor()
+  }
+  const rows = page.locator('.pane-body [role=treeitem]')
+  return {
+    page,
+    rows,
+    row: (name) => page.locator(`.pane-body [role=treeitem][aria-label^=${JSON.stringify(name)}]`),
+    statusItem: (id) => page.locator(`[id=${JSON.stringify(id)}]`),
+    openContainer: async (name) => {
+      const tab = page.getByRole('tab', { name })
+      if ((await tab.getAttribute('aria-selected')) !== 'true') await tab.click()
+    },
+    runCommand: async (title) => {
+      await type(title)
+      await palette.locator('.monaco-list-row', { hasText: title }).first().click()
+    },
+    offeredCommands: async (typed) => {
+      await type(typed)
+      const labels = await palette.locator('.monaco-list-row .label-name').allInnerTexts()
+      await page.keyboard.press('Escape')
+      return labels
+    },
+    hoverOver: async (element) => {
+      await element.hover()
+      const hover = page.locator('.monaco-hover:visible, .workbench-hover:visible').first()
+      await hover.waitFor()
+      return hover
+    },
+    [Symbol.asyncDispose]: () => context.close(),
+  }
+}
