@@ -3,7 +3,7 @@
 import type { Rule, Signer, UpdateState } from '@updraft/core/control/api'
 import type { Home } from '@updraft/core/control/home'
 import type { Platform, ReleaseName, ReleaseVersion } from '@updraft/core/names'
-import type { Swarm, TransferState } from '@updraft/core/swarm/swarm'
+import type { Swarm, SwarmTorrent, TransferState } from '@updraft/core/swarm/swarm'
 import type { ProductSettings, Settings } from './settings.ts'
 import type { AvailableRelease, Expiry } from './store/checks.ts'
 import type { NewFinding } from './store/findings.ts'
@@ -27,6 +27,8 @@ export interface CycleDependencies {
   readonly settings: Settings
   readonly store: Store
   readonly swarm: Swarm
+  /** A torrent that is in the swarm now, whoever added it: also a bundle taken up again at the start of the agent. */
+  readonly torrentOf: (infoHash: string) => SwarmTorrent | undefined
   readonly report: CycleReport
   /** Version of the running agent, for releases that demand a newer one. */
   readonly agentVersion: ReleaseVersion

@@ -1,0 +1,149 @@
+// When to look for updates: each product by itself, one look at a time, on an interval with jitter, sooner after a failure
+// and then with back-off. Knows nothing of what a look does.
+import { isDeepStrictEqual } from 'node:util'
+import type { Product } from '@updraft/core/names'
+import type { ProductSettings } from './settings.ts'
+
+export interface ScheduleOptions {
+  /** One look; fails with why it could not be finished. The signal ends it early. */
+  readonly look: (product: ProductSettings, signal: AbortSignal) => Promise<void>
+  /** The looks at the product have come to rest; `error` is why the last one failed. */
+  readonly onIdle: (product: ProductSettings, error: unknown) => void
+  /** False looks once at each product and never again by itself. */
+  readonly repeat: boolean
+  readonly now: () => Date
+  /** From 0 to 1. */
+  readonly random: () => number
+}
+
+export interface Schedule extends AsyncDisposable {
+  /** New products are looked at at once, changed ones anew, others when their time comes; removed ones are let go. */
+  apply(products: readonly ProductSettings[], intervalSeconds: number): void
+  /** Looks now. A look under way is followed by another one, so what was published before this call is always seen. */
+  check(product?: Product): void
+  has(product: Product): boolean
+  /** Undefined while a look is under way. */
+  nextCheckAt(product: Product): Date | undefined
+  /** Resolves when no look is under way. */
+  whenIdle(): Promise<void>
+}
+
+/** Nothing happens before the first `apply`. Disposing ends every look and waits until each has ended. */
+export const startSchedule = ({ look, onIdle, repeat, now, random }: ScheduleOptions): Schedule => {
+  const entries = new Map<Product, Entry>()
+  const running = new Set<Promise<void>>()
+  let intervalSeconds = Number.POSITIVE_INFINITY
+
+  const lookUntilRest = async (entry: Entry): Promise<void> => {
+    let error: unknown
+    do {
+      entry.again = false
+      entry.current = new AbortController()
+      error = await look(entry.product, entry.current.signal).then(
+        () => undefined,
+        (reason: unknown) => reason,
+      )
+      // A look that was broken off says nothing about the source.
+      if (!entry.current.signal.aborted) entry.failures = error === undefined ? 0 : entry.failures + 1
+    } while (entry.again && !entry.removed)
+    entry.current = undefined
+    if (entry.removed) return
+    onIdle(entry.product, error)
+    arm(entry)
+  }
+
+  const start = (entry: Entry): void => {
+    clearTimeout(entry.timer)
+    entry.nextCheckAt = undefined
+    if (entry.current !== undefined) {
+      entry.again = true
+      return
+    }
+    const ended = lookUntilRest(entry).finally(() => running.delete(ended))
+    running.add(ended)
+  }
+
+  const arm = (entry: Entry): void => {
+    if (!repeat) return
+    const delayMs = delaySeconds({ intervalSeconds, failures: entry.failures, random: random() }) * 1_000
+    entry.nextCheckAt = new Date(now().getTime() + delayMs)
+    entry.timer = setTimeout(start, delayMs, entry)
+  }
+
+  const remove = (entry: Entry): void => {
+    entry.removed = true
+    clearTimeout(entry.timer)
+    entry.current?.abort()
+    entries.delete(entry.product.name)
+  }
+
+  return {
+    apply: (products, newIntervalSeconds) => {
+      const newInterval = intervalSeconds !== newIntervalSeconds
+      intervalSeconds = newIntervalSeconds
+      const wanted = new Set(products.map(({ name }) => name))
+      for (const entry of entries.values()) if (!wanted.has(entry.product.name)) remove(entry)
+      for (const product of products) {
+        const known = entries.get(product.name)
+        if (known === undefined) {
+          const entry: Entry = { product, again: false, failures: 0, removed: false }
+          entries.set(product.name, entry)
+          start(entry)
+        } else if (!isDeepStrictEqual(known.product, product)) {
+          known.product = product
+          known.failures = 0
+          known.current?.abort()
+          start(known)
+        } else if (newInterval && known.current === undefined) {
+          clearTimeout(known.timer)
+          arm(known)
+        }
+      }
+    },
+    check: (product) => {
+      for (const entry of entries.values()) if (product === undefined || entry.product.name === product) start(entry)
+    },
+    has: (product) => entries.has(product),
+    nextCheckAt: (product) => entries.get(product)?.nextCheckAt,
+    whenIdle: async () => {
+      while (running.size > 0) await Promise.all(running)
+    },
+    [Symbol.asyncDispose]: async () => {
+      for (const entry of entries.values()) remove(entry)
+      await Promise.all(running)
+    },
+  }
+}
+
+interface Entry {
+  product: ProductSettings
+  /** The look under way; undefined between looks. */
+  current?: AbortController | undefined
+  again: boolean
+  /** Looks that failed since the last one that did not. */
+  failures: number
+  removed: boolean
+  timer?: NodeJS.Timeout
+  nextCheckAt?: Date | undefined
+}
+
+export interface Delay {
+  readonly intervalSeconds: number
+  readonly failures: number
+  /** From 0 to 1. */
+  readonly random: number
+}
+
+/**
+ * How long to wait for the next look: the interval; after a failure a minute, doubled with each further one up to the
+ * interval. A tenth more or less, so that machines that started together do not come back together.
+ */
+export const delaySeconds = ({ intervalSeconds, failures, random }: Delay): number => {
+  const retry = Math.min(intervalSeconds, FIRST_RETRY_SECONDS) * 2 ** Math.min(failures - 1, 16)
+  const delay = failures === 0 ? intervalSeconds : Math.min(retry, Math.max(intervalSeconds, LAST_RETRY_SECONDS))
+  return delay * (0.9 + 0.2 * random)
+}
+
+const FIRST_RETRY_SECONDS = 60
+/** With a very short interval the back-off still has to get somewhere. */
+const LAST_RETRY_SECONDS = 900
