@@ -1,0 +1,63 @@
+// The seam between the repository and whatever holds a private key: a file today, a program in front of a hardware
+// module or a key service tomorrow. A private key never passes through it; only bytes and signatures do.
+import { UpdateError } from '@updraft/core/errors'
+
+/** Signs with one key. */
+export interface Signer {
+  /** TUF key id: SHA-256 of the canonical form of the public key. */
+  readonly keyId: string
+  /** Signature over exactly these bytes, in lower-case hex, as the key's scheme demands. */
+  sign(bytes: Uint8Array): Promise<string>
+}
+
+export interface KeySource {
+  /** Where it looks, for people: `the folder r.keys`. */
+  readonly description: string
+  /**
+   * Fingerprints of the first roots of the repositories that these keys belong to; none if that is not known. Whoever
+   * signs compares them, so that no signature is ever put under somebody else's repository.
+   */
+  rootFingerprints(): Promise<readonly string[]>
+  /**
+   * Opens the key, or returns undefined if this source does not hold it.
+   *
+   * Errors: PASSPHRASE_MISSING, PASSPHRASE_WRONG, KEY_MISSING (something else lies in its place), IO, PERMISSION.
+   */
+  open(role: string, keyId: string): Promise<Signer | undefined>
+}
+
+/** What a role demands, as its delegator signed it. */
+export interface RoleKeys {
+  readonly role: string
+  readonly keyIds: readonly string[]
+  readonly threshold: number
+}
+
+/** Enough open signers for each role. */
+export type Signers = ReadonlyMap<string, readonly Signer[]>
+
+/**
+ * Opens the keys that are here for each role, and makes sure that they reach its threshold, before any work is begun.
+ *
+ * Errors: KEY_MISSING with the ids that were looked for; whatever `keys.open` throws.
+ */
+export const openSigners = async (keys: KeySource, roles: readonly RoleKeys[]): Promise<Signers> => {
+  const signers = new Map<string, readonly Signer[]>()
+  for (const { role, keyIds, threshold } of roles) {
+    const opened: Signer[] = []
+    for (const keyId of keyIds) {
+      const signer = await keys.open(role, keyId)
+      if (signer !== undefined) opened.push(signer)
+    }
+    if (opened.length < threshold) {
+      const ids = keyIds.map((keyId) => keyId.slice(0, 8)).join(', ')
+      throw new UpdateError(
+        'KEY_MISSING',
+        `role ${role} needs ${threshold} of its keys (${ids}); ${opened.length} are in ${keys.description}`,
+        { hint: 'name the folder that holds them with --keys, or UPDRAFT_KEYS' },
+      )
+    }
+    signers.set(role, opened)
+  }
+  return signers
+}

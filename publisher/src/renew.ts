@@ -1,0 +1,111 @@
+// Keeps a repository from expiring: snapshot and timestamp are signed anew once half of their life is over, other roles
+// when somebody asks for it. What the metadata says stays as it is.
+import { UpdateError } from '@updraft/core/errors'
+import { type KeySource, openSigners } from './keys/signer.ts'
+import { commitFiles } from './repository/commit.ts'
+import {
+  changeRepository,
+  lockRepository,
+  openRepository,
+  type Repository,
+  rolesNamed,
+  withEdition,
+} from './repository.ts'
+import { type Change, contentOf, rootContentOf, signChange } from './sign.ts'
+
+const DAY_MS = 24 * 60 * 60 * 1000
+const ONLINE_ROLES = ['snapshot', 'timestamp'] as const
+
+export interface RenewOptions {
+  readonly keys: KeySource
+  readonly now: Date
+}
+
+export interface Renewal {
+  /** Roles that were signed anew; empty if none was due. */
+  readonly renewed: readonly string[]
+  /** The repository as it is now. */
+  readonly repository: Repository
+  /** When `renewOnlineRoles` will next have something to do. */
+  readonly nextDue: Date
+}
+
+/**
+ * Renews the roles that live short and need no person: snapshot and timestamp, whichever is past half of its life.
+ *
+ * Errors: LOCKED while somebody publishes (who renews both anyway: try again later); REPOSITORY_INVALID, KEY_MISSING,
+ *         PASSPHRASE_MISSING, PASSPHRASE_WRONG, DISK_FULL, PERMISSION, IO.
+ */
+export const renewOnlineRoles = async (directory: string, options: RenewOptions): Promise<Renewal> => {
+  const repository = await open(directory, options)
+  // Reading needs no lock, and most of the time there is nothing to do.
+  if (onlineRolesDue(repository, options.now).length === 0) return renewal(repository, [])
+  return await renewUnderLock(directory, options, (current) => onlineRolesDue(current, options.now))
+}
+
+/**
+ * Renews `roles`, due or not, and with them snapshot and timestamp.
+ *
+ * Errors: USAGE for a role that the repository does not have; otherwise as `renewOnlineRoles`.
+ */
+export const renewRoles = (directory: string, roles: readonly string[], options: RenewOptions): Promise<Renewal> =>
+  renewUnderLock(directory, options, (repository) => {
+    const known = repository.roles.map(({ role }) => role)
+    const unknown = roles.filter((role) => !known.includes(role))
+    if (unknown.length > 0) {
+      throw new UpdateError('USAGE', `there is no role ${unknown.join(', ')}`, { hint: `roles: ${known.join(', ')}` })
+    }
+    return [...new Set([...roles, ...ONLINE_ROLES])]
+  })
+
+const renewUnderLock = async (
+  directory: string,
+  options: RenewOptions,
+  choose: (repository: Repository) => readonly string[],
+): Promise<Renewal> => {
+  const { keys, now } = options
+  using _lock = await lockRepository(directory)
+  const repository = await open(directory, options)
+  const roles = choose(repository)
+  if (roles.length === 0) return renewal(repository, [])
+  const signers = await openSigners(keys, rolesNamed(repository, [...roles, 'timestamp']))
+  const { expiryDays } = repository.settings
+  const { edition, changed } = await signChange(repository.edition, renewing(repository, roles), {
+    signers,
+    expiryDays,
+    now,
+  })
+  await changeRepository(repository, () => commitFiles(repository.directory, { metadata: changed }))
+  return renewal(
+    withEdition(repository, edition),
+    changed.map(({ role }) => role),
+  )
+}
+
+const open = async (directory: string, { keys }: RenewOptions): Promise<Repository> =>
+  openRepository(directory, { fingerprints: await keys.rootFingerprints() })
+
+/** The same contents once more. */
+const renewing = ({ edition }: Repository, roles: readonly string[]): Change => ({
+  ...(roles.includes('root') ? { root: rootContentOf(edition.root) } : {}),
+  ...(roles.includes('targets') ? { targets: contentOf(edition.targets) } : {}),
+  products: new Map(
+    [...edition.products].flatMap(([name, product]) => (roles.includes(name) ? [[name, contentOf(product)]] : [])),
+  ),
+  snapshot: roles.includes('snapshot'),
+})
+
+const onlineRolesDue = (repository: Repository, now: Date): readonly string[] =>
+  ONLINE_ROLES.filter((role) => dueAt(repository, role) <= now)
+
+/** Half of the role's life before it expires. */
+const dueAt = ({ roles, settings }: Repository, role: (typeof ONLINE_ROLES)[number]): Date => {
+  const expires = roles.find((state) => state.role === role)?.expires ?? new Date(0)
+  return new Date(expires.getTime() - (settings.expiryDays[role] * DAY_MS) / 2)
+}
+
+const renewal = (repository: Repository, renewed: readonly string[]): Renewal => ({
+  renewed,
+  repository,
+  nextDue: new Date(Math.min(...ONLINE_ROLES.map((role) => dueAt(repository, role).getTime()))),
+})

@@ -1,0 +1,200 @@
+// A repository on disk as the rest of the publisher sees it: opened only if all its metadata verifies, locked by one
+// writer at a time, changed only by adding files and replacing `timestamp.json`.
+import { randomBytes } from 'node:crypto'
+import { access, constants, readdir, rm } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
+import { fromFileSystem, systemCodeOf, UpdateError } from '@updraft/core/errors'
+import { makeDirectory, readFileIfThere, renameDurably, writeFileAtomic } from '@updraft/core/files/atomic'
+import { type Lock, takeLock } from '@updraft/core/files/lock'
+import { LIMITS } from '@updraft/core/limits'
+import { type Product, parseProduct } from '@updraft/core/names'
+import { commitFiles } from './repository/commit.ts'
+import {
+  type Edition,
+  fingerprintOf,
+  metadataFileOf,
+  readEdition,
+  type SignedContent,
+  type SignedRole,
+} from './repository/edition.ts'
+import { LOCK_NAME, layoutOf } from './repository/layout.ts'
+import { type PublishedRelease, releasesOf } from './repository/releases.ts'
+import { sweep } from './repository/sweep.ts'
+import {
+  type RepositorySettings,
+  readRepositorySettings,
+  SETTINGS_FILE,
+  serializeRepositorySettings,
+} from './repository-settings.ts'
+
+export type { PublishedRelease, StoredTarget } from './repository/releases.ts'
+
+/** The current metadata of one role. */
+export interface RoleState {
+  readonly role: string
+  readonly metadataVersion: number
+  readonly expires: Date
+  readonly keyIds: readonly string[]
+  readonly threshold: number
+}
+
+/** A repository whose metadata was verified when it was opened. */
+export interface Repository {
+  /** Absolute. */
+  readonly directory: string
+  readonly settings: RepositorySettings
+  /** `sha256:<hex>` of `1.root.json`, byte for byte. */
+  readonly fingerprint: string
+  readonly products: readonly Product[]
+  readonly releases: readonly PublishedRelease[]
+  /** Root, targets, snapshot, timestamp, then one per product. */
+  readonly roles: readonly RoleState[]
+  readonly edition: Edition
+}
+
+interface Role {
+  readonly keyIDs: readonly string[]
+  readonly threshold: number
+}
+
+export interface OpenOptions {
+  /** Fingerprints of which the first root must have one; none means that any will do. */
+  readonly fingerprints?: readonly string[]
+}
+
+/**
+ * Opens the repository in `directory` and verifies all its metadata. Expired metadata does open: see `roles`.
+ *
+ * Errors: REPOSITORY_INVALID with the file and why, SETTINGS_INVALID, LIMIT_EXCEEDED, IO, PERMISSION.
+ */
+export const openRepository = async (
+  directory: string,
+  { fingerprints = [] }: OpenOptions = {},
+): Promise<Repository> => {
+  const absolute = resolve(directory)
+  const settings = await readRepositorySettings(absolute)
+  const edition = await readEdition(absolute)
+  const fingerprint = fingerprintOf(edition.roots[0])
+  if (fingerprints.length > 0 && !fingerprints.includes(fingerprint)) {
+    throw new UpdateError(
+      'REPOSITORY_INVALID',
+      `the first root of ${absolute} is ${fingerprint}, but the keys belong to ${fingerprints.join(', ')}`,
+      { hint: 'somebody may have replaced the repository: compare it with a backup before signing anything in it' },
+    )
+  }
+  return repositoryOf(absolute, settings, edition)
+}
+
+/** The same repository after a change to its metadata. */
+export const withEdition = ({ directory, settings }: Repository, edition: Edition): Repository =>
+  repositoryOf(directory, settings, edition)
+
+/** What has to be known to sign these roles. Errors: TypeError for a role that the repository does not have. */
+export const rolesNamed = ({ roles }: Repository, names: readonly string[]): readonly RoleState[] =>
+  [...new Set(names)].map((name) => {
+    const state = roles.find(({ role }) => role === name)
+    if (state === undefined) throw new TypeError(`no role ${name}`)
+    return state
+  })
+
+/**
+ * Keeps every other writer out until it is disposed of.
+ *
+ * Errors: LOCKED, REPOSITORY_INVALID if there is no such directory, PERMISSION if nothing can be written there.
+ */
+export const lockRepository = async (directory: string): Promise<Lock> => {
+  await readRepositorySettings(directory) // So that no lock file appears in a folder that is none of ours.
+  try {
+    await access(directory, constants.R_OK | constants.W_OK | constants.X_OK)
+  } catch (error) {
+    throw fromFileSystem(error, `cannot write to ${directory}`)
+  }
+  return takeLock(directory, LOCK_NAME)
+}
+
+/** Runs `change` on a repository that is swept before and, if it fails, after: nothing half-done stays. */
+export const changeRepository = async <Result>(
+  repository: Repository,
+  change: (stagingDirectory: string) => Promise<Result>,
+): Promise<Result> => {
+  await sweep(repository)
+  const { staging } = layoutOf(repository.directory)
+  try {
+    await makeDirectory(staging)
+    return await change(staging)
+  } catch (error) {
+    // If the timestamp got through, the change is public and what it names must stay.
+    if (await isUnchanged(repository)) await sweep(repository).catch(() => {}) // The next writer sweeps again.
+    throw error
+  } finally {
+    await rm(staging, { recursive: true, force: true })
+  }
+}
+
+/**
+ * Errors: REPOSITORY_EXISTS if something is in the way of a new repository; PERMISSION, IO.
+ */
+export const assertNothingAt = async (directory: string): Promise<void> => {
+  const names = await readdir(directory).catch((error: unknown) => {
+    if (systemCodeOf(error) === 'ENOENT') return []
+    if (systemCodeOf(error) === 'ENOTDIR') return [basename(directory)]
+    throw fromFileSystem(error, `cannot look into ${directory}`)
+  })
+  if (names.includes(SETTINGS_FILE)) {
+    throw new UpdateError('REPOSITORY_EXISTS', `${directory} is a repository already`, {
+      hint: 'add a product to it with: updraft-publisher product add NAME --repo DIR',
+    })
+  }
+  if (names.length > 0) throw new UpdateError('REPOSITORY_EXISTS', `${directory} exists and is not empty`)
+}
+
+/**
+ * Makes a new repository at `directory`, all of it or nothing.
+ *
+ * Errors: REPOSITORY_EXISTS, DISK_FULL, PERMISSION, IO.
+ */
+export const createRepository = async (
+  directory: string,
+  settings: RepositorySettings,
+  metadata: readonly SignedRole<SignedContent>[],
+): Promise<void> => {
+  const absolute = resolve(directory)
+  await assertNothingAt(absolute)
+  await makeDirectory(dirname(absolute))
+  const staging = join(dirname(absolute), `.${basename(absolute)}.${randomBytes(6).toString('hex')}.tmp`)
+  const layout = layoutOf(staging)
+  try {
+    for (const folder of [staging, layout.metadata, layout.targets, layout.bundles]) await makeDirectory(folder)
+    await writeFileAtomic(join(staging, SETTINGS_FILE), serializeRepositorySettings(settings))
+    await commitFiles(staging, { metadata })
+    await renameDurably(staging, absolute)
+  } finally {
+    await rm(staging, { recursive: true, force: true })
+  }
+}
+
+const isUnchanged = async ({ directory, edition }: Repository): Promise<boolean> => {
+  const file = join(layoutOf(directory).metadata, metadataFileOf(edition.timestamp))
+  const bytes = await readFileIfThere(file, LIMITS.timestampLengthBytes).catch(() => undefined) // Unreadable: leave it.
+  return bytes?.equals(edition.timestamp.bytes) ?? false
+}
+
+const repositoryOf = (directory: string, settings: RepositorySettings, edition: Edition): Repository => ({
+  directory,
+  settings,
+  fingerprint: fingerprintOf(edition.roots[0]),
+  products: [...edition.products.keys()].map(parseProduct),
+  releases: releasesOf(directory, edition),
+  roles: rolesOf(edition),
+  edition,
+})
+
+const rolesOf = ({ root, targets, products, snapshot, timestamp }: Edition): readonly RoleState[] => {
+  const demands: Readonly<Record<string, Role>> = root.metadata.signed.roles
+  const delegated: Readonly<Record<string, Role>> = targets.metadata.signed.delegations?.roles ?? {}
+  return [root, targets, snapshot, timestamp, ...products.values()].map(({ role, metadata }) => {
+    const { keyIDs, threshold } = demands[role] ?? delegated[role] ?? { keyIDs: [], threshold: 0 }
+    const { version, expires } = metadata.signed
+    return { role, metadataVersion: version, expires: new Date(expires), keyIds: keyIDs, threshold }
+  })
+}

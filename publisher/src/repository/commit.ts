@@ -1,0 +1,70 @@
+// Puts a signed change into a repository: bytes first, then the metadata that names them, and `timestamp.json` last.
+// Until that one is renamed into its place, no client can see any of it.
+import { copyFile, link, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { fromFileSystem, systemCodeOf } from '@updraft/core/errors'
+import { makeDirectory, renameDurably, syncDirectory, writeFileAtomic } from '@updraft/core/files/atomic'
+import { metadataFileOf, type SignedContent, type SignedRole } from './edition.ts'
+import { type Digests, layoutOf, targetFileNames } from './layout.ts'
+
+export interface NewTarget extends Digests {
+  readonly path: string
+  readonly bytes: Uint8Array
+}
+
+export interface NewFiles {
+  /** Folder with the files `index` and `pack`, flushed, on the repository's file system; it is moved away. */
+  readonly bundle?: { readonly name: string; readonly directory: string }
+  readonly targets?: readonly NewTarget[]
+  /** In the order in which they are to appear; a timestamp comes last. */
+  readonly metadata: readonly SignedRole<SignedContent>[]
+}
+
+/** What is about to be written: `bundle`, `targets`, or the role of a metadata file. */
+export type CommitListener = (what: string) => void
+
+/** Errors: DISK_FULL, PERMISSION, IO. Whoever calls it holds the lock, and sweeps after a failure. */
+export const commitFiles = async (
+  directory: string,
+  { bundle, targets = [], metadata }: NewFiles,
+  onStep: CommitListener = () => {},
+): Promise<void> => {
+  const layout = layoutOf(directory)
+  if (bundle !== undefined) {
+    onStep('bundle')
+    await makeDirectory(layout.bundles)
+    await renameDurably(bundle.directory, join(layout.bundles, bundle.name))
+    await syncDirectory(directory)
+  }
+  if (targets.length > 0) onStep('targets')
+  for (const target of targets) await storeTarget(layout.targets, target)
+  for (const signed of metadata) {
+    onStep(signed.role)
+    await writeFileAtomic(join(layout.metadata, metadataFileOf(signed)), signed.bytes)
+  }
+}
+
+/** Writes the target once, and gives it its second name. */
+const storeTarget = async (folder: string, target: NewTarget): Promise<void> => {
+  const [name, otherName] = targetFileNames(target.path, target)
+  const [file, otherFile] = [join(folder, name), join(folder, otherName)]
+  await makeDirectory(dirname(file))
+  await writeFileAtomic(file, target.bytes)
+  await giveName(file, otherFile)
+  // The file is flushed, but the folders above it are new as well.
+  for (let above = dirname(file); above.startsWith(folder); above = dirname(above)) await syncDirectory(above)
+  await syncDirectory(dirname(folder))
+}
+
+const giveName = async (file: string, name: string): Promise<void> => {
+  try {
+    await rm(name, { force: true })
+    await link(file, name).catch(async (error: unknown) => {
+      // Some file systems (FAT, some network shares) have no links.
+      if (!['EPERM', 'ENOTSUP', 'ENOSYS', 'EMLINK', 'EXDEV'].includes(systemCodeOf(error) ?? '')) throw error
+      await copyFile(file, name)
+    })
+  } catch (error) {
+    throw fromFileSystem(error, `cannot write ${name}`)
+  }
+}
