@@ -28,7 +28,7 @@ export type VerifiedBundle = {
 
 export interface VerifyOptions {
   readonly signal: AbortSignal
-  readonly onProgress: ProgressListener
+  readonly onProgress?: ProgressListener
 }
 
 /**
@@ -51,7 +51,7 @@ export const verifyBundle = async (staged: StagedBundle, options: VerifyOptions)
       throw new UpdateError('BUNDLE_INVALID', `index has SHA-256 ${digest}; signed is ${release.index.sha256}`)
     }
     const index = parseIndex(indexBytes)
-    await unpackBundle({ index, packPath, into: treePath, signal: options.signal, onProgress: options.onProgress })
+    await unpackBundle({ index, packPath, into: treePath, ...options })
     return { ...staged, index, treePath } as object as VerifiedBundle
   } catch (error) {
     await rm(treePath, { recursive: true, force: true })

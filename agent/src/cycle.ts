@@ -1,0 +1,147 @@
+// ★ The agent's whole story: one product, once, from "is there something new?" to "given back to the swarm". Each room takes
+// what only the room before it can make, so none can be left out; and what happens is reported before it does.
+import { join } from 'node:path'
+import { compareVersions } from '@updraft/core/names'
+import type { Cycle, CycleDependencies } from './cycle-types.ts'
+import { fetchBundle, type StagedBundle } from './fetch.ts'
+import { type InstalledVersion, installBundle, removeVersionsExcept } from './install.ts'
+import { plan } from './plan.ts'
+import { type RefreshResult, refresh, type TrustedRelease } from './refresh.ts'
+import { bundleDirectoryOf, dropBundle, keepBundle, seedBundle } from './seed.ts'
+import type { ProductSettings } from './settings.ts'
+import type { NewFinding } from './store/findings.ts'
+import { readTrustedSource, type TrustedSource } from './trust-store.ts'
+import { type VerifiedBundle, verifyBundle } from './verify.ts'
+
+export const runCycle: Cycle = async (product, dependencies) => {
+  const trusted = await refreshSource(product, dependencies)
+  const release = planUpdate(product, trusted, dependencies)
+  if (release === undefined) return { kind: 'current' }
+
+  const staged = await fetchRelease(release, dependencies)
+  const verified = await verifyStaged(staged, dependencies)
+  const installed = await installVerified(verified, dependencies)
+  await seedInstalled(installed, dependencies)
+  await removeSurplus(installed, dependencies)
+  return { kind: 'installed', version: installed.version }
+}
+
+/** What the source offers of the product, all of it trusted. */
+const refreshSource = async (product: ProductSettings, dependencies: CycleDependencies): Promise<RefreshResult> => {
+  const { home, store, settings, report, now, signal } = dependencies
+  const source = await readTrustedSource(home.stateDirectory, product.source)
+  const products = settings.products.filter((other) => other.source === product.source).map(({ name }) => name)
+  const result = await dependencies.alone(`source ${source.name}`, () =>
+    refresh(source, products, {
+      cacheDirectory: join(home.stateDirectory, 'metadata'),
+      floors: store.floors,
+      now,
+      signal,
+    }),
+  )
+  const { rootVersion, expires } = result
+  report.refreshed({ rootVersion, expires, findings: findingsOf(source, result) })
+  return result
+}
+
+/** The release to install now, or undefined; either way the decision is reported with its reasons. */
+const planUpdate = (
+  product: ProductSettings,
+  { releases }: RefreshResult,
+  { store, report, agentVersion }: CycleDependencies,
+): TrustedRelease | undefined => {
+  const installed = store.installed.current(product.name)?.version
+  const decision = plan({ product, releases, installed, agentVersion })
+  const { available } = decision
+  const update = decision.kind === 'update' ? decision.release : undefined
+  report.decided({
+    available: available?.release,
+    rules: decision.rules,
+    update: update?.release,
+    signers: available?.signers ?? [],
+    threshold: available?.threshold ?? 0,
+  })
+  return update
+}
+
+const fetchRelease = (release: TrustedRelease, dependencies: CycleDependencies): Promise<StagedBundle> => {
+  const { home, store, settings, swarm, report, signal } = dependencies
+  const { product } = release.release
+  report.entering(release.release, 'downloading')
+  return fetchBundle(release, {
+    stagingDirectory: join(home.dataDirectory, 'staging'),
+    local: store.seeds
+      .all()
+      .filter((seed) => seed.product === product)
+      .sort((a, b) => compareVersions(b.version, a.version))
+      .map((seed) => ({
+        bundleDirectory: bundleDirectoryOf(join(home.dataDirectory, 'bundles'), seed.name),
+        treePath: join(home.dataDirectory, 'products', product, 'versions', seed.version),
+      })),
+    swarm,
+    peers: settings.network.peers,
+    signal,
+    onProgress: report.transferring,
+    onWarning: report.warning,
+  })
+}
+
+const verifyStaged = (staged: StagedBundle, { report, signal }: CycleDependencies): Promise<VerifiedBundle> => {
+  report.entering(staged.release.release, 'verifying')
+  return verifyBundle(staged, { signal })
+}
+
+const installVerified = async (
+  verified: VerifiedBundle,
+  { home, report }: CycleDependencies,
+): Promise<InstalledVersion> => {
+  const { release, signers, threshold } = verified.release
+  report.entering(release, 'activating')
+  const installed = await installBundle(verified, { productsDirectory: join(home.dataDirectory, 'products') })
+  report.installed({ version: release.version, platform: release.platform, path: installed.path, signers, threshold })
+  return installed
+}
+
+const seedInstalled = async (
+  installed: InstalledVersion,
+  { home, swarm, report }: CycleDependencies,
+): Promise<void> => {
+  const bundlesDirectory = join(home.dataDirectory, 'bundles')
+  const { metainfo, release } = installed.bundle
+  const kept = await keepBundle(installed, bundlesDirectory)
+  await seedBundle(kept, { bundlesDirectory, swarm, onWarning: report.warning })
+  report.seeding({ release: release.release, ...kept, lengthBytes: metainfo.lengthBytes })
+}
+
+/** Keeps as many versions, and bundles, as the settings say; the current one is always among them. */
+const removeSurplus = async (
+  { product, version }: InstalledVersion,
+  { home, store, settings, swarm }: CycleDependencies,
+): Promise<void> => {
+  const kept = store.installed.kept(product).map((record) => record.version)
+  const keep = [version, ...kept.filter((other) => other !== version)].slice(0, settings.versionsKept)
+  await removeVersionsExcept(join(home.dataDirectory, 'products'), product, keep)
+  for (const gone of kept.filter((other) => !keep.includes(other))) store.installed.forget(product, gone)
+  for (const seed of store.seeds.all()) {
+    if (seed.product !== product || keep.includes(seed.version)) continue
+    store.seeds.remove(seed.name)
+    await swarm.torrent(seed.infoHash)?.remove()
+    await dropBundle(seed.name, join(home.dataDirectory, 'bundles'))
+  }
+}
+
+const findingsOf = ({ pin }: TrustedSource, { rejected }: RefreshResult): readonly NewFinding[] => {
+  const findings: NewFinding[] = rejected.map(({ error }) => ({
+    code: 'release-invalid',
+    message: error.message,
+    hint: error.hint ?? 'tell the publisher; the other releases are not affected',
+  }))
+  if (pin.pinnedBy === 'first-use') {
+    findings.push({
+      code: 'root-on-first-use',
+      message: `the root ${pin.fingerprint} was taken from the source itself when it was added`,
+      hint: 'compare the fingerprint with the one that the publisher gives, then add the source again with --fingerprint',
+    })
+  }
+  return findings
+}
