@@ -19,6 +19,15 @@ export const LIMITS = {
   targetsLengthBytes: 16 * MIB,
   /** TUF 5.3.3 asks for a bound; a yearly rotation fills it in two and a half centuries. */
   rootRotationsMax: 256,
+  /** The TUF library copies its whole table for every entry: 4,000 targets take it two seconds a pass, 16,000 a minute. */
+  targetsMax: 4_000,
+  /** Products of one repository; the snapshot lists each of them, and the same cost applies. */
+  delegatedRolesMax: 1_000,
+  /** A check of one signature takes up to a millisecond, and a role is checked against all of its keys. */
+  roleKeysMax: 64,
+  signaturesMax: 256,
+  /** Real metadata has eight levels or so; thousands would exhaust the stack of whoever walks them. */
+  metadataDepthMax: 64,
   /** A whole request for metadata, so that a slow server cannot hold a cycle (slow retrieval). */
   metadataTimeoutMs: 30_000,
 
