@@ -7,26 +7,29 @@ export interface Coalesced extends Disposable {
 
 /** Runs `run` at most once every `spacingMs`, and once more after the last request. `run` deals with its own errors. */
 export const coalesce = (run: () => void | Promise<void>, spacingMs: number): Coalesced => {
-  let isResting = false
   let isRequested = false
+  let isBusy = false // Running, or resting after a run.
+  let isDisposed = false
   let timer: NodeJS.Timeout | undefined
 
   const start = async (): Promise<void> => {
-    isResting = true
+    if (isBusy || isDisposed || !isRequested) return
+    isBusy = true
     isRequested = false
     await run()
     timer = setTimeout(() => {
-      isResting = false
-      if (isRequested) void start()
+      isBusy = false
+      void start()
     }, spacingMs)
+    if (isDisposed) clearTimeout(timer)
   }
   return {
     request: () => {
       isRequested = true
-      if (!isResting) void start()
+      void start()
     },
     [Symbol.dispose]: () => {
-      isResting = true // For good: no run starts any more.
+      isDisposed = true
       clearTimeout(timer)
     },
   }

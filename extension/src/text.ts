@@ -28,8 +28,8 @@ export const show = (text: string, lengthMax = LINE_LENGTH_MAX): Shown => {
   const start = text.slice(0, lengthMax * 4)
   const line = start
     .toWellFormed()
-    .replace(BREAKS, ' ')
     .replace(INVISIBLE, '')
+    .replace(BREAKS, ' ')
     .replace(PILED_MARKS, '$1')
     .replaceAll('$(', '$ (')
     .trim()

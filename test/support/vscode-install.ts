@@ -10,43 +10,64 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { hasCode } from '@updraft/core/errors'
 import { type Lock, takeLock } from '@updraft/core/files/lock'
 
-/** The oldest VS Code that the extension promises to run in, and the newest that could be tested. */
-export const LANES = { floor: '4.100.3', latest: '4.139.1' } as const
+/**
+ * The oldest VS Code that the extension promises to run in, and the newest that could be tested. The oldest runs on the
+ * Node that it shipped with (20), which lacks things that the sources use everywhere else; the newest on the project's own.
+ */
+const LANES = {
+  floor: { codeServer: '4.100.3', node: '20.19.0' },
+  latest: { codeServer: '4.139.1', node: undefined },
+} as const
 export type Lane = keyof typeof LANES
+
+export interface VscodeInstallation {
+  /** Contains `out/server-main.js`. */
+  readonly server: string
+  /** The Node to run it with. */
+  readonly node: string
+}
 
 /** A cold installation takes a minute; two of them on a busy machine, and a slow registry, take several. */
 export const INSTALL_TIMEOUT_MS = 900_000
 
 /**
- * The folder of the VS Code server of a lane (it contains `out/server-main.js`), installed first if it is not there yet.
+ * The VS Code server of a lane, installed first if it is not there yet.
  *
  * Errors: whatever npm printed, if one of its steps fails.
  */
-export const installVscode = async (lane: Lane): Promise<string> => {
-  const version = LANES[lane]
+export const installVscode = async (lane: Lane): Promise<VscodeInstallation> => {
+  const { codeServer: version, node } = LANES[lane]
   const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'updraft-test', 'vscode')
   const folder = join(cache, version)
-  const server = join(folder, 'node_modules', 'code-server', 'lib', 'vscode')
-  if (existsSync(folder)) return server
+  const installation = {
+    server: serverIn(folder),
+    node: node === undefined ? process.execPath : join(folder, 'node_modules', NODE_PACKAGE, 'bin', 'node'),
+  }
+  if (existsSync(folder)) return installation
 
   await mkdir(cache, { recursive: true })
   using _lock = await waitForLock(cache, `${version}.lock`)
-  if (existsSync(folder)) return server // Another process was faster.
+  if (existsSync(folder)) return installation // Another process was faster.
 
   await removeLeftovers(cache, version)
   const temporary = `${folder}.${randomBytes(4).toString('hex')}.tmp`
   await mkdir(temporary)
-  await installInto(temporary, version)
+  await installInto(temporary, version, node)
   await rename(temporary, folder)
-  return server
+  return installation
 }
 
-const installInto = async (folder: string, version: string): Promise<void> => {
+/** Holds nothing but the binary, so it needs no install script. */
+const NODE_PACKAGE = `node-${process.platform}-${process.arch}`
+const serverIn = (folder: string): string => join(folder, 'node_modules', 'code-server', 'lib', 'vscode')
+
+const installInto = async (folder: string, version: string, node: string | undefined): Promise<void> => {
   process.stderr.write(`installing the VS Code server of code-server ${version} (once; about a minute)\n`)
   await writeFile(join(folder, 'package.json'), '{ "private": true }')
+  const packages = [`code-server@${version}`, ...(node === undefined ? [] : [`${NODE_PACKAGE}@${node}`])]
   // code-server's own install script compiles things that no test needs, and would find no module of VS Code afterwards.
-  await npm(folder, 'install', '--ignore-scripts', '--no-audit', '--no-fund', `code-server@${version}`)
-  const server = join(folder, 'node_modules', 'code-server', 'lib', 'vscode')
+  await npm(folder, 'install', '--ignore-scripts', '--no-audit', '--no-fund', ...packages)
+  const server = serverIn(folder)
   await npm(server, 'install', '--omit=dev', '--ignore-scripts', '--no-audit', '--no-fund')
   // Without this native module everything else works, but every log channel stays silently empty.
   await npm(server, 'rebuild', '@vscode/spdlog')

@@ -29,18 +29,18 @@ export interface VscodeServerOptions {
 }
 
 export const startVscode = async (options: VscodeServerOptions): Promise<VscodeServer> => {
-  const server = await installVscode(options.lane)
+  const { server, node } = await installVscode(options.lane)
   const folder = await mkdtemp(join(tmpdir(), `updraft-vscode-${options.lane}-`))
   try {
     const args = await prepare(folder, server, options.settings ?? {})
     const environment = environmentFor(folder, options.environment ?? {})
-    const installing = startGroup([...args, '--install-extension', options.vsix, '--force'], environment)
+    const installing = startGroup(node, [...args, '--install-extension', options.vsix, '--force'], environment)
     await installing.ended
     if (!installing.output().includes('was successfully installed')) {
       throw new Error(`VS Code did not install the extension:\n${installing.output()}`)
     }
 
-    const running = startGroup([...args, '--host', '127.0.0.1', '--port', '0'], environment)
+    const running = startGroup(node, [...args, '--host', '127.0.0.1', '--port', '0'], environment)
     try {
       const port = await portOf(running)
       return {
@@ -95,8 +95,8 @@ interface Group {
   readonly end: () => Promise<void>
 }
 
-const startGroup = (args: readonly string[], env: NodeJS.ProcessEnv): Group => {
-  const child = spawn(process.execPath, args, { env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
+const startGroup = (node: string, args: readonly string[], env: NodeJS.ProcessEnv): Group => {
+  const child = spawn(node, args, { env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
   let output = ''
   child.stdout?.on('data', (data: Buffer) => (output += data))
   child.stderr?.on('data', (data: Buffer) => (output += data))

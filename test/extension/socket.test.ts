@@ -1,0 +1,36 @@
+import { describe, expect, test } from '@jest/globals'
+import { socketsToTry } from '../../extension/src/socket.ts'
+
+const ADA = 1_000
+const MACHINE = '/run/updraft/agent.sock'
+
+describe('socketsToTry', () => {
+  test('tries the agent of the user, then the one of the machine', () => {
+    expect(socketsToTry('', { HOME: '/home/ada', XDG_RUNTIME_DIR: '/run/user/1000' }, ADA)).toEqual([
+      '/run/user/1000/updraft-agent.sock',
+      MACHINE,
+    ])
+  })
+
+  test('tries the agent of the machine once when the user is root', () => {
+    expect(socketsToTry('', { HOME: '/root' }, 0)).toEqual([MACHINE])
+  })
+
+  test('UPDRAFT_HOME names the only agent to try', () => {
+    expect(socketsToTry('', { UPDRAFT_HOME: '/srv/updraft' }, ADA)).toEqual(['/srv/updraft/agent.sock'])
+  })
+
+  test('the setting names the only agent to try, before UPDRAFT_HOME', () => {
+    expect(socketsToTry('/srv/a.sock', { UPDRAFT_HOME: '/srv/updraft' }, ADA)).toEqual(['/srv/a.sock'])
+  })
+
+  test('refuses a setting that is not an absolute path', () => {
+    expect(() => socketsToTry('a.sock', {}, ADA)).toThrow(expect.objectContaining({ code: 'USAGE' }))
+  })
+
+  test('refuses a path that is longer than a socket may have', () => {
+    expect(() => socketsToTry('', { UPDRAFT_HOME: `/${'x'.repeat(200)}` }, ADA)).toThrow(
+      expect.objectContaining({ code: 'USAGE' }),
+    )
+  })
+})

@@ -1,0 +1,174 @@
+import { describe, expect, test } from '@jest/globals'
+import type { AgentEvent, ProductStatus } from '@updraft/core/control/api'
+import { FINDINGS, type FindingCode, trustLevelOf } from '@updraft/core/trust/finding'
+import type { News } from '../../extension/src/client.ts'
+import { type Model, NOTHING_KNOWN, reduce, summaryOf, type Tone } from '../../extension/src/state.ts'
+import { productOf, statusOf, updateOf } from './control-server.ts'
+
+const statusNews = (products: readonly ProductStatus[], cursor = 7): News => ({
+  kind: 'status',
+  status: statusOf(products, cursor),
+  socketPath: '/run/updraft/agent.sock',
+})
+const eventNews = (cursor: number, event: AgentEvent): News => ({
+  kind: 'event',
+  recorded: { cursor, at: '2026-03-03T10:00:00.000Z', event },
+})
+const lost: News = { kind: 'lost', reason: 'not-running', message: 'no agent answers' }
+const modelAfter = (...news: readonly News[]): Model => news.reduce(reduce, NOTHING_KNOWN)
+
+const withFinding = (code: FindingCode): ProductStatus => {
+  const { severity } = FINDINGS[code]
+  const findings = [{ code, severity, message: 'root 4 has 1 of 2 signatures', hint: 'ask', since: 'yesterday' }]
+  return productOf('acme', { trust: { level: trustLevelOf(findings), signers: [], threshold: 2, findings } })
+}
+
+describe('reduce', () => {
+  test('a status replaces everything that was known', () => {
+    const model = modelAfter(statusNews([productOf('old')]), statusNews([productOf('acme')], 9))
+    expect([...model.products.keys()]).toEqual(['acme'])
+    expect(model).toMatchObject({ link: 'connected', cursor: 9, agent: { hostname: 'build-7' } })
+  })
+
+  test('a product that did not change stays the same object', () => {
+    const before = modelAfter(statusNews([productOf('acme'), productOf('beta')]))
+    const next = reduce(before, statusNews([productOf('acme'), productOf('beta', { update: updateOf() })], 8))
+    expect(next.products.get('acme')).toBe(before.products.get('acme'))
+    expect(next.products.get('beta')).not.toBe(before.products.get('beta'))
+  })
+
+  test('progress is taken from events', () => {
+    const model = modelAfter(
+      statusNews([productOf('acme')]),
+      eventNews(8, { kind: 'update', product: 'acme', update: updateOf({ haveBytes: 50_000_000 }) }),
+    )
+    expect(model.products.get('acme')?.update).toMatchObject({ share: 0.5, phase: 'working' })
+    expect(model.cursor).toBe(8)
+  })
+
+  test('an event that the status already contains changes nothing', () => {
+    const model = modelAfter(statusNews([productOf('acme')], 8))
+    expect(reduce(model, eventNews(8, { kind: 'update', product: 'acme', update: updateOf() }))).toBe(model)
+  })
+
+  test('an event of a product that is not known only moves the cursor', () => {
+    const model = modelAfter(statusNews([]), eventNews(8, { kind: 'update', product: 'acme', update: updateOf() }))
+    expect([...model.products.keys()]).toEqual([])
+    expect(model.cursor).toBe(8)
+  })
+
+  test('nothing is known any more when the agent is lost', () => {
+    const model = modelAfter(statusNews([productOf('acme')]), lost)
+    expect(model).toEqual({ ...NOTHING_KNOWN, link: 'not-running', reason: 'no agent answers' })
+  })
+
+  test('two products of the same name are one', () => {
+    expect(modelAfter(statusNews([productOf('acme'), productOf('acme')])).products.size).toBe(1)
+  })
+})
+
+describe('what the agent says is made fit to be shown', () => {
+  const OVERRIDE = '\u202Eacme\u0000$(verified)'
+
+  test('every text is cleaned, and only the key stays as it was', () => {
+    const product = productOf(OVERRIDE, {
+      source: OVERRIDE,
+      update: updateOf({
+        version: OVERRIDE,
+        error: { type: 'x', title: 'x', status: 500, detail: OVERRIDE, code: OVERRIDE, hint: OVERRIDE },
+      }),
+      decision: [{ rule: OVERRIDE, passed: true, detail: OVERRIDE }],
+      trust: {
+        level: 'untrusted',
+        signers: [{ keyId: OVERRIDE, name: OVERRIDE }],
+        threshold: 1,
+        findings: [{ code: 'root-unknown', severity: 'error', message: OVERRIDE, hint: OVERRIDE, since: OVERRIDE }],
+      },
+    })
+    const view = modelAfter(statusNews([product])).products.get(OVERRIDE)
+    expect(view?.key).toBe(OVERRIDE)
+    expect(JSON.stringify({ ...view, key: '' })).not.toMatch(/\u202E|\\u0000|\$\(/)
+    expect(view?.name).toBe('acme $ (verified)')
+  })
+
+  test('the reason of a lost connection is cleaned', () => {
+    expect(modelAfter({ ...lost, message: 'no\nagent\u202E' }).reason).toBe('no agent')
+  })
+
+  test('a name as long as a book is cut', () => {
+    const name = 'a'.repeat(1_000_000)
+    expect(modelAfter(statusNews([productOf(name)])).products.get(name)?.name).toHaveLength(64)
+  })
+
+  test('more than all of it is all of it, and a share of nothing is unknown', () => {
+    const share = (haveBytes: number, totalBytes: number) =>
+      modelAfter(statusNews([productOf('acme', { update: updateOf({ haveBytes, totalBytes }) })])).products.get('acme')
+        ?.update?.share
+    expect(share(300, 100)).toBe(1)
+    expect(share(0, 0)).toBeUndefined()
+  })
+
+  test('what is not a time is no time', () => {
+    const product = productOf('acme', { available: { version: '1.1.0', published: 'soon' } })
+    expect(modelAfter(statusNews([product])).products.get('acme')?.available).toEqual({
+      version: '1.1.0',
+      published: undefined,
+    })
+  })
+})
+
+describe('summaryOf', () => {
+  const toneOf = (...products: readonly ProductStatus[]): Tone => summaryOf(modelAfter(statusNews(products))).tone
+
+  test('without an agent it is offline, and connecting before the first answer', () => {
+    expect(summaryOf(modelAfter(lost)).tone).toBe('offline')
+    expect(summaryOf(NOTHING_KNOWN).tone).toBe('connecting')
+  })
+
+  test('it is quiet when all is well, and when an update has succeeded', () => {
+    expect(toneOf()).toBe('quiet')
+    expect(toneOf(productOf('acme', { update: updateOf({ state: 'committed' }) }))).toBe('quiet')
+  })
+
+  const FINDING_TONES: Readonly<Record<FindingCode, Tone>> = {
+    'root-on-first-use': 'quiet',
+    'root-unknown': 'decision',
+    'metadata-untrusted': 'blocked',
+    'metadata-rollback': 'blocked',
+    'metadata-expired': 'attention',
+    'metadata-expiring': 'quiet',
+    'metadata-policy': 'blocked',
+    'release-invalid': 'blocked',
+    'bundle-tampered': 'blocked',
+    'source-unreachable': 'attention',
+  }
+  test.each(Object.entries(FINDING_TONES) as [FindingCode, Tone][])('%s makes it %s', (code, tone) => {
+    expect(toneOf(withFinding(code))).toBe(tone)
+  })
+
+  test.each([
+    ['downloading', 'working'],
+    ['verifying', 'working'],
+    ['activating', 'working'],
+    ['staged', 'pending'],
+    ['waiting', 'pending'],
+    ['failed', 'attention'],
+    ['rolled-back', 'attention'],
+  ] as const)('an update that is %s makes it %s', (state, tone) => {
+    expect(toneOf(productOf('acme', { update: updateOf({ state }) }))).toBe(tone)
+  })
+
+  test('the worst product gives the tone, and is named', () => {
+    const summary = summaryOf(
+      modelAfter(statusNews([withFinding('bundle-tampered'), productOf('beta', { update: updateOf() })])),
+    )
+    expect(summary.tone).toBe('blocked')
+    expect(summary.products.map(({ name }) => name)).toEqual(['acme'])
+  })
+
+  test('the share is that of all downloads together', () => {
+    const update = (haveBytes: number) => updateOf({ haveBytes, totalBytes: 100 })
+    const products = [productOf('acme', { update: update(100) }), productOf('beta', { update: update(0) })]
+    expect(summaryOf(modelAfter(statusNews(products))).share).toBe(0.5)
+  })
+})
