@@ -19,9 +19,10 @@ export interface ScheduleOptions {
 export interface Schedule extends AsyncDisposable {
   /** New products are looked at at once, changed ones anew, others when their time comes; removed ones are let go. */
   apply(products: readonly ProductSettings[], intervalSeconds: number): void
+  /** Ends every look, waits until each has ended, and forgets all products: until the next `apply` nothing happens. */
+  pause(): Promise<void>
   /** Looks now. A look under way is followed by another one, so what was published before this call is always seen. */
   check(product?: Product): void
-  has(product: Product): boolean
   /** Undefined while a look is under way. */
   nextCheckAt(product: Product): Date | undefined
   /** Resolves when no look is under way. */
@@ -77,7 +78,13 @@ export const startSchedule = ({ look, onIdle, repeat, now, random }: ScheduleOpt
     entries.delete(entry.product.name)
   }
 
+  const pause = async (): Promise<void> => {
+    for (const entry of entries.values()) remove(entry)
+    await Promise.all(running)
+  }
+
   return {
+    pause,
     apply: (products, newIntervalSeconds) => {
       const newInterval = intervalSeconds !== newIntervalSeconds
       intervalSeconds = newIntervalSeconds
@@ -103,15 +110,11 @@ export const startSchedule = ({ look, onIdle, repeat, now, random }: ScheduleOpt
     check: (product) => {
       for (const entry of entries.values()) if (product === undefined || entry.product.name === product) start(entry)
     },
-    has: (product) => entries.has(product),
     nextCheckAt: (product) => entries.get(product)?.nextCheckAt,
     whenIdle: async () => {
       while (running.size > 0) await Promise.all(running)
     },
-    [Symbol.asyncDispose]: async () => {
-      for (const entry of entries.values()) remove(entry)
-      await Promise.all(running)
-    },
+    [Symbol.asyncDispose]: pause,
   }
 }
 

@@ -1,95 +1,123 @@
 // The agent's part in the swarm: holds the swarm open, takes the kept bundles up again after a start, and knows every
 // torrent that is in it. A change of the network settings opens a new swarm in place of the old one.
-import { UpdateError } from '@updraft/core/errors'
+import { isDeepStrictEqual } from 'node:util'
 import type { Swarm, SwarmOptions, SwarmTorrent } from '@updraft/core/swarm/swarm'
 import type { NetworkSettings } from './settings.ts'
 
 export type OpenSwarm = (options: SwarmOptions) => Promise<Swarm>
 
-/** Shares one kept bundle on `swarm`. */
+/** Shares the kept bundles on `swarm`; never fails. */
 export type Resume = (swarm: Swarm, signal: AbortSignal) => Promise<void>
 
 export interface Sharing extends AsyncDisposable {
-  /** Adds to whichever swarm is open. */
+  /** For those who fetch and seed: adds once the swarm is open, has the port 0 until then, and cannot be closed. */
   readonly swarm: Swarm
-  /** TCP port that peers reach; 0 while no swarm is open. */
-  port(): number
-  torrent(infoHash: string): SwarmTorrent | undefined
-  /** Leaves the swarm and comes back with other settings. Nobody may be fetching. Errors: those of opening. */
+  /** A torrent that is in the swarm now, whoever added it. */
+  torrentOf(infoHash: string): SwarmTorrent | undefined
+  /** Resolves once the swarm is open. Errors: PORT_IN_USE, and whatever else it cannot be opened for. */
+  ready(): Promise<void>
+  /** Whether these settings are others than those that the swarm was opened with. */
+  isOther(network: NetworkSettings): boolean
+  /**
+   * Leaves the swarm and comes back with other settings. Nobody may be fetching. When that fails it comes back with the
+   * settings from before.
+   *
+   * Errors: those of opening.
+   */
   reopen(network: NetworkSettings): Promise<void>
 }
 
 export interface SharingOptions {
   readonly openSwarm: OpenSwarm
   readonly network: NetworkSettings
-  /** Takes up the kept bundles on a swarm that was just opened. It runs beside everything else: hashing takes its time. */
+  /** Runs beside everything else: hashing takes its time. */
   readonly resume: Resume
 }
 
-/** Errors: PORT_IN_USE, and whatever else the swarm cannot be opened for. */
-export const openSharing = async ({ openSwarm, network, resume }: SharingOptions): Promise<Sharing> => {
+/** Begins to open the swarm and does not wait for it. */
+export const openSharing = ({ openSwarm, network: initial, resume }: SharingOptions): Sharing => {
   const torrents = new Map<string, SwarmTorrent>()
-  let session: Session | undefined = await openSession(network)
+  let network = initial
+  let session: Session | undefined
+  let opening: Promise<Session> | undefined
 
-  async function openSession(settings: NetworkSettings): Promise<Session> {
-    const swarm = await openSwarm(swarmOptionsOf(settings))
+  const open = async (): Promise<Session> => {
+    const swarm = await openSwarm(swarmOptionsOf(network))
     const stopped = new AbortController()
-    return {
-      swarm,
-      stopped,
-      resumed: resume(
-        watched(() => swarm),
-        stopped.signal,
-      ),
+    const resumed = resume(
+      lent(async () => swarm),
+      stopped.signal,
+    )
+    session = { swarm, stopped, resumed }
+    return session
+  }
+
+  /** The open swarm; one that could not be opened is tried again by whoever comes next. */
+  const ready = async (): Promise<Swarm> => {
+    opening ??= open()
+    try {
+      return (await opening).swarm
+    } catch (error) {
+      opening = undefined
+      throw error
     }
   }
 
-  /** The swarm with the seam's own behaviour, and the torrents noted as they come and go. */
-  function watched(current: () => Swarm): Swarm {
-    return {
-      get port() {
-        return current().port
-      },
-      add: async (options) => {
-        const torrent = await current().add(options)
-        const noted: SwarmTorrent = {
-          infoHash: torrent.infoHash,
-          state: () => torrent.state(),
-          whenDone: (waiting) => torrent.whenDone(waiting),
-          remove: async () => {
-            if (torrents.get(torrent.infoHash) === noted) torrents.delete(torrent.infoHash)
-            await torrent.remove()
-          },
-        }
-        torrents.set(torrent.infoHash, noted)
-        return noted
-      },
-      [Symbol.asyncDispose]: async () => {}, // The session closes it, not whoever was lent it.
-    }
-  }
+  const noted = (torrent: SwarmTorrent): SwarmTorrent => ({
+    infoHash: torrent.infoHash,
+    state: () => torrent.state(),
+    whenDone: (waiting) => torrent.whenDone(waiting),
+    remove: async () => {
+      if (torrents.get(torrent.infoHash) === torrent) torrents.delete(torrent.infoHash)
+      await torrent.remove()
+    },
+  })
+
+  /** Notes every torrent as it comes and goes. */
+  const lent = (swarm: () => Promise<Swarm>): Swarm => ({
+    get port() {
+      return session?.swarm.port ?? 0
+    },
+    add: async (options) => {
+      const torrent = await (await swarm()).add(options)
+      torrents.set(torrent.infoHash, torrent)
+      return noted(torrent)
+    },
+    [Symbol.asyncDispose]: async () => {}, // Only whoever opened the swarm closes it.
+  })
 
   const close = async (): Promise<void> => {
+    await opening?.catch(() => {}) // Whoever waited for it was told; now only its end matters.
+    opening = undefined
     if (session === undefined) return
     const { swarm, stopped, resumed } = session
     session = undefined
     stopped.abort()
-    await resumed
     torrents.clear()
-    await swarm[Symbol.asyncDispose]()
+    await swarm[Symbol.asyncDispose]() // This ends a bundle's hashing too, which may take long.
+    await resumed
   }
 
-  const currentSwarm = (): Swarm => {
-    if (session === undefined) throw new UpdateError('ABORTED', 'the swarm is closed')
-    return session.swarm
-  }
-
+  ready().catch(() => {}) // The same failure meets whoever waits for it.
   return {
-    swarm: watched(currentSwarm),
-    port: () => session?.swarm.port ?? 0,
-    torrent: (infoHash) => torrents.get(infoHash),
-    reopen: async (settings) => {
+    swarm: lent(ready),
+    torrentOf: (infoHash) => {
+      const torrent = torrents.get(infoHash)
+      return torrent === undefined ? undefined : noted(torrent)
+    },
+    ready: async () => void (await ready()),
+    isOther: (next) => !isDeepStrictEqual(next, network),
+    reopen: async (next) => {
+      const previous = network
       await close()
-      session = await openSession(settings)
+      network = next
+      try {
+        await ready()
+      } catch (error) {
+        network = previous
+        await ready()
+        throw error
+      }
     },
     [Symbol.asyncDispose]: close,
   }
@@ -98,6 +126,7 @@ export const openSharing = async ({ openSwarm, network, resume }: SharingOptions
 interface Session {
   readonly swarm: Swarm
   readonly stopped: AbortController
+  /** The taking up of kept bundles. */
   readonly resumed: Promise<void>
 }
 

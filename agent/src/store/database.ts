@@ -44,7 +44,7 @@ export const openDatabase = (path: string, { readOnly = false }: OpenOptions = {
       connection.close()
       throw error
     }
-    return databaseOn(connection, path)
+    return databaseOn(connection, path, readOnly ? 'BEGIN' : 'BEGIN IMMEDIATE')
   })
 }
 
@@ -80,7 +80,7 @@ const assertWhole = (connection: DatabaseSync, path: string): void => {
   if (tables?.tables === 0) throw damaged(path, 'it is empty')
 }
 
-const databaseOn = (connection: DatabaseSync, path: string): Database => {
+const databaseOn = (connection: DatabaseSync, path: string, begin: string): Database => {
   const statements = new Map<string, StatementSync>()
   const statement = (sql: string): StatementSync => {
     let prepared = statements.get(sql)
@@ -105,7 +105,7 @@ const databaseOn = (connection: DatabaseSync, path: string): Database => {
     get: (schema, sql, ...values) => all(schema, sql, ...values)[0],
     transaction: (work) => {
       if (connection.isTransaction) return work()
-      exec('BEGIN IMMEDIATE')
+      exec(begin)
       let result: ReturnType<typeof work>
       try {
         result = work()

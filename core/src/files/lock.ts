@@ -2,7 +2,7 @@
 // is gone with its process, however that ends; there is no stale lock to guess about.
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { fromFileSystem, UpdateError } from '../errors.ts'
+import { fromFileSystem, messageOf, UpdateError } from '../errors.ts'
 
 export interface Lock extends Disposable {
   readonly path: string
@@ -11,7 +11,7 @@ export interface Lock extends Disposable {
 /**
  * Takes the lock `name` in `directory`, or fails at once.
  *
- * Errors: LOCKED, with the process id of the holder if it is known.
+ * Errors: LOCKED; IO if the lock file cannot be opened or is not one.
  * Source: SQLite, "File Locking And Concurrency"; node has no flock of its own.
  */
 export const takeLock = (directory: string, name: string): Lock => {
@@ -27,6 +27,9 @@ export const takeLock = (directory: string, name: string): Lock => {
     database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
   } catch (error) {
     database.close()
+    if ((error as { errcode?: unknown }).errcode !== SQLITE_BUSY) {
+      throw new UpdateError('IO', `cannot take the lock ${path}: ${messageOf(error)}`, { cause: error })
+    }
     throw new UpdateError('LOCKED', `another process is working on ${directory}`, {
       cause: error,
       hint: 'wait until it has finished, or stop it',
@@ -34,3 +37,5 @@ export const takeLock = (directory: string, name: string): Lock => {
   }
   return { path, [Symbol.dispose]: () => database.close() }
 }
+
+const SQLITE_BUSY = 5

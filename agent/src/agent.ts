@@ -1,0 +1,201 @@
+// The agent as a process: takes its home, opens everything in order, looks for updates on schedule until it is told to
+// stop, and closes everything in reverse. Decides when; what a look does is the cycle's business.
+import { constants } from 'node:fs'
+import { access } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import type { AgentEvent, RecordedEvent } from '@updraft/core/control/api'
+import type { Home } from '@updraft/core/control/home'
+import { problemOf } from '@updraft/core/control/problem'
+import { fromFileSystem, hasCode, messageOf, UpdateError } from '@updraft/core/errors'
+import { makeDirectory } from '@updraft/core/files/atomic'
+import { type Lock, takeLock } from '@updraft/core/files/lock'
+import type { Product, ReleaseVersion } from '@updraft/core/names'
+import { serveControl } from './control.ts'
+import type { Cycle } from './cycle-types.ts'
+import { eventLogger, type Log } from './log.ts'
+import { lookWith } from './look.ts'
+import { resumeSeeds, type SeedKept } from './resume-seeds.ts'
+import { startSchedule } from './schedule.ts'
+import { liveSettings } from './settings/live.ts'
+import { watchSettings } from './settings/watch.ts'
+import { readSettings, type Settings } from './settings.ts'
+import { type OpenSwarm, openSharing } from './sharing.ts'
+import { type SourceDescription, statusOf } from './status.ts'
+import { openStore } from './store.ts'
+
+/** What the agent is made of besides itself. */
+export interface AgentParts {
+  readonly cycle: Cycle
+  readonly openSwarm: OpenSwarm
+  readonly seedKept: SeedKept
+  readonly describeSources: (home: Home) => Promise<readonly SourceDescription[]>
+}
+
+export interface AgentOptions {
+  readonly home: Home
+  readonly parts: AgentParts
+  readonly version: ReleaseVersion
+  /** Looks once at each product, takes up no kept bundle, and ends. */
+  readonly once: boolean
+  /** Only these products; undefined is all of the settings. */
+  readonly only?: readonly Product[]
+  readonly log: Log
+  readonly onEvent?: (recorded: RecordedEvent) => void
+  readonly now?: () => Date
+  /** From 0 to 1. */
+  readonly random?: () => number
+  /** Aborting it stops the agent in good order. */
+  readonly signal: AbortSignal
+}
+
+/** Why the last look at each product failed; empty if all is well. */
+export type Failures = ReadonlyMap<Product, unknown>
+
+/**
+ * Runs the agent until it is told to stop, or with `once` until every product was looked at. A look that fails does not
+ * end it.
+ *
+ * Errors: AGENT_RUNNING, SETTINGS_INVALID, STATE_DAMAGED, PORT_IN_USE, PERMISSION, DISK_FULL, IO; all while it starts.
+ */
+export const runAgent = async (options: AgentOptions): Promise<Failures> => {
+  const { home, parts, version, once, only, log, signal, now = () => new Date(), random = Math.random } = options
+  const startedAt = now().toISOString()
+
+  await prepareHome(home)
+  using _lock = takeHome(home)
+  using store = openStore(home.stateDirectory)
+  const initial = await readSettings(home.configDirectory)
+  store.events.onAppend(eventLogger(log))
+  if (options.onEvent !== undefined) store.events.onAppend(options.onEvent)
+  const append = (event: AgentEvent) => store.events.append(event, now().toISOString())
+
+  await using sharing = openSharing({
+    openSwarm: parts.openSwarm,
+    network: initial.network,
+    resume: once ? async () => {} : resumeSeeds({ store, home, seedKept: parts.seedKept, log }),
+  })
+
+  const failures = new Map<Product, unknown>()
+  const look = lookWith({
+    cycle: parts.cycle,
+    home,
+    store,
+    sharing,
+    settings: () => settings.current(),
+    agentVersion: version,
+    log,
+    now,
+  })
+  const onIdle = ({ name }: { readonly name: Product }, error: unknown) => {
+    if (error === undefined) failures.delete(name)
+    else failures.set(name, error)
+    append({ kind: 'idle', product: name, ...(error === undefined ? {} : { error: problemOf(error) }) })
+  }
+  await using schedule = startSchedule({ look, onIdle, repeat: !once, now, random })
+
+  const scheduleAll = ({ products, checkIntervalSeconds }: Settings) =>
+    schedule.apply(
+      products.filter(({ name }) => only === undefined || only.includes(name)),
+      checkIntervalSeconds,
+    )
+  const settings = liveSettings({
+    configDirectory: home.configDirectory,
+    initial,
+    apply: async (next) => {
+      try {
+        if (sharing.isOther(next.network)) {
+          await schedule.pause()
+          await sharing.reopen(next.network)
+        }
+      } finally {
+        scheduleAll(next)
+      }
+    },
+    onReload: (problem) => append({ kind: 'settings', ...(problem === undefined ? {} : { error: problem }) }),
+  })
+
+  await using _control = await serveControl(home.socketPath, {
+    status: async () => ({
+      ...statusOf({
+        store,
+        settings: settings.current(),
+        sources: await parts.describeSources(home),
+        live: {
+          nextCheckAt: schedule.nextCheckAt,
+          transferOf: (infoHash) => sharing.torrentOf(infoHash)?.state(),
+        },
+      }),
+      agent: {
+        version,
+        pid: process.pid,
+        hostname: hostname(),
+        home: home.dataDirectory,
+        startedAt,
+        swarmPort: sharing.swarm.port,
+      },
+    }),
+    check: async ({ product }) => {
+      await settings.reload()
+      const cursor = store.events.cursor()
+      schedule.check(product === undefined ? undefined : known(product, settings.current()))
+      return { cursor }
+    },
+    events: store.events,
+    onDefect: (error) => log.error(`a defect in the control API: ${messageOf(error)}`, { error }),
+  })
+
+  await sharing.ready()
+  log.info(`agent ${version} runs`, { home: home.dataDirectory, socket: home.socketPath, port: sharing.swarm.port })
+  scheduleAll(initial)
+  if (once) await Promise.race([schedule.whenIdle(), aborted(signal)])
+  else {
+    await using _watch = await watchSettings(home.configDirectory, settings.reload, (error) =>
+      log.warn(`changes of the settings are not noticed: ${messageOf(error)}`),
+    )
+    await aborted(signal)
+  }
+  log.info('agent stops')
+  return failures
+}
+
+/** Errors: PERMISSION if the agent could not write there later; DISK_FULL, IO. */
+const prepareHome = async ({ configDirectory, stateDirectory, dataDirectory }: Home): Promise<void> => {
+  for (const [directory, mode] of [
+    [configDirectory, 0o755],
+    [stateDirectory, 0o700],
+    [dataDirectory, 0o755],
+  ] as const) {
+    await makeDirectory(directory, mode)
+    try {
+      await access(directory, constants.R_OK | constants.W_OK | constants.X_OK)
+    } catch (error) {
+      throw fromFileSystem(error, `the agent needs to write in ${directory}`)
+    }
+  }
+}
+
+const takeHome = ({ stateDirectory, dataDirectory }: Home): Lock => {
+  try {
+    return takeLock(stateDirectory, 'agent.lock')
+  } catch (error) {
+    if (!hasCode(error, 'LOCKED')) throw error
+    throw new UpdateError('AGENT_RUNNING', `an agent is already running on ${dataDirectory}`, {
+      cause: error,
+      hint: 'look at it with: updraft-agent status; or set UPDRAFT_HOME to give this one a home of its own',
+    })
+  }
+}
+
+const known = (name: string, { products }: Settings): Product => {
+  const product = products.find((candidate) => candidate.name === name)
+  if (product !== undefined) return product.name
+  throw new UpdateError('PRODUCT_UNKNOWN', `product ${JSON.stringify(name)} is not in the settings`, {
+    hint: `subscribe to it with: updraft-agent install ${name}`,
+  })
+}
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })

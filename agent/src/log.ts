@@ -1,0 +1,118 @@
+// The agent's log, on standard error: one JSON object per line, or lines for people. What happened is logged from the event
+// log, so that the two never tell different stories. Never logs a secret: nothing that comes here holds one.
+import type { RecordedEvent, Update } from '@updraft/core/control/api'
+import { formatBytes } from '@updraft/core/terminal/progress'
+import { pino } from 'pino'
+
+export type Fields = Readonly<Record<string, unknown>>
+
+export interface Log {
+  debug(message: string, fields?: Fields): void
+  info(message: string, fields?: Fields): void
+  warn(message: string, fields?: Fields): void
+  error(message: string, fields?: Fields): void
+}
+
+export interface LogOptions {
+  readonly json: boolean
+  /** Where lines go; standard error unless told otherwise. */
+  readonly write?: (line: string) => void
+}
+
+export const openLog = ({ json, write = (line) => process.stderr.write(line) }: LogOptions): Log => {
+  const logger = pino(
+    {
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+      messageKey: 'message',
+      errorKey: 'error',
+    },
+    { write: json ? write : (line) => write(readable(line)) },
+  )
+  return {
+    debug: (message, fields = {}) => logger.debug(fields, message),
+    info: (message, fields = {}) => logger.info(fields, message),
+    warn: (message, fields = {}) => logger.warn(fields, message),
+    error: (message, fields = {}) => logger.error(fields, message),
+  }
+}
+
+export const silentLog: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
+
+/** `12:01:02 warn  acme: the source cannot be reached (hint: …)`: the local time, and what a person reads. */
+const readable = (line: string): string => {
+  const { level, time, message, product, hint, error } = JSON.parse(line) as Record<string, unknown>
+  const at = new Date(String(time)).toTimeString().slice(0, 8)
+  const about = typeof product === 'string' ? `${product}: ` : ''
+  const advice = typeof hint === 'string' ? `\n${' '.repeat(15)}hint: ${hint}` : ''
+  const stack = (error as { stack?: unknown } | undefined)?.stack
+  return `${at} ${String(level).padEnd(5)} ${about}${message}${advice}${typeof stack === 'string' ? `\n${stack}` : ''}\n`
+}
+
+/** Writes events to the log as they happen. Progress within one state is left out. */
+export const eventLogger = (log: Log): ((recorded: RecordedEvent) => void) => {
+  const states = new Map<string, string>()
+  return ({ event }) => {
+    switch (event.kind) {
+      case 'check':
+        if (event.error === undefined) log.debug(`checked the source ${event.source}`, { source: event.source })
+        else log.warn(`the source ${event.source} could not be checked: ${event.error.detail}`, problemFields(event))
+        return
+      case 'update': {
+        const { product, update } = event
+        const state = `${update.version} ${update.state} ${update.startedAt}`
+        if (states.get(product) === state) return
+        states.set(product, state)
+        if (update.error !== undefined) {
+          log.error(`update to ${update.version} ended: ${update.error.detail}`, { product, ...problemFields(update) })
+        } else log.info(textOfUpdate(update), { product, version: update.version, state: update.state })
+        return
+      }
+      case 'installed': {
+        const from = event.previous === undefined ? '' : ` in place of ${event.previous}`
+        log.info(`installed ${event.version}${from}`, { product: event.product, version: event.version })
+        return
+      }
+      case 'seeding':
+        log.info(`shares ${event.version} with the swarm`, { product: event.product, version: event.version })
+        return
+      case 'finding': {
+        const { product, finding } = event
+        const level = finding.severity === 'info' ? 'info' : finding.severity === 'warning' ? 'warn' : 'error'
+        log[level](finding.message, {
+          product,
+          finding: finding.code,
+          ...(finding.hint === '' ? {} : { hint: finding.hint }),
+        })
+        return
+      }
+      case 'finding-cleared':
+        log.info(`no longer: ${event.code}`, { product: event.product, finding: event.code })
+        return
+      case 'settings':
+        if (event.error === undefined) log.info('settings taken over')
+        else log.error(`settings refused, the old ones stay: ${event.error.detail}`, problemFields(event))
+        return
+      case 'idle':
+        if (event.error === undefined) log.debug('looked for updates', { product: event.product })
+        return
+      case 'reset':
+        return
+    }
+  }
+}
+
+const problemFields = ({
+  error,
+}: {
+  readonly error?: { readonly code: string; readonly hint?: string | undefined } | undefined
+}): Fields => ({
+  code: error?.code,
+  ...(error?.hint === undefined ? {} : { hint: error.hint }),
+})
+
+const textOfUpdate = ({ state, version, bytes }: Update): string =>
+  state === 'committed'
+    ? `updated to ${version}: ${formatBytes(bytes.peers)} from peers, ${formatBytes(bytes.origin)} from the origin, ${formatBytes(bytes.reused)} reused`
+    : `${state} ${version}`

@@ -1,0 +1,61 @@
+// One look at a product: runs the cycle and records how it ended, whatever happens. The only place where a failure of a
+// cycle is caught; it never ends the agent.
+import type { Home } from '@updraft/core/control/home'
+import { isUpdateError, messageOf, UpdateError } from '@updraft/core/errors'
+import type { ReleaseVersion } from '@updraft/core/names'
+import { type Alone, oneAtATime } from './alone.ts'
+import type { Cycle } from './cycle-types.ts'
+import type { Log } from './log.ts'
+import { openReport } from './report.ts'
+import type { ProductSettings, Settings } from './settings.ts'
+import type { Sharing } from './sharing.ts'
+import type { Store } from './store.ts'
+
+export interface LookOptions {
+  readonly cycle: Cycle
+  readonly home: Home
+  readonly store: Store
+  readonly sharing: Sharing
+  /** The settings as they are now. */
+  readonly settings: () => Settings
+  readonly agentVersion: ReleaseVersion
+  readonly log: Log
+  readonly now: () => Date
+}
+
+export type Look = (product: ProductSettings, signal: AbortSignal) => Promise<void>
+
+/** Errors of a look: those of the cycle, already recorded; ABORTED if it was broken off. */
+export const lookWith = ({ cycle, home, store, sharing, settings, agentVersion, log, now }: LookOptions): Look => {
+  const alone: Alone = oneAtATime()
+  return async (product, signal) => {
+    const fields = { product: product.name }
+    const onWarning = (message: string) => log.warn(message, fields)
+    const { report, failed } = openReport({ product, store, now, onWarning })
+    try {
+      await cycle(product, {
+        home,
+        settings: settings(),
+        store,
+        swarm: sharing.swarm,
+        torrentOf: sharing.torrentOf,
+        report,
+        agentVersion,
+        now,
+        alone,
+        signal,
+      })
+    } catch (error) {
+      // Whatever a broken off cycle fell over is a consequence of that, not a failure of its own.
+      if (signal.aborted)
+        throw new UpdateError('ABORTED', `the look at ${product.name} was broken off`, { cause: error })
+      if (!isUpdateError(error)) log.error(`a defect: ${messageOf(error)}`, { ...fields, error })
+      try {
+        failed(error)
+      } catch (second) {
+        log.error(`cannot be recorded: ${messageOf(error)}, because of: ${messageOf(second)}`, fields)
+      }
+      throw error
+    }
+  }
+}
