@@ -16,50 +16,50 @@ export interface Terminal {
 }
 
 export interface PassphraseOptions {
-  /** File descriptor to read it from, to the end or the first line break. */
-  readonly fd?: number | undefined
-  readonly environment: { readonly UPDRAFT_PASSPHRASE?: string | undefined }
+  /** What the caller gave: see `givenPassphrase`. */
+  readonly given: string | undefined
   /** Undefined when nobody sits there. */
-  readonly terminal?: Terminal | undefined
+  readonly terminal: Terminal | undefined
 }
 
-/** For keys that exist. Errors: USAGE for a descriptor that cannot be read, ABORTED when the person interrupts. */
+/**
+ * The passphrase in file descriptor `fd` (to its end, or the first line break), else `UPDRAFT_PASSPHRASE`. A descriptor
+ * can be read once only.
+ *
+ * Errors: USAGE for a descriptor that cannot be read.
+ */
+export const givenPassphrase = (
+  fd: number | undefined,
+  environment: { readonly UPDRAFT_PASSPHRASE?: string | undefined },
+): string | undefined => (fd === undefined ? environment.UPDRAFT_PASSPHRASE : readFirstLine(fd))
+
+/** For keys that exist. Errors: ABORTED when the person interrupts. */
 export const existingPassphrase =
-  ({ fd, environment, terminal }: PassphraseOptions): PassphraseSource =>
-  async () => {
-    const given = fromCaller(fd, environment)
-    if (given !== undefined) return given
-    return terminal === undefined ? undefined : await ask(terminal, 'Passphrase of the signing keys: ')
-  }
+  ({ given, terminal }: PassphraseOptions): PassphraseSource =>
+  async () =>
+    given ?? (terminal === undefined ? undefined : await ask(terminal, 'Passphrase of the signing keys: '))
 
 /**
  * For keys that are about to be made: a person types it twice.
  *
- * Errors: PASSPHRASE_MISSING if there is none or it is empty, PASSPHRASE_WRONG if the two differ, USAGE, ABORTED.
+ * Errors: PASSPHRASE_MISSING if there is none or it is empty, PASSPHRASE_WRONG if the two differ, ABORTED.
  */
-export const newPassphrase = async ({ fd, environment, terminal }: PassphraseOptions): Promise<string> => {
-  const given = fromCaller(fd, environment)
-  const passphrase =
-    given ?? (terminal === undefined ? undefined : await ask(terminal, 'New passphrase for the signing keys: '))
-  if (passphrase === undefined || passphrase === '') {
-    throw new UpdateError('PASSPHRASE_MISSING', 'the signing keys need a passphrase, and none was given', {
+export const newPassphrase = async ({ given, terminal }: PassphraseOptions): Promise<string> => {
+  const first = given ?? (terminal === undefined ? undefined : await ask(terminal, 'Passphrase for the new keys: '))
+  if (first === undefined || first === '') {
+    throw new UpdateError('PASSPHRASE_MISSING', 'the new keys need a passphrase, and none was given', {
       hint: 'set UPDRAFT_PASSPHRASE, name a file descriptor with --passphrase-fd, run it on a terminal, or say --no-passphrase',
     })
   }
-  if (given === undefined && terminal !== undefined && (await ask(terminal, 'The same again: ')) !== passphrase) {
+  if (given === undefined && terminal !== undefined && (await ask(terminal, 'The same again: ')) !== first) {
     throw new UpdateError('PASSPHRASE_WRONG', 'the two passphrases differ; nothing was written')
   }
-  return passphrase
+  return first
 }
 
 /** The terminal of this process, if there is one on standard input. Prompts go to standard error. */
 export const terminalOfProcess = (): Terminal | undefined =>
   process.stdin.isTTY ? { input: process.stdin, output: process.stderr } : undefined
-
-const fromCaller = (
-  fd: number | undefined,
-  environment: { readonly UPDRAFT_PASSPHRASE?: string | undefined },
-): string | undefined => (fd === undefined ? environment.UPDRAFT_PASSPHRASE : readFirstLine(fd))
 
 const readFirstLine = (fd: number): string => {
   try {

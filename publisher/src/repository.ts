@@ -121,13 +121,13 @@ export const changeRepository = async <Result>(
   const { staging } = layoutOf(repository.directory)
   try {
     await makeDirectory(staging)
-    return await change(staging)
-  } catch (error) {
-    // If the timestamp got through, the change is public and what it names must stay.
-    if (await isUnchanged(repository)) await sweep(repository).catch(() => {}) // The next writer sweeps again.
-    throw error
-  } finally {
+    const result = await change(staging)
     await rm(staging, { recursive: true, force: true })
+    return result
+  } catch (error) {
+    // If the timestamp got through, the change is public and what it names must stay. The next writer sweeps again.
+    if (await isUnchanged(repository)) await sweep(repository).catch(() => {})
+    throw error
   }
 }
 
@@ -135,9 +135,9 @@ export const changeRepository = async <Result>(
  * Errors: REPOSITORY_EXISTS if something is in the way of a new repository; PERMISSION, IO.
  */
 export const assertNothingAt = async (directory: string): Promise<void> => {
-  const names = await readdir(directory).catch((error: unknown) => {
+  const names: readonly string[] = await readdir(directory).catch((error: unknown) => {
     if (systemCodeOf(error) === 'ENOENT') return []
-    if (systemCodeOf(error) === 'ENOTDIR') return [basename(directory)]
+    if (systemCodeOf(error) === 'ENOTDIR') throw occupied(directory, 'is not a folder', error)
     throw fromFileSystem(error, `cannot look into ${directory}`)
   })
   if (names.includes(SETTINGS_FILE)) {
@@ -145,8 +145,11 @@ export const assertNothingAt = async (directory: string): Promise<void> => {
       hint: 'add a product to it with: updraft-publisher product add NAME --repo DIR',
     })
   }
-  if (names.length > 0) throw new UpdateError('REPOSITORY_EXISTS', `${directory} exists and is not empty`)
+  if (names.length > 0) throw occupied(directory, 'is not empty')
 }
+
+const occupied = (directory: string, why: string, cause?: unknown): UpdateError =>
+  new UpdateError('REPOSITORY_EXISTS', `there cannot be a repository at ${directory}: it ${why}`, { cause })
 
 /**
  * Makes a new repository at `directory`, all of it or nothing.
@@ -168,8 +171,9 @@ export const createRepository = async (
     await writeFileAtomic(join(staging, SETTINGS_FILE), serializeRepositorySettings(settings))
     await commitFiles(staging, { metadata })
     await renameDurably(staging, absolute)
-  } finally {
-    await rm(staging, { recursive: true, force: true })
+  } catch (error) {
+    await rm(staging, { recursive: true, force: true }).catch(() => {}) // Why it failed matters more.
+    throw error
   }
 }
 

@@ -1,0 +1,111 @@
+// `init DIR`: makes a repository and its keys.
+import { basename } from 'node:path'
+import { UpdateError } from '@updraft/core/errors'
+import { parseProduct } from '@updraft/core/names'
+import type { Command } from 'commander'
+import type { Context } from '../context.ts'
+import { initRepository, type NewRepository } from '../init.ts'
+import { newPassphrase } from '../passphrase.ts'
+import { assertNothingAt } from '../repository.ts'
+import { parseRepositorySettings } from '../repository-settings.ts'
+import { addKeyOptions, type KeyOptions, keysFor } from './key-options.ts'
+
+interface InitCommandOptions extends KeyOptions {
+  readonly product: readonly string[]
+  readonly url?: string
+  readonly tracker?: readonly string[]
+  readonly rootKeys: number
+  readonly rootThreshold: number
+  /** False with --no-passphrase. */
+  readonly passphrase: boolean
+  readonly json?: true
+}
+
+/** More people than this never meet. */
+const ROOT_KEYS_MAX = 16
+
+const HELP = `
+Example:
+  $ updraft-publisher init r --product acme --url https://updates.example.com/
+  $ updraft-publisher publish build/ --repo r --product acme --version 1.0.0
+
+Everything in r may be served by any web server. The keys are in r.keys: keep them elsewhere.`
+
+export const addInitCommand = (program: Command, context: Context): void => {
+  const command = program
+    .command('init')
+    .description('make a repository, and the keys that sign in it')
+    .argument('<dir>', 'folder to make')
+    .requiredOption('--product <name...>', 'what will be published: a-z, 0-9 and -')
+    .option('--url <url>', 'public address of the repository, for stock BitTorrent clients')
+    .option('--tracker <url...>', "trackers besides the origin's own")
+    .option('--root-keys <n>', 'how many root keys to make', parseCount, 1)
+    .option('--root-threshold <n>', 'how many of them must sign a change of keys', parseCount, 1)
+    .option('--no-passphrase', 'leave the key files unencrypted')
+    .option('--json', 'print the result as one JSON object')
+    .addHelpText('after', HELP)
+  addKeyOptions(command).action(async (directory: string, options: InitCommandOptions) => {
+    const created = await runInit(directory, options, context)
+    context.print(options.json ? JSON.stringify(created) : describe(directory, created, options))
+  })
+}
+
+const runInit = async (directory: string, options: InitCommandOptions, context: Context): Promise<NewRepository> => {
+  const products = [...new Set(options.product)].map(parseProduct)
+  const settings = parseRepositorySettings({ url: options.url, trackers: options.tracker }, 'the command line')
+  const { rootKeys, rootThreshold } = options
+  if (rootThreshold > rootKeys) {
+    throw new UpdateError('USAGE', `--root-threshold ${rootThreshold} cannot be met by --root-keys ${rootKeys}`)
+  }
+  const keys = keysFor(directory, options, context)
+  await assertNothingAt(directory) // Before a person is asked for a passphrase.
+  const passphrase = options.passphrase ? await newPassphrase(keys.passphrase) : undefined
+  const request = { directory, keysDirectory: keys.directory, products, settings, rootKeys, rootThreshold }
+  return await initRepository(request, { passphrase, now: context.now() })
+}
+
+const parseCount = (value: string): number => {
+  const count = /^\d{1,2}$/.test(value) ? Number(value) : 0
+  if (count < 1 || count > ROOT_KEYS_MAX) {
+    throw new UpdateError('USAGE', `${JSON.stringify(value)} is not a number from 1 to ${ROOT_KEYS_MAX}`)
+  }
+  return count
+}
+
+const describe = (directory: string, { fingerprint, keys }: NewRepository, options: InitCommandOptions): string => {
+  const [product = ''] = options.product
+  const files = keys.map(({ role, path }) => `  ${basename(path).padEnd(40)} ${purposeOf(role)}`)
+  const folder = keys[0]?.path.slice(0, -basename(keys[0].path).length)
+  return `made the repository ${directory}
+
+fingerprint of its root, for the owners of machines to compare before they trust it
+  ${fingerprint}
+${grouped(fingerprint)}
+
+keys in ${folder}, ${options.passphrase ? 'encrypted' : 'NOT encrypted'}
+${files.join('\n')}
+
+next
+  updraft-publisher publish BUILD --repo ${directory} --product ${product} --version 1.0.0
+  updraft-publisher serve ${directory}`
+}
+
+const purposeOf = (role: string): string => {
+  switch (role) {
+    case 'root':
+      return 'move it offline: only a change of keys needs it'
+    case 'targets':
+      return 'move it offline: only another product needs it'
+    case 'snapshot':
+    case 'timestamp':
+      return 'stays where the repository is published and served'
+    default:
+      return `signs the releases of ${role}`
+  }
+}
+
+/** Two lines of eight groups: what a person can read aloud over the telephone. */
+const grouped = (fingerprint: string): string => {
+  const groups = fingerprint.replace('sha256:', '').match(/.{4}/g) ?? []
+  return [groups.slice(0, 8), groups.slice(8)].map((line) => `  ${line.join(' ')}`).join('\n')
+}

@@ -1,0 +1,94 @@
+// How a repository begins: keys, the first edition signed by them, and the folder that holds it. All of it appears, or
+// nothing does.
+import { mkdir, rmdir } from 'node:fs/promises'
+import type { Product } from '@updraft/core/names'
+import { createKeyFile, type NewKey } from './keys/key-file.ts'
+import { noteFingerprint } from './keys/keys-directory.ts'
+import type { Signers } from './keys/signer.ts'
+import { fingerprintOf } from './repository/edition.ts'
+import { assertNothingAt, createRepository } from './repository.ts'
+import type { RepositorySettings } from './repository-settings.ts'
+import { EMPTY_TARGETS, type RoleHolders, rootContent, withProduct } from './sign/delegations.ts'
+import { type SignedChange, signChange, type TargetsContent } from './sign.ts'
+
+export interface InitRequest {
+  readonly directory: string
+  readonly keysDirectory: string
+  readonly products: readonly Product[]
+  readonly settings: RepositorySettings
+  /** How many root keys to make, and how many of them have to sign a root. */
+  readonly rootKeys: number
+  readonly rootThreshold: number
+}
+
+export interface InitOptions {
+  /** Undefined writes the keys unencrypted. */
+  readonly passphrase: string | undefined
+  readonly now: Date
+}
+
+export interface NewRepository {
+  readonly directory: string
+  /** `sha256:<hex>` of `1.root.json`. */
+  readonly fingerprint: string
+  readonly keys: readonly { readonly role: string; readonly keyId: string; readonly path: string }[]
+}
+
+/** Errors: REPOSITORY_EXISTS, DISK_FULL, PERMISSION, IO. */
+export const initRepository = async (request: InitRequest, options: InitOptions): Promise<NewRepository> => {
+  await assertNothingAt(request.directory)
+  await using undo = new AsyncDisposableStack()
+  const keys = await createKeys(request, options.passphrase, undo)
+  const first = await signFirst(request, keys, options.now)
+  const fingerprint = fingerprintOf(first.edition.root)
+  undo.use(await noteFingerprint(request.keysDirectory, fingerprint))
+  await createRepository(request.directory, request.settings, first.changed)
+  undo.move() // It stands now: nothing is to be undone any more.
+  return {
+    directory: request.directory,
+    fingerprint,
+    keys: keys.map(({ role, path, publicKey }) => ({ role, path, keyId: publicKey.keyID })),
+  }
+}
+
+const createKeys = async (
+  { keysDirectory, products, rootKeys }: InitRequest,
+  passphrase: string | undefined,
+  undo: AsyncDisposableStack,
+): Promise<readonly NewKey[]> => {
+  if ((await mkdir(keysDirectory, { recursive: true, mode: 0o700 })) !== undefined) {
+    undo.defer(() => rmdir(keysDirectory))
+  }
+  const roles = [...Array<string>(rootKeys).fill('root'), 'targets', ...products, 'snapshot', 'timestamp']
+  const keys: NewKey[] = []
+  for (const role of roles) keys.push(undo.use(await createKeyFile(keysDirectory, role, passphrase)))
+  return keys
+}
+
+const signFirst = async (
+  { products, settings, rootThreshold }: InitRequest,
+  keys: readonly NewKey[],
+  now: Date,
+): Promise<SignedChange> => {
+  const holders = (role: string, threshold = 1): RoleHolders => ({
+    keys: keys.filter((key) => key.role === role).map(({ publicKey }) => publicKey),
+    threshold,
+  })
+  const signers: Signers = new Map(
+    [...Map.groupBy(keys, ({ role }) => role)].map(([role, group]) => [role, group.map(({ signer }) => signer)]),
+  )
+  const change = {
+    root: rootContent({
+      root: holders('root', rootThreshold),
+      targets: holders('targets'),
+      snapshot: holders('snapshot'),
+      timestamp: holders('timestamp'),
+    }),
+    targets: products.reduce<TargetsContent>(
+      (content, product) => withProduct(content, product, holders(product)),
+      EMPTY_TARGETS,
+    ),
+    products: new Map(products.map((product) => [product, EMPTY_TARGETS])),
+  }
+  return await signChange(undefined, change, { signers, expiryDays: settings.expiryDays, now })
+}

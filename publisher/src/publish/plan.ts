@@ -1,0 +1,93 @@
+// Decides, before any work is done, whether a release may be published, and on which earlier one it builds. Pure.
+import { UpdateError } from '@updraft/core/errors'
+import {
+  bundleNameOf,
+  type Channel,
+  compareVersions,
+  describeRelease,
+  isNewer,
+  type ReleaseName,
+} from '@updraft/core/names'
+import type { PublishedRelease, Repository } from '../repository.ts'
+
+export interface ReleaseRequest extends ReleaseName {
+  readonly channels: readonly Channel[]
+  readonly notes?: string | undefined
+}
+
+export interface ReleasePlan extends ReleaseRequest {
+  /** The release that most machines will come from: its chunks are carried over. */
+  readonly previous: PublishedRelease | undefined
+}
+
+/**
+ * A version has to be newer than every release for the same platform that shares a channel with it. So 1.4.1 may go to
+ * `stable` while 2.0.0-rc.1 is on `beta`.
+ *
+ * Errors: PRODUCT_UNKNOWN, VERSION_NOT_NEWER, METADATA_EXPIRED (a role that this does not sign anew).
+ */
+export const planRelease = (repository: Repository, request: ReleaseRequest, now: Date): ReleasePlan => {
+  assertProduct(repository, request)
+  assertNotExpired(repository, now)
+  const { releases } = repository
+  const sameLine = releases.filter(
+    ({ release }) => release.product === request.product && release.platform === request.platform,
+  )
+  const sameChannel = sameLine.filter(({ release }) =>
+    release.channels.some((channel) => request.channels.includes(channel)),
+  )
+  assertNewer(sameLine, sameChannel, request)
+  assertNameFree(releases, request)
+  const older = sameLine.filter(({ release }) => isNewer(request.version, release.version))
+  return { ...request, previous: newestOf(sameChannel) ?? newestOf(older) }
+}
+
+const assertProduct = ({ products, directory }: Repository, { product }: ReleaseRequest): void => {
+  if (products.includes(product)) return
+  throw new UpdateError('PRODUCT_UNKNOWN', `${directory} has no product ${product}; it has ${products.join(', ')}`, {
+    hint: `add it with: updraft-publisher product add ${product} --repo ${directory}`,
+  })
+}
+
+/** Publishing renews all other roles; a release under an expired root or targets would be refused by every client. */
+const assertNotExpired = ({ roles }: Repository, now: Date): void => {
+  for (const { role, expires } of roles) {
+    if ((role !== 'root' && role !== 'targets') || expires > now) continue
+    throw new UpdateError('METADATA_EXPIRED', `role ${role} expired at ${expires.toISOString()}`, {
+      hint: `sign it anew with: updraft-publisher renew DIR --role ${role}`,
+    })
+  }
+}
+
+const assertNewer = (
+  sameLine: readonly PublishedRelease[],
+  sameChannel: readonly PublishedRelease[],
+  request: ReleaseRequest,
+): void => {
+  const inTheWay =
+    sameLine.find(({ release }) => compareVersions(release.version, request.version) === 0) ?? newestOf(sameChannel)
+  if (inTheWay === undefined || isNewer(request.version, inTheWay.release.version)) return
+  const { release } = inTheWay
+  throw new UpdateError(
+    'VERSION_NOT_NEWER',
+    `version ${request.version} is not newer than ${describeRelease(release)} on ${release.channels.join(', ')}`,
+    { hint: 'publish under a higher version; a released version never changes' },
+  )
+}
+
+/** `1.0.0-linux` for `x64` and `1.0.0` for `linux-x64` would have one folder and one torrent name. */
+const assertNameFree = (releases: readonly PublishedRelease[], request: ReleaseRequest): void => {
+  const taken = releases.find(({ release }) => bundleNameOf(release) === bundleNameOf(request))
+  if (taken === undefined) return
+  throw new UpdateError(
+    'VERSION_INVALID',
+    `${describeRelease(request)} would share the bundle name ${bundleNameOf(request)} with ${describeRelease(taken.release)}`,
+    { hint: 'choose another prerelease name' },
+  )
+}
+
+const newestOf = (releases: readonly PublishedRelease[]): PublishedRelease | undefined =>
+  releases.reduce<PublishedRelease | undefined>(
+    (newest, each) => (newest === undefined || isNewer(each.release.version, newest.release.version) ? each : newest),
+    undefined,
+  )
