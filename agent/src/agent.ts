@@ -145,7 +145,10 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
   })
 
   await sharing.ready()
-  log.info(`agent ${version} runs`, { home: home.dataDirectory, socket: home.socketPath, port: sharing.swarm.port })
+  log.info(`agent ${version} runs on ${home.dataDirectory}, peers reach port ${sharing.swarm.port}`, {
+    socket: home.socketPath,
+  })
+  if (initial.products.length === 0) log.warn('no product is subscribed to', { hint: 'updraft-agent install PRODUCT' })
   scheduleAll(initial)
   if (once) await Promise.race([schedule.whenIdle(), aborted(signal)])
   else {

@@ -94,7 +94,7 @@ export const editProduct = async (configDirectory: string, edit: ProductEdit): P
   const settings = parseSettings(after, path)
   if (after !== before) {
     await makeDirectory(configDirectory)
-    await writeFileAtomic(path, after)
+    await writeFileAtomic(path, after.endsWith('\n') ? after : `${after}\n`)
   }
   return settings
 }

@@ -1,0 +1,196 @@
+// `install PRODUCT`: subscribes to a product and sees its first installation through, by the running agent, or by itself
+// if none runs.
+import type { AgentEvent, ProductStatus } from '@updraft/core/control/api'
+import { type ControlClient, controlClient } from '@updraft/core/control/client'
+import { type Home, homeOf } from '@updraft/core/control/home'
+import { errorOfProblem } from '@updraft/core/control/problem'
+import { hasCode, UpdateError } from '@updraft/core/errors'
+import { type Product, parseChannel, parseProduct } from '@updraft/core/names'
+import { formatBytes, noProgress, type ProgressDisplay, showProgress } from '@updraft/core/terminal/progress'
+import type { Command } from 'commander'
+import { runAgent } from '../agent.ts'
+import { silentLog } from '../log.ts'
+import { readOfflineStatus } from '../offline-status.ts'
+import { editProduct, readSettings } from '../settings.ts'
+import type { Context } from './context.ts'
+
+interface InstallOptions {
+  readonly source?: string
+  readonly channel?: string
+  readonly json?: true
+}
+
+const HELP = `
+Examples:
+  $ updraft-agent install acme
+  $ updraft-agent install acme --source main --channel beta
+
+Writes the subscription into agent.json, and keeps the comments there. From then on the agent (updraft-agent run) keeps the
+product up to date. Of several trusted sources, --source says which.`
+
+export const addInstallCommand = (program: Command, context: Context): void => {
+  program
+    .command('install')
+    .description('subscribe to a product and install its newest release')
+    .argument('<product>', 'name of the product, such as acme')
+    .option('--source <name>', 'the trusted source that it comes from')
+    .option('--channel <name>', 'the channel to follow (default: stable)')
+    .option('--json', 'print the result as one JSON object')
+    .addHelpText('after', HELP)
+    .action((name: string, options: InstallOptions) => install(parseProduct(name), options, context))
+}
+
+const install = async (product: Product, options: InstallOptions, context: Context): Promise<void> => {
+  const home = homeOf(context.environment)
+  const channel = options.channel === undefined ? undefined : parseChannel(options.channel)
+  const source = await sourceFor(product, options.source, home, context)
+  await editProduct(home.configDirectory, { name: product, source, channel })
+
+  const { status, isNew } = await seeThrough(product, home, context, options.json ? noProgress : showProgress())
+  const installed = assertInstalled(product, status)
+  context.print(
+    options.json
+      ? JSON.stringify({ product, new: isNew, installed, bytes: status?.update?.bytes })
+      : describe(product, installed, isNew, status),
+  )
+}
+
+/** Looks for the product now, shows how far it is, and tells what came of it. */
+const seeThrough = async (product: Product, home: Home, context: Context, progress: ProgressDisplay) => {
+  using display = progress
+  let isNew = false
+  const onEvent = (event: AgentEvent) => {
+    if (event.kind === 'installed' && event.product === product) isNew = true
+    showEvent(event, product, display)
+  }
+  const byAgent = await byRunningAgent(product, home, context, onEvent)
+  return { status: byAgent ?? (await byItself(product, home, context, onEvent)), isNew }
+}
+
+/** Undefined leaves the source of a product that is subscribed to as it is. Errors: ROOT_UNKNOWN, USAGE. */
+const sourceFor = async (
+  product: Product,
+  wanted: string | undefined,
+  home: Home,
+  { parts }: Context,
+): Promise<string | undefined> => {
+  const names = (await parts.describeSources(home)).map(({ name }) => name)
+  const hint = `add it with: updraft-agent trust add URL --root FILE${wanted === undefined ? '' : ` --name ${wanted}`}`
+  if (wanted !== undefined) {
+    if (names.includes(wanted)) return wanted
+    throw new UpdateError('ROOT_UNKNOWN', `source ${JSON.stringify(wanted)} is not trusted`, { hint })
+  }
+  const { products } = await readSettings(home.configDirectory)
+  if (products.some(({ name }) => name === product)) return undefined
+  const [only, ...others] = names
+  if (only === undefined) throw new UpdateError('ROOT_UNKNOWN', 'no source is trusted yet', { hint })
+  if (others.length === 0) return only
+  throw new UpdateError('USAGE', `${names.length} sources are trusted: ${names.join(', ')}`, {
+    hint: `say which one with --source ${only}`,
+  })
+}
+
+/** Lets the running agent do it and follows its events; undefined if none runs. */
+const byRunningAgent = async (
+  product: Product,
+  { socketPath }: Home,
+  { signal }: Context,
+  onEvent: (event: AgentEvent) => void,
+): Promise<ProductStatus | undefined> => {
+  const client = controlClient(socketPath)
+  try {
+    await client.status({ signal })
+  } catch (error) {
+    if (hasCode(error, 'AGENT_NOT_RUNNING')) return undefined
+    throw error
+  }
+  await checkUntilIdle(client, product, signal, onEvent)
+  return (await client.status({ signal })).products.find(({ name }) => name === product)
+}
+
+/** Errors: those of the check; AGENT_NOT_RUNNING if the agent stops before it has ended. */
+const checkUntilIdle = async (
+  client: ControlClient,
+  product: Product,
+  signal: AbortSignal,
+  onEvent: (event: AgentEvent) => void,
+): Promise<void> => {
+  const { cursor } = await client.check({ product }, { signal })
+  for await (const { event } of client.events(cursor, { signal })) {
+    onEvent(event)
+    // Events that were missed may have told of the end: ask again, and follow that.
+    if (event.kind === 'reset') return checkUntilIdle(client, product, signal, onEvent)
+    if (event.kind !== 'idle' || event.product !== product) continue
+    if (event.error !== undefined) throw errorOfProblem(event.error)
+    return
+  }
+  throw new UpdateError('AGENT_NOT_RUNNING', `the agent stopped before ${product} was installed`, {
+    hint: 'it goes on when it is started again: updraft-agent run',
+  })
+}
+
+/** One look in the foreground, by an agent that then ends. */
+const byItself = async (
+  product: Product,
+  home: Home,
+  { parts, version, now, signal, note }: Context,
+  onEvent: (event: AgentEvent) => void,
+): Promise<ProductStatus | undefined> => {
+  note('no agent is running: this command does it by itself; to keep the product up to date, start: updraft-agent run')
+  const failures = await runAgent({
+    home,
+    parts,
+    version,
+    once: true,
+    only: [product],
+    log: silentLog,
+    onEvent: ({ event }) => onEvent(event),
+    now,
+    signal,
+  })
+  signal.throwIfAborted()
+  for (const error of failures.values()) throw error
+  return (await readOfflineStatus(home, parts)).products.find(({ name }) => name === product)
+}
+
+const showEvent = (event: AgentEvent, product: Product, display: ProgressDisplay): void => {
+  if (event.kind !== 'update' || event.product !== product || event.update.state !== 'downloading') return
+  const { version, haveBytes, totalBytes } = event.update
+  if (totalBytes === 0) return // It has begun, and how much it is is not known yet.
+  display.listener(`${product} ${version}`)({ phase: 'download', doneBytes: haveBytes, totalBytes })
+}
+
+/** Errors: RELEASE_UNKNOWN, with the rule that nothing passed. */
+const assertInstalled = (
+  product: Product,
+  status: ProductStatus | undefined,
+): NonNullable<ProductStatus['installed']> => {
+  if (status?.installed !== undefined) return status.installed
+  const refusal = status?.decision.findLast(({ passed }) => !passed)
+  throw new UpdateError(
+    'RELEASE_UNKNOWN',
+    `nothing of ${product} was installed: ${refusal?.detail ?? 'no release was found'}`,
+    {
+      hint: 'the subscription stays: the agent installs the product as soon as a release fits',
+    },
+  )
+}
+
+const describe = (
+  product: Product,
+  { version, path, signers, threshold }: NonNullable<ProductStatus['installed']>,
+  isNew: boolean,
+  status: ProductStatus | undefined,
+): string => {
+  const bytes = isNew ? status?.update?.bytes : undefined
+  return [
+    isNew ? `installed ${product} ${version}` : `${product} ${version} is installed, and nothing newer fits`,
+    `  at         ${path}`,
+    `  signed by  ${signers.map(({ name, keyId }) => name ?? keyId).join(', ')} (${threshold} needed)`,
+    ...(bytes === undefined
+      ? []
+      : [
+          `  bytes      ${formatBytes(bytes.peers)} from peers, ${formatBytes(bytes.origin)} from the origin, ${formatBytes(bytes.reused)} reused`,
+        ]),
+  ].join('\n')
+}

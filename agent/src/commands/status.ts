@@ -1,0 +1,41 @@
+// `status`: what the agent does and knows, asked of the agent, or read from its store if none runs.
+import type { Status } from '@updraft/core/control/api'
+import { controlClient } from '@updraft/core/control/client'
+import { homeOf } from '@updraft/core/control/home'
+import { EXIT_CODES, hasCode } from '@updraft/core/errors'
+import type { Command } from 'commander'
+import { readOfflineStatus } from '../offline-status.ts'
+import { type StatusView, textOfStatus } from '../status-text.ts'
+import type { Context } from './context.ts'
+
+const HELP = `
+Examples:
+  $ updraft-agent status
+  $ updraft-agent status --json
+
+Without a running agent this shows what it last knew, and exits 9. The JSON is that of GET /v1/status; without a running
+agent its "agent" is null.`
+
+export const addStatusCommand = (program: Command, context: Context): void => {
+  program
+    .command('status')
+    .description('show what is installed, what is available, and whether it can be trusted')
+    .option('--json', 'print one JSON object')
+    .addHelpText('after', HELP)
+    .action(async ({ json = false }: { readonly json?: boolean }) => {
+      const view = await readView(context)
+      context.print(json ? JSON.stringify(view) : textOfStatus(view, context.now()))
+      if (view.agent === null) context.setExitCode(EXIT_CODES.notRunning)
+    })
+}
+
+const readView = async ({ environment, parts, signal }: Context): Promise<StatusView> => {
+  const home = homeOf(environment)
+  const running = await controlClient(home.socketPath)
+    .status({ signal })
+    .catch((error: unknown): Status | undefined => {
+      if (hasCode(error, 'AGENT_NOT_RUNNING')) return undefined
+      throw error
+    })
+  return running ?? { ...(await readOfflineStatus(home, parts)), agent: null }
+}

@@ -1,0 +1,41 @@
+// The agent's command line: reads it, runs one command, and turns whatever that throws into an exit code.
+import { exitCodeOfUsage, printFailure } from '@updraft/core/terminal/failure'
+import { Command, CommanderError } from 'commander'
+import type { Context } from './commands/context.ts'
+import { addInstallCommand } from './commands/install.ts'
+import { addRunCommand } from './commands/run.ts'
+import { addStatusCommand } from './commands/status.ts'
+
+export const NAME = 'updraft-agent'
+
+const HELP = `
+The agent of this user (or with UPDRAFT_HOME=DIR the one that has everything under DIR):
+  $ updraft-agent trust add https://updates.example.com --root root.json
+  $ updraft-agent install acme
+  $ updraft-agent run
+
+Exit codes: 0 well, 1 a defect, 2 usage, 3 input, 4 conflict, 5 credentials, 6 untrusted, 7 unreachable, 8 this machine,
+9 no agent runs, 130 interrupted.`
+
+/** Runs the command of `argv` (as in process.argv), and says through the context what the process should exit with. */
+export const runProgram = async (context: Context, argv: readonly string[]): Promise<void> => {
+  const program = new Command(NAME)
+    .description('Keeps the software on this machine up to date, from a swarm, and trusts only what is signed')
+    .version(context.version)
+    .exitOverride()
+    .showHelpAfterError('(--help shows what there is)')
+    .addHelpText('after', HELP)
+  addRunCommand(program, context)
+  addInstallCommand(program, context)
+  addStatusCommand(program, context)
+
+  try {
+    await program.parseAsync(argv)
+  } catch (error) {
+    context.setExitCode(
+      error instanceof CommanderError
+        ? exitCodeOfUsage(error.exitCode)
+        : printFailure(NAME, error, argv.includes('--json')),
+    )
+  }
+}

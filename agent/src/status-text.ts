@@ -1,0 +1,127 @@
+// The status as a person reads it: one line per product and source, then what needs attention. Pure.
+import type { ProductStatus, Signer, SourceStatus, Status } from '@updraft/core/control/api'
+import { formatBytes } from '@updraft/core/terminal/progress'
+import { FINDINGS, type TrustFinding } from '@updraft/core/trust/finding'
+import type { StateOfAll } from './status.ts'
+
+/** The status of a running agent, or with `agent: null` what one that does not run last knew. */
+export type StatusView = StateOfAll & { readonly agent: Status['agent'] | null }
+
+export const textOfStatus = ({ agent, products, sources }: StatusView, now: Date): string =>
+  [
+    headOf(agent, now),
+    products.length === 0
+      ? 'No product is subscribed to. Subscribe with: updraft-agent install PRODUCT'
+      : table(
+          ['PRODUCT', 'INSTALLED', 'AVAILABLE', 'STATE', 'TRUST', 'SIGNED BY', 'SOURCE'],
+          products.map((product) => productRow(product, agent !== null)),
+        ),
+    sources.length === 0
+      ? 'No source is trusted. Add one with: updraft-agent trust add URL --root FILE'
+      : table(
+          ['SOURCE', 'CHECKED', 'NEXT CHECK', 'EXPIRES', 'ROOT'],
+          sources.map((source) => sourceRow(source, now)),
+        ),
+    ...sources.flatMap(sourceTrouble),
+    ...products.flatMap(({ name, trust }) => trust.findings.map((finding) => findingText(name, finding, now))),
+    ...seedingText(products),
+  ].join('\n\n')
+
+const headOf = (agent: Status['agent'] | null, now: Date): string => {
+  if (agent === null) return 'No agent is running; this is what it last knew. Start it with: updraft-agent run'
+  const { version, hostname, pid, startedAt, swarmPort, home } = agent
+  const port = swarmPort === 0 ? 'its swarm is not open' : `peers reach port ${swarmPort}`
+  return `Agent ${version} runs on ${hostname} since ${span(startedAt, now)} (process ${pid}, ${port}, home ${home})`
+}
+
+const productRow = (product: ProductStatus, running: boolean): readonly string[] => [
+  product.name,
+  product.installed?.version ?? '-',
+  product.available?.version ?? '-',
+  stateOf(product, running),
+  product.trust.level,
+  signersText(product.installed?.signers ?? product.trust.signers),
+  product.source,
+]
+
+/** What goes on with the product, in a few words. */
+export const stateOf = ({ installed, available, update, decision }: ProductStatus, running: boolean): string => {
+  if (update !== undefined && update.endedAt === undefined) {
+    const share = update.totalBytes === 0 ? '' : ` ${Math.floor((update.haveBytes / update.totalBytes) * 100)} %`
+    const what = update.state === 'downloading' ? `downloading${share}` : update.state
+    const peers = update.state === 'downloading' && running ? `, ${update.peers} peers` : ''
+    return running ? `${what} (${update.version}${peers})` : `interrupted at ${what} (${update.version})`
+  }
+  if (update?.error !== undefined && update.version !== installed?.version) return `failed: ${update.error.detail}`
+  const refusal = decision.findLast(({ passed }) => !passed)?.detail
+  if (installed === undefined) return refusal === undefined ? 'not looked at yet' : `not installed: ${refusal}`
+  if (available === undefined || available.version === installed.version) {
+    return decision.some(({ rule, passed }) => rule === 'subscribed' && !passed)
+      ? `not updated: ${refusal}`
+      : 'up to date'
+  }
+  return refusal === undefined ? 'waiting' : `stays: ${refusal}`
+}
+
+const signersText = (signers: readonly Signer[]): string =>
+  signers.length === 0 ? '-' : signers.map(({ name, keyId }) => name ?? `key ${keyId.slice(0, 8)}`).join(', ')
+
+const sourceRow = ({ name, lastCheck, nextCheckAt, expires, root }: SourceStatus, now: Date): readonly string[] => [
+  name,
+  lastCheck === undefined
+    ? 'never'
+    : `${span(lastCheck.at, now)} ago${lastCheck.error === undefined ? '' : ', failed'}`,
+  nextCheckAt === undefined ? '-' : nextText(nextCheckAt, now),
+  expires === undefined ? '-' : expiryText(expires, now),
+  `version ${root.version}, pinned by ${PINNED_BY[root.pinnedBy]}`,
+]
+
+const PINNED_BY = { file: 'file', fingerprint: 'fingerprint', 'first-use': 'first use: never compared' } as const
+
+const nextText = (at: string, now: Date): string => (Date.parse(at) <= now.getTime() ? 'now' : `in ${span(at, now)}`)
+
+const expiryText = ({ role, at }: NonNullable<SourceStatus['expires']>, now: Date): string =>
+  Date.parse(at) <= now.getTime() ? `${role} expired ${span(at, now)} ago` : `${role} in ${span(at, now)}`
+
+const sourceTrouble = ({ name, lastCheck }: SourceStatus): readonly string[] => {
+  if (lastCheck?.error === undefined) return []
+  const { detail, hint } = lastCheck.error
+  return [`! source ${name} could not be checked\n  ${detail}${hint === undefined ? '' : `\n  hint: ${hint}`}`]
+}
+
+const findingText = (product: string, { code, severity, message, hint, since }: TrustFinding, now: Date): string => {
+  const mark = severity === 'info' ? 'i' : '!'
+  const advice = hint === '' ? '' : `\n  hint: ${hint}`
+  return `${mark} ${product}: ${FINDINGS[code].title} (${code}, for ${span(since, now)})\n  ${message}${advice}`
+}
+
+const seedingText = (products: readonly ProductStatus[]): readonly string[] => {
+  const sum = (of: (seeding: ProductStatus['seeding']) => number) =>
+    products.reduce((total, { seeding }) => total + of(seeding), 0)
+  const releases = sum((seeding) => seeding.releases)
+  if (releases === 0) return []
+  const [peers, uploaded] = [sum((seeding) => seeding.peers), formatBytes(sum((seeding) => seeding.uploadedBytes))]
+  return [`Shares ${releases} releases with ${peers} peers; gave ${uploaded} since the start.`]
+}
+
+/** Columns as wide as their widest cell. */
+const table = (head: readonly string[], rows: readonly (readonly string[])[]): string => {
+  const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)))
+  return [head, ...rows]
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n')
+}
+
+/** The time between `at` and `now`, in its largest unit: `45 s`, `12 min`, `3 h`, `6 days`. */
+const span = (at: string, now: Date): string => {
+  const seconds = Math.abs(now.getTime() - Date.parse(at)) / 1_000
+  if (seconds < 60) return `${Math.floor(seconds)} s`
+  if (seconds < 3_600) return `${Math.floor(seconds / 60)} min`
+  if (seconds < 48 * 3_600) return `${Math.floor(seconds / 3_600)} h`
+  return `${Math.floor(seconds / 86_400)} days`
+}

@@ -1,0 +1,15 @@
+// The agent's whole program with fake parts: what a test starts as a process when it is about the program, not about
+// updates. `FAKE_CYCLE` says what a look does: a version is installed, `stuck` waits, anything else fails.
+import { contextOfProcess } from '@updraft/agent/commands/context'
+import { runProgram } from '@updraft/agent/program'
+import { UpdateError } from '@updraft/core/errors'
+import { failing, fakeParts, installing, stuck } from './fake-agent-parts.ts'
+
+const wanted = process.env.FAKE_CYCLE ?? '1.0.0'
+const cycle = /^\d/.test(wanted)
+  ? installing(wanted)
+  : wanted === 'stuck'
+    ? stuck(() => process.stderr.write('stuck\n'))
+    : failing(new UpdateError('SOURCE_UNREACHABLE', 'nobody is there', { hint: 'try again later' }))
+
+await runProgram(contextOfProcess(fakeParts(cycle)), process.argv)
