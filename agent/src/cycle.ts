@@ -116,7 +116,7 @@ const seedInstalled = async (
 /** Keeps as many versions, and bundles, as the settings say; the current one is always among them. */
 const removeSurplus = async (
   { product, version }: InstalledVersion,
-  { home, store, settings, swarm }: CycleDependencies,
+  { home, store, settings, torrentOf }: CycleDependencies,
 ): Promise<void> => {
   const kept = store.installed.kept(product).map((record) => record.version)
   const keep = [version, ...kept.filter((other) => other !== version)].slice(0, settings.versionsKept)
@@ -125,7 +125,7 @@ const removeSurplus = async (
   for (const seed of store.seeds.all()) {
     if (seed.product !== product || keep.includes(seed.version)) continue
     store.seeds.remove(seed.name)
-    await swarm.torrent(seed.infoHash)?.remove()
+    await torrentOf(seed.infoHash)?.remove()
     await dropBundle(seed.name, join(home.dataDirectory, 'bundles'))
   }
 }

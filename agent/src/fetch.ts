@@ -18,7 +18,7 @@ export interface FetchOptions {
   /** The agent's `staging/`. */
   readonly stagingDirectory: string
   readonly local: readonly LocalBundle[]
-  readonly swarm: Swarm
+  readonly swarm: Pick<Swarm, 'add'>
   /** `host:port` of peers that the machine's owner named. */
   readonly peers: readonly string[]
   readonly stallTimeoutMs?: number

@@ -22,7 +22,7 @@ export interface KeptBundle {
 export interface SeedOptions {
   /** The agent's `bundles/`. */
   readonly bundlesDirectory: string
-  readonly swarm: Swarm
+  readonly swarm: Pick<Swarm, 'add'>
   readonly onWarning: (message: string) => void
 }
 

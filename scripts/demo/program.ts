@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { setTimeout } from 'node:timers/promises'
 import { PROJECT } from '../steps.ts'
 
 export type ProgramName = 'updraft-publisher' | 'updraft-agent'
@@ -76,42 +77,54 @@ export interface Running {
   kill(): Promise<void>
 }
 
-/** Starts a program that stays up, and waits for its first line on standard output, which tells that it is ready. */
+/**
+ * Starts a program that stays up, and waits until it is ready: until `isReady` says so, or, without one, until its first line
+ * on standard output, which is the answer's `firstLine`.
+ */
 export const startProgram = async (
   program: ProgramName,
   args: readonly string[],
-  options: RunOptions = {},
+  options: RunOptions & { readonly isReady?: () => Promise<boolean> } = {},
 ): Promise<Running & { readonly firstLine: string }> => {
   const child = start(program, args, options)
   let stderr = ''
   child.stderr?.on('data', (data: Buffer) => {
     stderr += data
   })
-  const exited = once(child, 'close').then(([code, signal]) => (code as number | null) ?? (signal === null ? 1 : 128))
+  let ended = false
+  const exited = once(child, 'close').then(([code, signal]) => {
+    ended = true
+    return (code as number | null) ?? (signal === null ? 1 : 128)
+  })
   const lines = createInterface({ input: child.stdout ?? process.stdin })
+  // A program may speak before anybody asks; lines that nobody reads are drained so that a full pipe never stops it.
+  const line = new Promise<string>((resolve) => lines.on('line', resolve))
+  const poll = async (isReady: () => Promise<boolean>): Promise<string> => {
+    while (!ended && !(await isReady())) await setTimeout(20)
+    return ''
+  }
   const firstLine = await Promise.race([
-    once(lines, 'line').then(([line]) => line as string),
+    options.isReady === undefined ? line : poll(options.isReady),
     exited.then((code) => {
       throw new Error(`${program} ${args.join(' ')} ended with ${code} before it was ready\n${stderr}`)
     }),
   ])
-  // Later lines are drained so that a full pipe never stops the program.
-  lines.on('line', () => {})
-  const kill = async () => {
-    child.kill('SIGKILL')
-    await exited
-  }
   return {
     firstLine,
     pid: child.pid ?? 0,
     stderr: () => stderr,
     exited,
-    kill,
+    kill: async () => {
+      child.kill('SIGKILL')
+      await exited
+    },
     stop: async () => {
       child.kill('SIGTERM')
-      const late = setTimeout(() => child.kill('SIGKILL'), 10_000)
+      const late = new AbortController()
+      const kill = setTimeout(10_000, undefined, { signal: late.signal }).then(() => child.kill('SIGKILL'))
+      kill.catch(() => {}) // Stopped in time.
       const code = await exited
-      clearTimeout(late)
+      late.abort()
       if (code !== 0) throw new Error(`${program} ${args[0]} did not end cleanly (${code})\n${stderr}`)
     },
   }

@@ -24,6 +24,8 @@ export interface Stage extends AsyncDisposable {
 export interface OriginOptions {
   /** False: metadata and tracker only, not one byte of a bundle. */
   readonly seed?: boolean
+  /** False: leaves the signatures of the repository as they are. */
+  readonly renew?: boolean
 }
 
 export interface Origin {
@@ -85,7 +87,7 @@ export const openStage = async ({ directory, product, errors = 'keep' }: StageOp
       const args = ['publish', build, '--repo', repository, '--product', product, '--version', version]
       await runForJson('updraft-publisher', args, { errors, ...options })
     },
-    startOrigin: async ({ seed = true } = {}) => {
+    startOrigin: async ({ seed = true, renew = true } = {}) => {
       const args = [
         'serve',
         repository,
@@ -96,7 +98,8 @@ export const openStage = async ({ directory, product, errors = 'keep' }: StageOp
         '--allow-loopback',
         '--json',
       ]
-      const program = track(await startProgram('updraft-publisher', seed ? args : [...args, '--no-seed']))
+      const left = [...(seed ? [] : ['--no-seed']), ...(renew ? [] : ['--no-renew'])]
+      const program = track(await startProgram('updraft-publisher', [...args, ...left]))
       const { url } = JSON.parse(program.firstLine) as { url: string }
       originUrl = url
       originPort = Number(new URL(url).port)
@@ -148,7 +151,12 @@ const stageAgent = ({ name, home, product, track }: AgentParts): StageAgent => {
     client,
     installedPath: join(home, 'products', product, 'current'),
     start: async () => {
-      running = track(await startProgram('updraft-agent', ['run', '--json'], { environment }))
+      const isReady = () =>
+        client.status().then(
+          () => true,
+          () => false,
+        )
+      running = track(await startProgram('updraft-agent', ['run'], { environment, isReady }))
       return running
     },
     stop: async () => running?.stop(),
