@@ -1,8 +1,9 @@
 // `npm run build:extension`: the extension as one file, `extension/dist/extension.cjs`. Only VS Code's own module stays
 // outside of it.
 import { stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { build } from 'esbuild'
+import { makeDirectory, writeFileAtomic } from '../core/src/files/atomic.ts'
 import { formatBytes } from '../core/src/terminal/progress.ts'
 import { PROJECT } from './steps.ts'
 
@@ -16,9 +17,9 @@ export const EXTENSION = join(PROJECT, 'extension')
  */
 export const buildExtension = async (): Promise<string> => {
   const outfile = join(EXTENSION, 'dist', 'extension.cjs')
-  await build({
+  const { outputFiles } = await build({
     entryPoints: [join(EXTENSION, 'src', 'extension.ts')],
-    outfile,
+    write: false,
     bundle: true,
     minify: true,
     platform: 'node',
@@ -30,6 +31,9 @@ export const buildExtension = async (): Promise<string> => {
     define: { 'Error.isError': 'isErrorOfAnyRealm' },
     banner: { js: "const isErrorOfAnyRealm = Error.isError ?? require('node:util').types.isNativeError;" },
   })
+  // In one step, because another build may be packaging the same file.
+  await makeDirectory(dirname(outfile))
+  for (const { contents } of outputFiles) await writeFileAtomic(outfile, contents)
   return outfile
 }
 

@@ -9,7 +9,6 @@ export interface HostTestResult {
   readonly name: string
   /** Undefined if it passed. */
   readonly error?: string
-  readonly durationMs: number
 }
 
 /** Environment variable that tells the module inside where to leave its report. */

@@ -1,4 +1,6 @@
 // What a person sees and does in VS Code's window, by DOM and text and never by pixels, since versions draw differently.
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Browser, Locator, Page } from 'playwright-core'
 import type { VscodeServer } from './vscode-server.ts'
 
@@ -18,8 +20,19 @@ export interface Workbench extends AsyncDisposable {
   readonly runCommand: (title: string) => Promise<void>
   /** Titles that the palette offers for what is typed. */
   readonly offeredCommands: (typed: string) => Promise<readonly string[]>
-  /** The text of the hover that appears over an element. */
+  /** The hover that appears over an element. */
   readonly hoverOver: (element: Locator) => Promise<Locator>
+  /** Writes a picture of the window into the folder that UPDRAFT_SCREENSHOTS names, if it does. */
+  readonly picture: (name: string) => Promise<void>
+}
+
+/** Waits until `holds`, for what cannot be waited for on the screen. */
+export const until = async (holds: () => boolean | Promise<boolean>): Promise<void> => {
+  const deadline = Date.now() + SCREEN_TIMEOUT_MS
+  while (!(await holds())) {
+    if (Date.now() > deadline) throw new Error(`still not so after ${SCREEN_TIMEOUT_MS} ms: ${holds}`)
+    await delay(20)
+  }
 }
 
 export interface WorkbenchOptions {
@@ -75,6 +88,10 @@ export const openWorkbench = async (
       const hover = page.locator('.monaco-hover:visible, .workbench-hover:visible').first()
       await hover.waitFor()
       return hover
+    },
+    picture: async (name) => {
+      const folder = process.env.UPDRAFT_SCREENSHOTS
+      if (folder !== undefined) await page.screenshot({ path: join(folder, `${name}.png`) })
     },
     [Symbol.asyncDispose]: () => context.close(),
   }

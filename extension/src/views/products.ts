@@ -12,7 +12,7 @@ import {
 import { type Model, NOTHING_KNOWN } from '../state.ts'
 import type { ProductView } from '../view-model.ts'
 import { type Row, rowsOf } from './rows.ts'
-import { levelIcon, levelWord, progressOf, versionsOf } from './words.ts'
+import { briefProgressOf, levelIcon, levelWord, severityIcon, versionsOf } from './words.ts'
 
 /** One element of the tree: a product, which is looked up whenever it is drawn, or a row below one. */
 export type Element = { readonly kind: 'product'; readonly key: string } | RowElement
@@ -87,19 +87,24 @@ const childrenOf = (path: string, rows: readonly Row[] = []): Element[] =>
 
 const itemOfProduct = (product: ProductView): TreeItem => {
   const { key, name, level, update } = product
-  const progress = update?.phase === 'working' || update?.phase === 'pending' ? progressOf(update) : undefined
+  const trust = levelWord(level)
+  const progress = update === undefined || update.phase === 'done' ? [] : [briefProgressOf(update)]
+  const facts = [...progress, versionsOf(product)]
   const item = new TreeItem(name, TreeItemCollapsibleState.Collapsed)
   item.id = key
   item.contextValue = 'product'
-  item.description = [versionsOf(product), progress, level === 'trusted' ? undefined : levelWord(level)]
-    .filter((part) => part !== undefined)
-    .join(' · ')
-  item.iconPath = update?.phase === 'working' && level === 'trusted' ? new ThemeIcon('sync~spin') : levelIcon(level)
-  item.tooltip = [name, versionsOf(product), progress, levelWord(level)].filter((part) => part !== undefined).join('\n')
-  item.accessibilityInformation = {
-    label: [name, versionsOf(product), progress, levelWord(level)].filter((part) => part !== undefined).join(', '),
-  }
+  // What matters most comes first: a side bar is narrow, and cuts the rest.
+  item.description = (level === 'trusted' ? facts : [trust, ...facts]).join(' · ')
+  item.iconPath = iconOf(product)
+  item.tooltip = [name, trust, ...facts].join('\n')
+  item.accessibilityInformation = { label: [name, trust, ...facts].join(', ') }
   return item
+}
+
+const iconOf = ({ level, update }: ProductView): ThemeIcon => {
+  if (level !== 'trusted') return levelIcon(level)
+  if (update?.phase === 'failed') return severityIcon('warning')
+  return update?.phase === 'working' ? new ThemeIcon('sync~spin') : levelIcon(level)
 }
 
 const itemOfRow = ({ path, row }: RowElement): TreeItem => {

@@ -11,7 +11,6 @@ import {
   sentence,
   severityIcon,
   signaturesOf,
-  stateWord,
   time,
   transferOf,
 } from './words.ts'
@@ -76,7 +75,10 @@ const updateRow = (update: UpdateView): Row => {
   if (phase === 'failed') {
     return {
       id: 'update',
-      label: l10n.t('{0}: {1}', version, stateWord(update.state)),
+      label:
+        update.state === 'rolled-back'
+          ? l10n.t('Rolled back from {0}', version)
+          : l10n.t('Update to {0} failed', version),
       ...(error === undefined
         ? {}
         : { description: error.message, tooltip: lines(sentence(error.message), error.hint) }),
@@ -118,7 +120,7 @@ const findingRow = ({ code, severity, message, hint, since }: FindingView, index
   icon: severityIcon(severity),
   isOpen: severity !== 'info',
   children: [
-    { id: 'message', label: sentence(message), tooltip: sentence(message) },
+    { id: 'message', label: sentence(message), tooltip: sentence(message), icon: new ThemeIcon('comment') },
     ...(hint === undefined ? [] : [hintRow(hint)]),
   ],
 })

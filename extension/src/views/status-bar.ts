@@ -90,7 +90,7 @@ const spokenLabelOf = ({ link }: Model, { tone, products, share: part }: Summary
 }
 
 /** Markdown of our own; whatever comes from the agent stands in it as plain text. Not trusted, so no command can be linked. */
-const tooltipOf = (model: Model): MarkdownString => {
+export const tooltipOf = (model: Model): MarkdownString => {
   const tooltip = new MarkdownString(undefined, true)
   const { agent, link, reason } = model
   if (agent === undefined) {

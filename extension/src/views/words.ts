@@ -75,6 +75,10 @@ export const progressOf = (update: UpdateView): string =>
     ? `${stateWord(update.state)} ${share(update.share)}`
     : stateWord(update.state)
 
+/** `42%`, or the state: for where there is no room for both. */
+export const briefProgressOf = (update: UpdateView): string =>
+  update.state === 'downloading' && update.share !== undefined ? share(update.share) : stateWord(update.state)
+
 /** `12 MB of 30 MB, 3 peers` */
 export const transferOf = ({ haveBytes, totalBytes, peers }: UpdateView): string =>
   [
@@ -110,7 +114,7 @@ export const severityIcon = (severity: Severity): ThemeIcon => {
 export const levelIcon = (level: TrustLevel): ThemeIcon => {
   switch (level) {
     case 'trusted':
-      return new ThemeIcon('verified', new ThemeColor('testing.iconPassed'))
+      return new ThemeIcon('verified', new ThemeColor('charts.green'))
     case 'attention':
       return severityIcon('warning')
     case 'untrusted':

@@ -1,0 +1,100 @@
+// The rows of the tree and the words in them, with VS Code's real API.
+import assert from 'node:assert/strict'
+import { UPDATE_STATES } from '@updraft/core/control/api'
+import { FINDINGS, type FindingCode, TRUST_LEVELS } from '@updraft/core/trust/finding'
+import { type Row, rowsOf } from '../../../extension/src/views/rows.ts'
+import { findingTitle, levelIcon, levelWord, stateWord } from '../../../extension/src/views/words.ts'
+import { productOf, updateOf } from '../../extension/control-server.ts'
+import { HOSTILE, hostileProduct, modelOf } from './hostile.ts'
+import type { HostTests } from './tests.ts'
+
+const rowsFor = (...args: Parameters<typeof productOf>): readonly Row[] => {
+  const model = modelOf([productOf(...args)])
+  const product = model.products.get(args[0])
+  assert(product !== undefined)
+  return rowsOf(product, model.sources[0])
+}
+const summaries = (rows: readonly Row[]) => rows.map(({ label, description }) => [label, description])
+const withAll = (rows: readonly Row[]): readonly Row[] => rows.flatMap((row) => [row, ...withAll(row.children ?? [])])
+
+export const rowTests: HostTests = {
+  'a product shows versions, progress, trust, source and reasons': () => {
+    assert.deepEqual(summaries(rowsFor('acme', { update: updateOf() })), [
+      ['Installed', '1.0.0'],
+      ['Available', '1.1.0'],
+      ['Downloading 42%', '42 MB of 100 MB, 3 peers'],
+      ['Trusted', '2 signatures, 2 needed'],
+      ['Source', 'main, channel stable, linux-x64'],
+      ['Why', 'every rule passed'],
+    ])
+  },
+
+  'signers are shown by name, or by the start of their key': () => {
+    const trust = rowsFor('acme').find(({ id }) => id === 'trust')
+    assert.deepEqual(summaries(trust?.children ?? []), [
+      ['Acme Release Engineering', 'key 1a2b3c4d'],
+      ['Key f0e1d2c3', undefined],
+    ])
+  },
+
+  'an update that has succeeded leaves only the version': () => {
+    const rows = rowsFor('acme', {
+      available: { version: '1.0.0', published: '2026-03-01T00:00:00.000Z' },
+      update: updateOf({ version: '1.0.0', state: 'committed' }),
+    })
+    assert.deepEqual(summaries(rows)[0], ['Installed', '1.0.0, the newest'])
+    assert.equal(
+      rows.some(({ id }) => id === 'available' || id === 'update'),
+      false,
+    )
+  },
+
+  'a finding says what happened and what to do, and is open': () => {
+    const finding = {
+      severity: 'warning',
+      message: 'timestamp 9 expired',
+      hint: 'ask the publisher',
+      since: '',
+    } as const
+    const rows = rowsFor('acme', {
+      trust: { level: 'attention', signers: [], threshold: 1, findings: [{ code: 'metadata-expired', ...finding }] },
+    })
+    const row = rows.find(({ label }) => label === 'Metadata has expired, so updates have stopped')
+    assert.equal(row?.isOpen, true)
+    assert.deepEqual(summaries(row?.children ?? []), [
+      ['Timestamp 9 expired', undefined],
+      ['Ask the publisher', undefined],
+    ])
+  },
+
+  'the first rule that did not pass is the answer to "why"': () => {
+    const rows = rowsFor('acme', {
+      decision: [
+        { rule: 'newer', passed: true, detail: 'yes' },
+        { rule: 'inside the window', passed: false, detail: 'it opens at 22:00' },
+      ],
+    })
+    assert.deepEqual(summaries(rows).at(-1), ['Why', 'it opens at 22:00'])
+  },
+
+  'every state, level and finding has words': () => {
+    for (const state of UPDATE_STATES) assert.match(stateWord(state), /^[A-Z]/)
+    for (const level of TRUST_LEVELS) assert.match(levelWord(level), /^[A-Z]/)
+    for (const code of Object.keys(FINDINGS) as FindingCode[]) assert.match(findingTitle(code), /^[A-Z]/)
+  },
+
+  'levels of trust differ by icon and not by colour alone': () => {
+    assert.equal(new Set(TRUST_LEVELS.map((level) => levelIcon(level).id)).size, TRUST_LEVELS.length)
+  },
+
+  'nothing hostile gets into a row': () => {
+    const model = modelOf([hostileProduct()])
+    const product = model.products.get(HOSTILE)
+    assert(product !== undefined)
+    for (const row of withAll(rowsOf(product, model.sources[0]))) {
+      for (const text of [row.label, row.description ?? '', ...(row.tooltip ?? '').split('\n')]) {
+        assert.doesNotMatch(text, /\p{Cc}|\u202E|\$\(/u)
+      }
+    }
+  },
+}

@@ -1,0 +1,67 @@
+// All tests of the packaged extension in one version of VS Code: one server and one browser for the tests inside the
+// extension host and for those of what a person sees.
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import type { Browser } from 'playwright-core'
+import { packageExtension } from '../../scripts/package-extension.ts'
+import { launchChromium } from '../support/chromium.ts'
+import { REPORT_VARIABLE, runInExtensionHost } from '../support/extension-host.ts'
+import { describeWith, needsProgram } from '../support/needs.ts'
+import { INSTALL_TIMEOUT_MS, type Lane } from '../support/vscode-install.ts'
+import { startVscode, type VscodeServer } from '../support/vscode-server.ts'
+import { restrictedModeTests } from './restricted-mode.ts'
+import { windowTests } from './window.ts'
+
+/** What the tests of a lane share. */
+export interface LaneContext {
+  readonly lane: Lane
+  readonly server: VscodeServer
+  readonly browser: Browser
+  /** `UPDRAFT_HOME` of the extension: whoever listens on its socket is the agent. */
+  readonly home: string
+}
+
+const NEEDS = ['chromium', 'g++', 'make', 'python3'].map(needsProgram)
+
+const SETTINGS = {
+  'workbench.startupEditor': 'none',
+  'workbench.secondarySideBar.defaultVisibility': 'hidden',
+  // A window with a folder is then in Restricted Mode without a question; an empty window is trusted.
+  'security.workspace.trust.startupPrompt': 'never',
+}
+
+export const testLane = (lane: Lane): void =>
+  describeWith(NEEDS, `the extension in VS Code (${lane})`, () => {
+    const open = new AsyncDisposableStack()
+    let context: LaneContext
+    let reportFile: string
+
+    beforeAll(async () => {
+      // Short, because the path of a socket has no more than 103 bytes.
+      const folder = await mkdtemp(join(tmpdir(), 'updraft-ui-'))
+      open.defer(() => rm(folder, { recursive: true }))
+      const home = join(folder, 'home')
+      await mkdir(home)
+      reportFile = join(folder, 'report.json')
+      const vsix = await packageExtension(join(folder, 'updraft.vsix'))
+      const environment = { UPDRAFT_HOME: home, [REPORT_VARIABLE]: reportFile }
+      const server = open.use(await startVscode({ lane, vsix, settings: SETTINGS, environment }))
+      const browser = await launchChromium()
+      open.defer(() => browser.close())
+      context = { lane, server, browser, home }
+    }, INSTALL_TIMEOUT_MS)
+
+    afterAll(() => open.disposeAsync(), 60_000)
+
+    test('the tests inside the extension host pass', async () => {
+      const entry = join(import.meta.dirname, 'host', 'index.ts')
+      const results = await runInExtensionHost(context.browser, context.server, entry, reportFile)
+      expect(results.filter(({ error }) => error !== undefined)).toEqual([])
+      expect(results.length).toBeGreaterThan(20)
+    }, 180_000)
+
+    describe('the window', () => windowTests(() => context))
+    describe('Restricted Mode', () => restrictedModeTests(() => context))
+  })

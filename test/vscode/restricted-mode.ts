@@ -1,0 +1,46 @@
+// A folder that nobody trusts: it sees the state of the agent, but can neither make it act nor say where it is.
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { type ControlServer, productOf, startControlServer, statusOf } from '../extension/control-server.ts'
+import { openWorkbench, type Workbench } from '../support/workbench.ts'
+import type { LaneContext } from './lane.ts'
+
+export const restrictedModeTests = (context: () => LaneContext): void => {
+  const open = new AsyncDisposableStack()
+  let window: Workbench
+  let agent: ControlServer
+  let foreign: ControlServer
+
+  beforeAll(async () => {
+    const { server, browser, home } = context()
+    const folder = join(server.folder, 'untrusted')
+    await mkdir(join(folder, '.vscode'), { recursive: true })
+    const foreignSocket = join(folder, 'foreign.sock')
+    await writeFile(join(folder, '.vscode/settings.json'), JSON.stringify({ 'updraft.socketPath': foreignSocket }))
+    foreign = open.use(await startControlServer(foreignSocket, statusOf([productOf('foreign')])))
+    agent = open.use(await startControlServer(join(home, 'agent.sock'), statusOf([productOf('acme')])))
+    window = open.use(await openWorkbench(browser, server, { folder }))
+    await window.statusItem('updraft.updraft.agent').waitFor()
+    await window.openContainer('Updraft')
+  }, 120_000)
+
+  afterAll(() => open.disposeAsync())
+
+  test('the state of the agent is shown', async () => {
+    await window.row('acme').waitFor()
+    await window.page.locator('#status\\.workspaceTrust').waitFor()
+    await window.picture(`${context().lane}-restricted`)
+  })
+
+  test('the folder cannot say where the agent is', () => {
+    expect(foreign.statusReads()).toBe(0)
+  })
+
+  test('the command that makes the agent act is not offered', async () => {
+    const offered = await window.offeredCommands('Updraft:')
+    expect(offered).toContain('Updraft: Refresh')
+    expect(offered).not.toContain('Updraft: Check for Updates')
+    expect(agent.checks).toEqual([])
+  })
+}

@@ -1,0 +1,168 @@
+// What a person sees in one window while agents come, work, warn and go. The tests are one story, in this order.
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { FINDINGS, type FindingCode, trustLevelOf } from '@updraft/core/trust/finding'
+import { type ControlServer, productOf, startControlServer, statusOf, updateOf } from '../extension/control-server.ts'
+import { openWorkbench, until, type Workbench } from '../support/workbench.ts'
+import { startAgent } from './agent.ts'
+import { HOSTILE, hostileProduct } from './host/hostile.ts'
+import type { LaneContext } from './lane.ts'
+
+const STATUS_ITEM = 'updraft.updraft.agent'
+const COMMANDS = ['Check for Updates', 'Copy Diagnostics', 'Refresh', 'Show Log'].map((title) => `Updraft: ${title}`)
+
+export const windowTests = (context: () => LaneContext): void => {
+  const open = new AsyncDisposableStack()
+  let window: Workbench
+  let agent: ControlServer
+
+  const item = () => window.statusItem(STATUS_ITEM)
+  const says = (words: string) =>
+    window.page.locator(`[id="${STATUS_ITEM}"][aria-label=${JSON.stringify(words)}]`).waitFor()
+  const colour = async () => /\b(warning|error)-kind\b/.exec((await item().getAttribute('class')) ?? '')?.[0]
+  const welcome = (text: string) => window.page.locator('.welcome-view-content').getByText(text).first().waitFor()
+  const picture = (name: string) => window.picture(`${context().lane}-${name}`)
+  /** Lets the agent say something else of its products, as after a check. */
+  const nowSays = (...products: Parameters<typeof statusOf>[0]): void => {
+    agent.status = statusOf(products, agent.status.cursor)
+    agent.tell({ kind: 'check', source: 'main' })
+  }
+
+  beforeAll(async () => {
+    window = open.use(await openWorkbench(context().browser, context().server))
+    await item().waitFor()
+    await window.openContainer('Updraft')
+  }, 120_000)
+
+  afterAll(() => open.disposeAsync())
+
+  test('without an agent it says what to do, and the status bar is not coloured', async () => {
+    await says('Updraft: no agent is running')
+    await welcome('No Updraft agent is running on this machine')
+    await welcome('updraft-agent run')
+    expect(await colour()).toBeUndefined()
+    await picture('no-agent')
+  })
+
+  test('it connects by itself when a real agent starts, and says when it has stopped', async () => {
+    const real = await startAgent(context().home)
+    await says('Updraft: all is well')
+    await welcome('has no products yet')
+    expect(await colour()).toBeUndefined()
+    await picture('no-products')
+    await real[Symbol.asyncDispose]()
+    await says('Updraft: no agent is running')
+  })
+
+  test('the palette offers its four commands while an agent is there', async () => {
+    agent = open.use(await startControlServer(join(context().home, 'agent.sock'), statusOf([productOf('acme')])))
+    await window.runCommand('Updraft: Refresh')
+    await window.row('acme').waitFor()
+    expect([...(await window.offeredCommands('Updraft:'))].sort()).toEqual(expect.arrayContaining(COMMANDS))
+  })
+
+  test('the tree shows a product, and below it versions, trust and signers', async () => {
+    await window.row('acme, Trusted, 1.0.0 → 1.1.0').click()
+    for (const row of ['Installed, 1.0.0', 'Available, 1.1.0', 'Trusted, 2 signatures, 2 needed', 'Key f0e1d2c3']) {
+      await window.row(row).waitFor()
+    }
+    await window.row('Acme Release Engineering, key 1a2b3c4d').waitFor()
+  })
+
+  test('an update shows its progress without colour, and leaves the new version', async () => {
+    agent.tell({ kind: 'update', product: 'acme', update: updateOf() })
+    await says('Updraft: updating acme, 42%')
+    await window.row('Downloading 42%, 42 MB of 100 MB, 3 peers').waitFor()
+    expect((await item().textContent())?.trim()).toBe('acme 42%')
+    expect(await colour()).toBeUndefined()
+    await picture('progress')
+
+    const update = updateOf({ state: 'committed', haveBytes: 100_000_000, endedAt: '2026-03-03T10:05:00.000Z' })
+    const installed = {
+      version: '1.1.0',
+      path: '/p',
+      installedAt: '2026-03-03T10:05:00.000Z',
+      signers: [],
+      threshold: 2,
+    }
+    nowSays(productOf('acme', { installed, update }))
+    await window.row('acme, Trusted, 1.1.0').waitFor()
+    await says('Updraft: all is well')
+  })
+
+  test('a check asks the agent, for all products or for one', async () => {
+    await window.runCommand('Updraft: Check for Updates')
+    await until(() => agent.checks.length === 1)
+    await window.row('acme').hover()
+    await window.row('acme').getByRole('button', { name: 'Check for Updates' }).click()
+    await until(() => agent.checks.length === 2)
+    expect(agent.checks).toEqual([{}, { product: 'acme' }])
+  })
+
+  test('a decision about trust is a warning', async () => {
+    nowSays(withFinding('root-unknown'))
+    await says('Updraft: acme needs your decision')
+    expect(await colour()).toBe('warning-kind')
+    await picture('decision')
+  })
+
+  test('an update blocked by its signatures is an error, with what happened and what to do', async () => {
+    nowSays(withFinding('metadata-untrusted'))
+    await says('Updraft: an update of acme was blocked')
+    expect(await colour()).toBe('error-kind')
+    for (const row of ['Metadata is not signed as', 'Root 4 has 1 of 2 signatures', 'Ask the publisher']) {
+      await window.row(row).waitFor()
+    }
+    await picture('blocked')
+  })
+
+  test('what needs only a look has no colour', async () => {
+    nowSays(withFinding('source-unreachable'))
+    await says('Updraft: acme needs attention')
+    expect(await colour()).toBeUndefined()
+  })
+
+  test('hostile texts of an agent are shown as text: no link, no image, no foreign icon', async () => {
+    nowSays(hostileProduct())
+    const row = window.row('[run](command:updraft.refresh)')
+    await row.click()
+    const hover = await window.hoverOver(item())
+    await hover.getByText('[run](command:updraft.refresh)').first().waitFor()
+    await picture('hostile')
+    expect(await hover.locator('a, img, h1').count()).toBe(0)
+    expect(await hover.locator('.codicon:not(.codicon-error)').count()).toBe(0)
+    const tree = window.page.locator('.pane-body .monaco-list')
+    expect(await tree.locator('a[href], img').count()).toBe(0)
+    expect(await tree.locator('[class*=codicon-verified]').count()).toBe(0)
+    expect(await window.page.content()).not.toContain(HOSTILE)
+  })
+
+  test('the log says which agent it is connected to', async () => {
+    await window.runCommand('Updraft: Show Log')
+    await window.page.locator('.panel .view-lines').getByText('connected to agent 0.1.0').first().waitFor()
+  })
+
+  test('the diagnostics name versions, socket and state', async () => {
+    await window.runCommand('Updraft: Copy Diagnostics')
+    const clipboard = () => window.page.evaluate<string>('navigator.clipboard.readText()')
+    await until(async () => (await clipboard()).includes('"extension"'))
+    expect(JSON.parse(await clipboard())).toMatchObject({
+      extension: '0.1.0',
+      link: 'connected',
+      socketPath: join(context().home, 'agent.sock'),
+    })
+  })
+}
+
+const withFinding = (code: FindingCode) => {
+  const { severity } = FINDINGS[code]
+  const finding = {
+    code,
+    severity,
+    message: 'root 4 has 1 of 2 signatures',
+    hint: 'ask the publisher',
+    since: '2026-03-03',
+  }
+  const findings = [finding]
+  return productOf('acme', { trust: { level: trustLevelOf(findings), signers: [], threshold: 2, findings } })
+}
