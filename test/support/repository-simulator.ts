@@ -243,7 +243,9 @@ export const fetchFrom =
     const base = Object.keys(repositories).find((prefix) => url.startsWith(prefix))
     const repository = base === undefined ? undefined : repositories[base]
     if (base === undefined || repository === undefined) throw new TypeError(`fetch failed: nothing listens at ${url}`)
-    return repository.answer(url.slice(base.length), signal)
+    const response = await repository.answer(url.slice(base.length), signal)
+    signal?.throwIfAborted()
+    return response
   }
 
 /** Bytes without an end, as fast as they are read. `onCancel` is called when the reader has had enough. */

@@ -1,0 +1,90 @@
+// One file over HTTP, whole, in memory, within a length and a time. Tells "there is no such file" from "nobody answers",
+// and never leaves the server that it was sent to. Judges no content.
+import { hasCode, messageOf, UpdateError } from '@updraft/core/errors'
+
+export interface DownloadOptions {
+  readonly maxBytes: number
+  /** For the whole request, so that a trickle cannot hold the caller. */
+  readonly timeoutMs: number
+  readonly fetch?: typeof fetch | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+export type Answer =
+  | { readonly kind: 'bytes'; readonly bytes: Buffer }
+  | { readonly kind: 'missing'; readonly status: number }
+
+/** Enough for a moved folder; more is a loop. */
+const REDIRECTS_MAX = 3
+
+/**
+ * Fetches `url`. Redirects are followed on the same server only: elsewhere, someone who controls one answer could make
+ * this machine ask any address that it reaches.
+ *
+ * Errors: SOURCE_UNREACHABLE, LIMIT_EXCEEDED, ABORTED.
+ */
+export const download = async (url: string, options: DownloadOptions): Promise<Answer> => {
+  const { signal, timeoutMs } = options
+  const timeout = AbortSignal.timeout(timeoutMs)
+  try {
+    return await follow(url, options, signal === undefined ? timeout : AbortSignal.any([signal, timeout]))
+  } catch (error) {
+    if (signal?.aborted) throw new UpdateError('ABORTED', `fetching ${url} was interrupted`, { cause: error })
+    if (timeout.aborted) {
+      throw new UpdateError('SOURCE_UNREACHABLE', `${url} was not complete after ${timeoutMs / 1000} s`, {
+        cause: error,
+        hint: 'the server is slow or holds the connection open; it is asked again later',
+      })
+    }
+    if (hasCode(error, 'SOURCE_UNREACHABLE') || hasCode(error, 'LIMIT_EXCEEDED')) throw error
+    throw new UpdateError('SOURCE_UNREACHABLE', `${url} could not be fetched: ${reasonOf(error)}`, {
+      cause: error,
+      hint: 'check the network and the address; the source is asked again later',
+    })
+  }
+}
+
+const follow = async (url: string, options: DownloadOptions, signal: AbortSignal): Promise<Answer> => {
+  const request = options.fetch ?? fetch
+  let here = url
+  for (let hops = 0; hops <= REDIRECTS_MAX; hops += 1) {
+    const response = await request(here, { redirect: 'manual', signal })
+    if (response.ok) return { kind: 'bytes', bytes: await readBounded(response, here, options.maxBytes) }
+    await response.body?.cancel()
+    // Object stores answer 403 for a file that is not there. Source: TUF 5.3.3 leaves both to the implementation.
+    if (response.status === 404 || response.status === 403) return { kind: 'missing', status: response.status }
+    const next = redirectOf(response, here)
+    if (next === undefined) throw unreachable(`${here} answered ${response.status} ${response.statusText}`.trimEnd())
+    if (new URL(next).origin !== new URL(here).origin) {
+      throw unreachable(`${here} redirects to another server: ${next}`, 'add the source again under its final address')
+    }
+    here = next
+  }
+  throw unreachable(`${url} redirects more than ${REDIRECTS_MAX} times`)
+}
+
+const redirectOf = ({ status, headers }: Response, here: string): string | undefined => {
+  const location = headers.get('location')
+  return [301, 302, 303, 307, 308].includes(status) && location !== null ? URL.parse(location, here)?.href : undefined
+}
+
+const readBounded = async ({ body }: Response, url: string, maxBytes: number): Promise<Buffer> => {
+  const parts: Uint8Array[] = []
+  let lengthBytes = 0
+  // Leaving the loop cancels the stream, so an endless answer costs one part more than its limit.
+  for await (const part of body ?? []) {
+    lengthBytes += part.length
+    if (lengthBytes > maxBytes) throw new UpdateError('LIMIT_EXCEEDED', `${url} has more than ${maxBytes} bytes`)
+    parts.push(part)
+  }
+  return Buffer.concat(parts)
+}
+
+const unreachable = (message: string, hint = 'the source is asked again later'): UpdateError =>
+  new UpdateError('SOURCE_UNREACHABLE', message, { hint })
+
+/** `fetch failed` says nothing; its cause does. */
+const reasonOf = (error: unknown): string =>
+  Error.isError(error) && Error.isError(error.cause)
+    ? messageOf(error.cause) || String((error.cause as { code?: unknown }).code ?? error.message)
+    : messageOf(error)

@@ -1,0 +1,147 @@
+// Learns what a source offers: TUF from the pinned root down to the releases of each product, on a cache that a kill cannot
+// break and floors that deleting it cannot lower. The only maker of TrustedRelease; fetches no release and decides nothing.
+import { join } from 'node:path'
+import type { Signer } from '@updraft/core/control/api'
+import { hasCode, type UpdateError } from '@updraft/core/errors'
+import type { Product } from '@updraft/core/names'
+import type { Release } from '@updraft/core/release'
+import type { CacheDisk } from './refresh/cache.ts'
+import type { VersionFloors } from './refresh/floors.ts'
+import { followSource, isAboutSource } from './refresh/follow.ts'
+import { type ListedTarget, loadProductRole, type ProductRole, releasesOf } from './refresh/product-role.ts'
+import type { Session, TopLevel } from './refresh/session.ts'
+import type { TrustedSource } from './trust-store.ts'
+
+export type { VersionFloors } from './refresh/floors.ts'
+
+/** A file of the repository as it was signed. */
+export type TargetFile = ListedTarget
+
+export interface ReleaseFacts {
+  /** Name of the source. */
+  readonly source: string
+  /** Base URL of the mirror that served the metadata; hints are resolved against it. */
+  readonly repositoryUrl: string
+  readonly release: Release
+  readonly index: TargetFile
+  readonly metainfo: TargetFile
+  /** Who signed the product's role. */
+  readonly signers: readonly Signer[]
+  readonly threshold: number
+}
+
+declare const trusted: unique symbol
+
+/** A release that TUF's client workflow and our policy accepted. */
+export type TrustedRelease = ReleaseFacts & { readonly [trusted]: true }
+
+export interface RefreshOptions {
+  /** The caches of all sources; each has a folder of its own. */
+  readonly cacheDirectory: string
+  readonly floors: VersionFloors
+  readonly now: () => Date
+  readonly fetch?: typeof fetch | undefined
+  readonly signal?: AbortSignal | undefined
+  /** For one metadata file. */
+  readonly timeoutMs?: number | undefined
+  readonly disk?: CacheDisk | undefined
+}
+
+export interface RefreshResult {
+  /** All releases of the products, in no particular order. */
+  readonly releases: readonly TrustedRelease[]
+  /** Releases that are signed and malformed. The others are not affected. */
+  readonly rejected: readonly { readonly path: string; readonly error: UpdateError }[]
+  /** Products whose own role is unknown or was refused. The others are not affected. */
+  readonly failed: readonly { readonly product: Product; readonly error: UpdateError }[]
+  readonly rootVersion: number
+  /** The first of the roles in use to expire; `at` as ISO 8601 in UTC. */
+  readonly expires: { readonly role: string; readonly at: string }
+  /** Whether the trusted metadata is other than before. */
+  readonly changed: boolean
+  /** Mirrors that were passed over, and why. */
+  readonly skipped: readonly { readonly url: string; readonly error: UpdateError }[]
+}
+
+/**
+ * Brings the trusted metadata of `source` up to date, and lists the releases of `products`. What was verified is kept,
+ * even if a later step fails: a new root above all.
+ *
+ * Errors: SOURCE_UNREACHABLE (nobody answers, or a file is not there); METADATA_UNTRUSTED, METADATA_ROLLBACK,
+ *         METADATA_EXPIRED, METADATA_POLICY, LIMIT_EXCEEDED (somebody answers, and it was refused); LOCKED, ABORTED,
+ *         STATE_DAMAGED, DISK_FULL, PERMISSION, IO.
+ * Source: TUF 1.0.34, 5 (client workflow).
+ */
+export const refresh = async (
+  source: TrustedSource,
+  products: readonly Product[],
+  options: RefreshOptions,
+): Promise<RefreshResult> => {
+  const { cacheDirectory, ...rest } = options
+  const followable = {
+    name: source.name,
+    metadataUrls: source.urls.map((url) => `${url}${METADATA}`),
+    rootBytes: source.rootBytes,
+    pin: source.pin.fingerprint,
+  }
+  const followed = await followSource(
+    followable,
+    { ...rest, directory: join(cacheDirectory, source.name) },
+    async (session, topLevel) => {
+      const offer = await readOffer(session, topLevel, products)
+      return { result: offer, flaw: offer.failed[0]?.error }
+    },
+  )
+  const { topLevel, roles, failed, mirror } = followed.result
+  const repositoryUrl = mirror.slice(0, -METADATA.length)
+  const listings = roles.map((role) => ({ role, ...releasesOf(role) }))
+  return {
+    releases: listings.flatMap(({ role: { signers, threshold }, releases }) =>
+      releases.map((listed) => trust({ source: source.name, repositoryUrl, ...listed, signers, threshold })),
+    ),
+    rejected: listings.flatMap(({ rejected }) => rejected),
+    failed,
+    rootVersion: topLevel.root.signed.version,
+    expires: firstToExpire(topLevel, roles),
+    changed: followed.changed,
+    skipped: followed.skipped.map(({ url, error }) => ({ url: url.slice(0, -METADATA.length), error })),
+  }
+}
+
+const METADATA = 'metadata/'
+
+interface Offer {
+  readonly mirror: string
+  readonly topLevel: TopLevel
+  readonly roles: readonly ProductRole[]
+  readonly failed: RefreshResult['failed']
+}
+
+/** One product's people cannot stop the updates of another: what is wrong with a product's role stays with it. */
+const readOffer = async (session: Session, topLevel: TopLevel, products: readonly Product[]): Promise<Offer> => {
+  const roles: ProductRole[] = []
+  const failed: { product: Product; error: UpdateError }[] = []
+  for (const product of new Set(products)) {
+    try {
+      roles.push(await loadProductRole(session, topLevel, product))
+    } catch (error) {
+      if (!isAboutSource(error) && !hasCode(error, 'PRODUCT_UNKNOWN')) throw error
+      failed.push({ product, error })
+    }
+  }
+  return { mirror: session.mirror, topLevel, roles, failed }
+}
+
+const trust = (facts: ReleaseFacts): TrustedRelease => facts as TrustedRelease
+
+const firstToExpire = (topLevel: TopLevel, roles: readonly ProductRole[]): RefreshResult['expires'] => {
+  const { root, timestamp, snapshot, targets } = topLevel
+  const all = [
+    ...Object.entries({ root, timestamp, snapshot, targets }).map(([role, { signed }]) => ({
+      role,
+      at: signed.expires,
+    })),
+    ...roles.map(({ product, metadata }) => ({ role: product, at: metadata.signed.expires })),
+  ]
+  return all.reduce((first, other) => (other.at < first.at ? other : first))
+}

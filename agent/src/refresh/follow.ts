@@ -1,0 +1,196 @@
+// Follows one source: takes its lock, tries its mirrors until one is sound, and makes lasting whatever was verified, also
+// when a later step failed. Trust is decided in session.ts.
+import { ERROR_CODES, isUpdateError, UpdateError } from '@updraft/core/errors'
+import { makeDirectory } from '@updraft/core/files/atomic'
+import { takeLock } from '@updraft/core/files/lock'
+import { LIMITS } from '@updraft/core/limits'
+import { type Metadata, parseMetadata, type SignedSnapshot } from '@updraft/core/trust/metadata'
+import { checkMetadata } from '@updraft/core/trust/policy'
+import { type CacheDisk, type MetadataFiles, openCache } from './cache.ts'
+import { roleOfFile } from './file-names.ts'
+import type { VersionFloors } from './floors.ts'
+import { openSession, type Session, type TopLevel } from './session.ts'
+import { CACHE } from './source-files.ts'
+
+/** What is followed, and from where. */
+export interface Followable {
+  readonly name: string
+  /** Metadata URLs in the order in which they are tried, each with a slash at its end. */
+  readonly metadataUrls: readonly string[]
+  readonly rootBytes: Buffer
+  /** Fingerprint of the root. */
+  readonly pin: string
+}
+
+export interface FollowOptions {
+  /** The cache of this one source. */
+  readonly directory: string
+  readonly floors: VersionFloors
+  readonly now: () => Date
+  readonly fetch?: typeof fetch | undefined
+  readonly signal?: AbortSignal | undefined
+  /** For one file. */
+  readonly timeoutMs?: number | undefined
+  readonly disk?: CacheDisk | undefined
+  /** Names need not follow the grammar of products. Only for foreign repositories; see PolicyContext. */
+  readonly anyNames?: boolean | undefined
+}
+
+/** What one mirror yielded. `flaw` is why another one is worth asking; the first result counts if none does better. */
+export interface Attempt<Result> {
+  readonly result: Result
+  readonly flaw?: UpdateError | undefined
+}
+
+/** A mirror that was passed over, and why. */
+export interface SkippedMirror {
+  readonly url: string
+  readonly error: UpdateError
+}
+
+export interface Followed<Result> {
+  readonly result: Result
+  readonly changed: boolean
+  readonly skipped: readonly SkippedMirror[]
+}
+
+/**
+ * Runs `use` on top of verified top-level metadata, and keeps what was verified.
+ *
+ * Errors: of the session; if several mirrors failed, the first that is about trust. LOCKED, STATE_DAMAGED.
+ */
+export const followSource = async <Result>(
+  source: Followable,
+  options: FollowOptions,
+  use: (session: Session, topLevel: TopLevel) => Promise<Attempt<Result>>,
+): Promise<Followed<Result>> => {
+  await makeDirectory(options.directory, 0o700)
+  using _lock = takeLock(options.directory, 'refresh.lock')
+  const cache = await openCache(options.directory, options.disk)
+  const before = await cache.read()
+  const now = options.now()
+  const floors = options.floors.read(source.name)
+
+  let committed = before
+  let known = soundFiles(before, source.rootBytes, options.anyNames ?? false)
+  const skipped: SkippedMirror[] = []
+  let flawed: { readonly result: Result } | undefined
+
+  const keep = async (session: Session): Promise<void> => {
+    known = listedFiles(session.files())
+    // Floors first: a kill between the two leaves a cache that is older than the floors, which is then refreshed. The
+    // other way round, deleting the cache would delete the memory of it.
+    options.floors.raise(source.name, session.floors())
+    if (sameFiles(committed, known)) return
+    await cache.commit(known)
+    committed = known
+  }
+
+  const tryMirrors = async (mirrors: readonly [string, ...string[]]): Promise<Outcome<Result>> => {
+    await using scratch = await cache.openScratch()
+    const session = await openSession({
+      scratch: scratch.path,
+      pinnedRoot: source.rootBytes,
+      pin: source.pin,
+      mirrors,
+      cached: known,
+      floors,
+      now,
+      anyNames: options.anyNames ?? false,
+      timeoutMs: options.timeoutMs ?? LIMITS.metadataTimeoutMs,
+      fetch: options.fetch,
+      signal: options.signal,
+    })
+    try {
+      const topLevel = await session.refresh()
+      return { kind: 'done', ...(await use(session, topLevel)) }
+    } catch (error) {
+      if (!isAboutSource(error)) throw error
+      return { kind: 'failed', from: session.blamed(), error }
+    } finally {
+      await keep(session)
+    }
+  }
+
+  for (;;) {
+    const [primary, ...others] = source.metadataUrls.filter((url) => skipped.every((mirror) => mirror.url !== url))
+    if (primary === undefined) break
+    const outcome = await tryMirrors([primary, ...others])
+    if (outcome.kind === 'done') {
+      const { result, flaw } = outcome
+      if (flaw === undefined) return { result, changed: !sameFiles(before, known), skipped }
+      flawed ??= { result }
+      skipped.push({ url: primary, error: flaw })
+    } else if (outcome.from === CACHE) {
+      // A damaged root in the cache is no reason to stop: all of them are fetched again.
+      known = withoutRoots(known)
+    } else {
+      skipped.push({ url: outcome.from, error: outcome.error })
+    }
+  }
+  if (flawed !== undefined) return { ...flawed, changed: !sameFiles(before, known), skipped }
+  throw worstOf(skipped, source.name)
+}
+
+type Outcome<Result> =
+  | ({ readonly kind: 'done' } & Attempt<Result>)
+  | { readonly kind: 'failed'; readonly from: string; readonly error: UpdateError }
+
+/** Something that another mirror may do better; a full disk or an interruption is not. */
+export const isAboutSource = (error: unknown): error is UpdateError => {
+  if (!isUpdateError(error)) return false
+  const { exit } = ERROR_CODES[error.code]
+  return exit === 'untrusted' || exit === 'unreachable'
+}
+
+/** What a mirror says is worse news than a mirror that says nothing. */
+const worstOf = (skipped: readonly SkippedMirror[], name: string): UpdateError => {
+  const errors = skipped.map(({ error }) => error)
+  return (
+    errors.find(({ code }) => ERROR_CODES[code].exit === 'untrusted') ??
+    errors[0] ??
+    new UpdateError('STATE_DAMAGED', `the source ${name} has no address`)
+  )
+}
+
+/** What of the cache is fit to be verified: roots after the pinned one, and files that keep the policy. */
+const soundFiles = (files: MetadataFiles, rootBytes: Buffer, anyNames: boolean): MetadataFiles => {
+  const pinnedVersion = versionOf(rootBytes)
+  const isSound = ([name, bytes]: readonly [string, Buffer]): boolean => {
+    const { role, version } = roleOfFile(name) ?? {}
+    if (role === undefined || (role === 'root') !== (version !== undefined)) return false
+    if (role === 'root' && (version ?? 0) <= pinnedVersion) return false
+    try {
+      return checkMetadata(role, parseMetadata(bytes, name), { received: true, anyNames }).length === 0
+    } catch {
+      return false // Torn or altered: the same as missing.
+    }
+  }
+  return new Map([...files].filter(isSound))
+}
+
+const versionOf = (rootBytes: Buffer): number => {
+  try {
+    return (parseMetadata(rootBytes, 'the pinned root') as Metadata).signed.version
+  } catch {
+    return 0 // Opening the session says what is wrong with it.
+  }
+}
+
+/** Without files of roles that the snapshot no longer lists. */
+const listedFiles = (files: MetadataFiles): MetadataFiles => {
+  const snapshot = files.get('snapshot.json')
+  if (snapshot === undefined) return files
+  const { meta } = (parseMetadata(snapshot, 'snapshot.json') as Metadata<SignedSnapshot>).signed
+  const isListed = (name: string) => {
+    const { role = '' } = roleOfFile(name) ?? {}
+    return ['root', 'timestamp', 'snapshot'].includes(role) || Object.hasOwn(meta, `${role}.json`)
+  }
+  return new Map([...files].filter(([name]) => isListed(name)))
+}
+
+const withoutRoots = (files: MetadataFiles): MetadataFiles =>
+  new Map([...files].filter(([name]) => roleOfFile(name)?.role !== 'root'))
+
+const sameFiles = (a: MetadataFiles, b: MetadataFiles): boolean =>
+  a.size === b.size && [...a].every(([name, bytes]) => b.get(name)?.equals(bytes) === true)
