@@ -22,6 +22,8 @@ export interface Database extends Disposable {
 export interface OpenOptions {
   /** For a look from outside while no agent runs: writes nothing and migrates nothing. */
   readonly readOnly?: boolean
+  /** How long to wait for somebody else who holds the file, such as a backup. */
+  readonly busyTimeoutMs?: number
 }
 
 /**
@@ -31,10 +33,10 @@ export interface OpenOptions {
  * Errors: STATE_DAMAGED, DISK_FULL, PERMISSION, LOCKED, IO.
  * Source: SQLite, "Write-Ahead Logging"; `synchronous = FULL`, because a row is a promise about what happens next.
  */
-export const openDatabase = (path: string, { readOnly = false }: OpenOptions = {}): Database => {
+export const openDatabase = (path: string, { readOnly = false, busyTimeoutMs = 5_000 }: OpenOptions = {}): Database => {
   if (!readOnly && !existsSync(path)) createDatabase(path)
   return translated(path, () => {
-    const connection = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS, readOnly })
+    const connection = new DatabaseSync(path, { timeout: busyTimeoutMs, readOnly })
     try {
       connection.exec('PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON')
       assertWhole(connection, path)
@@ -47,8 +49,6 @@ export const openDatabase = (path: string, { readOnly = false }: OpenOptions = {
     return databaseOn(connection, path, readOnly ? 'BEGIN' : 'BEGIN IMMEDIATE')
   })
 }
-
-const BUSY_TIMEOUT_MS = 5_000
 
 /**
  * An empty file would pass for a new database, so a new one is made elsewhere and renamed: what is found under the

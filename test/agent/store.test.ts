@@ -1,0 +1,341 @@
+// The agent's memory on real SQLite files: what it keeps, what it refuses to forget, and what a damaged file gets.
+import { spawnSync } from 'node:child_process'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statfsSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { databasePathOf, openStore, type Store } from '@updraft/agent/store'
+import type { InstalledRecord } from '@updraft/agent/store/installed'
+import type { RecordedEvent } from '@updraft/core/control/api'
+import { UpdateError } from '@updraft/core/errors'
+import { parsePlatform, parseProduct, parseReleaseVersion } from '@updraft/core/names'
+import { describeWith, needsRoot } from '../support/needs.ts'
+
+const ACME = parseProduct('acme')
+const AT = '2026-01-02T03:04:05.000Z'
+const release = (version: string) => ({
+  product: ACME,
+  version: parseReleaseVersion(version),
+  platform: parsePlatform('any'),
+})
+
+let directory = ''
+let store: Store
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'updraft-store-'))
+  store = openStore(directory)
+})
+afterEach(() => {
+  store[Symbol.dispose]()
+  rmSync(directory, { recursive: true })
+})
+
+const reopen = (options = {}): Store => {
+  store[Symbol.dispose]()
+  store = openStore(directory, options)
+  return store
+}
+
+const refusalOf = (work: () => unknown): unknown => {
+  try {
+    work()
+    return undefined
+  } catch (error) {
+    return error
+  }
+}
+
+describe('version floors', () => {
+  test('are raised and never sink', () => {
+    store.floors.raise('main', { root: 3, timestamp: 7 })
+    store.floors.raise('main', { root: 2, timestamp: 9, acme: 1 })
+    expect(store.floors.read('main')).toEqual({ root: 3, timestamp: 9, acme: 1 })
+    expect(reopen().floors.read('main')).toEqual({ root: 3, timestamp: 9, acme: 1 })
+  })
+
+  test('of one source are not those of another', () => {
+    store.floors.raise('main', { root: 3 })
+    expect(store.floors.read('other')).toEqual({})
+  })
+
+  test('hold for roles with names that JavaScript treats specially', () => {
+    store.floors.raise(
+      'main',
+      Object.fromEntries([
+        ['__proto__', 4],
+        ['12', 5],
+      ]),
+    )
+    expect(Object.entries(store.floors.read('main')).sort()).toEqual([
+      ['12', 5],
+      ['__proto__', 4],
+    ])
+  })
+})
+
+describe('installed versions', () => {
+  const record = (version: string, installedAt: string): InstalledRecord => ({
+    ...release(version),
+    source: 'main',
+    path: '/p/acme/current',
+    signers: [{ keyId: 'k1', name: 'Acme' }],
+    threshold: 1,
+    installedAt,
+  })
+
+  test('one is current, the others are kept, and the current one cannot be forgotten', () => {
+    store.installed.makeCurrent(record('1.0.0', '2026-01-01T00:00:00Z'))
+    store.installed.makeCurrent(record('1.1.0', '2026-01-02T00:00:00Z'))
+    store.installed.forget(ACME, parseReleaseVersion('1.1.0'))
+    expect(store.installed.current(ACME)).toEqual(record('1.1.0', '2026-01-02T00:00:00Z'))
+    expect(store.installed.kept(ACME).map(({ version }) => version)).toEqual(['1.1.0', '1.0.0'])
+    store.installed.forget(ACME, parseReleaseVersion('1.0.0'))
+    expect(store.installed.kept(ACME).map(({ version }) => version)).toEqual(['1.1.0'])
+  })
+
+  test('going back to a kept version makes that one current', () => {
+    store.installed.makeCurrent(record('1.0.0', '2026-01-01T00:00:00Z'))
+    store.installed.makeCurrent(record('1.1.0', '2026-01-02T00:00:00Z'))
+    store.installed.makeCurrent(record('1.0.0', '2026-01-03T00:00:00Z'))
+    expect(store.installed.allCurrent().map(({ version }) => version)).toEqual(['1.0.0'])
+    expect(store.installed.kept(ACME)).toHaveLength(2)
+  })
+})
+
+describe('journal', () => {
+  test('keeps one open update with all of its steps, over a restart', () => {
+    store.journal.enter(release('1.0.0'), 'downloading', AT)
+    store.journal.transfer(ACME, { haveBytes: 5, totalBytes: 9, bytes: { peers: 5, origin: 0, reused: 0 }, peers: 2 })
+    expect(reopen().journal.open(ACME)).toMatchObject({
+      version: '1.0.0',
+      state: 'downloading',
+      haveBytes: 5,
+      peers: 2,
+    })
+    store.journal.enter(release('1.0.0'), 'verifying', AT)
+    store.journal.end(ACME, 'committed', AT)
+    expect(store.journal.open(ACME)).toBeUndefined()
+    expect(store.journal.latest(ACME)).toMatchObject({ state: 'committed', endedAt: AT, peers: 0 })
+    expect(store.journal.steps(ACME).map(({ state }) => state)).toEqual(['downloading', 'verifying', 'committed'])
+    expect(store.journal.history(ACME, 10)).toHaveLength(1)
+  })
+
+  test('ending when nothing is open changes nothing', () => {
+    store.journal.end(ACME, 'failed', AT)
+    expect(store.journal.latest(ACME)).toBeUndefined()
+  })
+
+  test('forgets the oldest updates, with their steps', () => {
+    for (let index = 0; index < 210; index += 1) {
+      store.journal.enter(release(`1.0.${index}`), 'downloading', AT)
+      store.journal.end(ACME, 'committed', AT)
+    }
+    expect(store.journal.history(ACME, 1_000)).toHaveLength(200)
+    using raw = new DatabaseSync(databasePathOf(directory))
+    expect(raw.prepare('SELECT count(*) AS steps FROM step').get()).toMatchObject({ steps: 400 })
+  })
+})
+
+describe('findings', () => {
+  test('are raised once, keep their first time, and are new again after they were cleared', () => {
+    const finding = { code: 'source-unreachable', message: 'no answer', hint: '' } as const
+    expect(store.findings.raise(ACME, finding, AT)).toMatchObject({ severity: 'warning', since: AT })
+    expect(store.findings.raise(ACME, finding, 'later')).toBeUndefined()
+    expect(store.findings.raise(ACME, { ...finding, message: 'refused' }, 'later')).toMatchObject({ since: AT })
+    expect(store.findings.open(ACME)).toHaveLength(1)
+    expect(store.findings.clear(ACME, 'source-unreachable', 'later')).toBe(true)
+    expect(store.findings.clear(ACME, 'source-unreachable', 'later')).toBe(false)
+    expect(store.findings.open(ACME)).toEqual([])
+    expect(store.findings.raise(ACME, finding, 'much later')).toMatchObject({ since: 'much later' })
+  })
+})
+
+describe('event log', () => {
+  const append = (name: string) => store.events.append({ kind: 'check', source: name }, AT)
+
+  test('numbers events without gaps from 1, over restarts and failed transactions', () => {
+    append('a')
+    expect(() =>
+      store.transaction(() => {
+        append('b')
+        throw new Error('no')
+      }),
+    ).toThrow('no')
+    append('c')
+    reopen()
+    append('d')
+    expect(store.events.after(0, 10)?.map(({ cursor }) => cursor)).toEqual([1, 2, 3])
+    expect(store.events.cursor()).toBe(3)
+  })
+
+  test('tells those that follow, once the event is durable and only then', () => {
+    const heard: RecordedEvent[] = []
+    const stop = store.events.onAppend((recorded) => heard.push(recorded))
+    store.transaction(() => {
+      append('a')
+      expect(heard).toEqual([])
+    })
+    refusalOf(() =>
+      store.transaction(() => {
+        append('lost')
+        throw new Error('no')
+      }),
+    )
+    append('b')
+    stop()
+    append('c')
+    expect(heard.map(({ event }) => event)).toEqual([
+      { kind: 'check', source: 'a' },
+      { kind: 'check', source: 'b' },
+    ])
+  })
+
+  test('keeps the newest, and says so to whoever asks for what is gone or for what never was', () => {
+    reopen({ kept: 50 })
+    for (let index = 1; index <= 200; index += 1) append(String(index))
+    expect(store.events.after(150, 1_000)).toHaveLength(50)
+    expect(store.events.after(149, 1_000)).toBeUndefined()
+    expect(store.events.after(0, 1_000)).toBeUndefined()
+    expect(store.events.after(200, 1_000)).toEqual([])
+    expect(store.events.after(201, 1_000)).toBeUndefined()
+  })
+})
+
+describe('checks', () => {
+  test('a failure keeps what the last success knew', () => {
+    const expires = { role: 'timestamp', at: '2026-02-01T00:00:00Z' }
+    store.checks.succeeded('main', AT, expires, 4)
+    const problem = { type: 't', title: 't', status: 502, detail: 'no answer', code: 'SOURCE_UNREACHABLE' }
+    store.checks.failed('main', 'later', problem)
+    expect(store.checks.source('main')).toEqual({ source: 'main', at: 'later', problem, expires, rootVersion: 4 })
+    store.checks.succeeded('main', 'at last', expires, 5)
+    expect(store.checks.source('main')).toMatchObject({ problem: undefined, rootVersion: 5 })
+  })
+})
+
+describe('transactions', () => {
+  test('write everything or nothing', () => {
+    expect(() =>
+      store.transaction(() => {
+        store.floors.raise('main', { root: 1 })
+        store.seeds.put({ ...release('1.0.0'), name: 'n', infoHash: 'h', trackers: [], lengthBytes: 1, since: AT })
+        throw new UpdateError('IO', 'no')
+      }),
+    ).toThrow('no')
+    expect(store.floors.read('main')).toEqual({})
+    expect(store.seeds.all()).toEqual([])
+  })
+})
+
+describe('a damaged database is never replaced by an empty one', () => {
+  const damage: Record<string, (path: string) => void> = {
+    'torn in the middle': (path) => truncateSync(path, Math.floor(statSync(path).size / 2)),
+    'cut to nothing': (path) => truncateSync(path, 0),
+    'something else entirely': (path) => writeFileSync(path, 'not a database'.repeat(500)),
+    'an empty database': (path) => {
+      rmSync(path)
+      using raw = new DatabaseSync(path)
+      raw.exec('CREATE TABLE t (a); DROP TABLE t')
+    },
+    'of a newer agent': (path) => {
+      using raw = new DatabaseSync(path)
+      raw.exec('PRAGMA user_version = 99')
+    },
+  }
+
+  test.each(Object.keys(damage))('%s', (name) => {
+    store.floors.raise('main', { root: 3 })
+    store[Symbol.dispose]()
+    const path = databasePathOf(directory)
+    damage[name]?.(path)
+    const before = readFileSync(path)
+    for (const readOnly of [false, true]) {
+      expect(refusalOf(() => openStore(directory, { readOnly }))).toMatchObject({
+        code: 'STATE_DAMAGED',
+        hint: expect.any(String),
+      })
+    }
+    expect(readFileSync(path)).toEqual(before)
+    rmSync(path)
+    for (const suffix of ['-wal', '-shm']) rmSync(`${path}${suffix}`, { force: true })
+    store = openStore(directory)
+  })
+
+  test('a row that cannot be understood', () => {
+    store.checks.decided({ product: ACME, at: AT, available: undefined, rules: [], signers: [], threshold: 1 })
+    {
+      using raw = new DatabaseSync(databasePathOf(directory))
+      raw.exec(`UPDATE decision SET rules = '[{"rule":'`)
+    }
+    expect(refusalOf(() => store.checks.decision(ACME))).toMatchObject({ code: 'STATE_DAMAGED' })
+  })
+})
+
+describe('opening', () => {
+  test('a creation that was killed leaves no database, and the next one succeeds', () => {
+    store[Symbol.dispose]()
+    rmSync(databasePathOf(directory))
+    writeFileSync(`${databasePathOf(directory)}.new`, 'half')
+    store = openStore(directory)
+    store.floors.raise('main', { root: 1 })
+    expect(readdirSync(directory).filter((name) => name.includes('.new'))).toEqual([])
+  })
+
+  test('a reader sees what was committed and can write nothing', () => {
+    store.floors.raise('main', { root: 2 })
+    using reader = openStore(directory, { readOnly: true })
+    expect(reader.floors.read('main')).toEqual({ root: 2 })
+    expect(refusalOf(() => reader.floors.raise('main', { root: 9 }))).toMatchObject({ code: 'PERMISSION' })
+    expect(store.floors.read('main')).toEqual({ root: 2 })
+  })
+
+  test('a database held by somebody else is locked, not damaged', () => {
+    store[Symbol.dispose]()
+    const raw = new DatabaseSync(databasePathOf(directory))
+    try {
+      raw.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE')
+      expect(refusalOf(() => openStore(directory, { busyTimeoutMs: 10 }))).toMatchObject({ code: 'LOCKED' })
+    } finally {
+      raw.close()
+    }
+    store = openStore(directory)
+  })
+})
+
+describeWith([needsRoot], 'a full disk', () => {
+  test('is said to be full, and nothing is half written', () => {
+    const small = mkdtempSync(join(tmpdir(), 'updraft-full-'))
+    spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=512k', 'tmpfs', small])
+    try {
+      using full = openStore(small)
+      const error = refusalOf(() => {
+        for (let index = 0; index < 10_000; index += 1)
+          full.events.append({ kind: 'check', source: 'x'.repeat(500) }, AT)
+      })
+      expect(error).toMatchObject({ code: 'DISK_FULL', hint: expect.any(String) })
+      expect(full.events.after(0, 100_000)).toHaveLength(full.events.cursor())
+      writeFileSync(join(small, 'rest'), new Uint8Array(statfsSync(small).bavail * statfsSync(small).bsize))
+      mkdirSync(join(small, 'state'))
+      expect(refusalOf(() => openStore(join(small, 'state')))).toMatchObject({
+        code: expect.stringMatching(/^(DISK_FULL|IO)$/),
+      })
+      expect(existsSync(databasePathOf(join(small, 'state')))).toBe(false)
+    } finally {
+      spawnSync('umount', [small])
+      rmSync(small, { recursive: true })
+    }
+  })
+})
