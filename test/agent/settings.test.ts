@@ -1,0 +1,231 @@
+// The settings file: what it may say, what it gets told when it says something else, and how it is edited.
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from '@jest/globals'
+import { editProduct, parseSettings, readSettings, settingsPathOf } from '@updraft/agent/settings'
+import { liveSettings } from '@updraft/agent/settings/live'
+import { watchSettings } from '@updraft/agent/settings/watch'
+import type { Problem } from '@updraft/core/control/api'
+import { LIMITS } from '@updraft/core/limits'
+import { parseChannel, parseProduct, platformOfThisMachine } from '@updraft/core/names'
+import { temporaryHome } from '../support/fake-agent-parts.ts'
+
+const ACME = parseProduct('acme')
+
+const messageOfRefusal = (text: string): string => {
+  try {
+    parseSettings(text, 'agent.json')
+    return 'not refused'
+  } catch (error) {
+    expect(error).toMatchObject({ code: 'SETTINGS_INVALID', hint: expect.any(String) })
+    return (error as Error).message
+  }
+}
+
+describe('what settings mean', () => {
+  test('a missing file is all defaults', async () => {
+    using home = temporaryHome()
+    expect(await readSettings(home.configDirectory)).toEqual({
+      products: [],
+      checkIntervalSeconds: 3_600,
+      network: {
+        port: 0,
+        allowLoopback: false,
+        dht: false,
+        localDiscovery: false,
+        uploadLimitBytes: undefined,
+        downloadLimitBytes: undefined,
+        peers: [],
+      },
+      versionsKept: 2,
+    })
+  })
+
+  test('comments and trailing commas are fine', () => {
+    const { products, checkIntervalSeconds } = parseSettings(
+      `{ // who
+        "products": { "acme": { "source": "main", /* what */ "channel": "beta", }, },
+        "checkIntervalSeconds": 60,
+      }`,
+      'agent.json',
+    )
+    expect(checkIntervalSeconds).toBe(60)
+    expect(products).toEqual([
+      {
+        name: 'acme',
+        source: 'main',
+        channel: 'beta',
+        platform: platformOfThisMachine(),
+        versionRange: undefined,
+        mode: 'install',
+      },
+    ])
+  })
+
+  test('peers may have names, IPv4 and IPv6 addresses', () => {
+    const peers = ['192.0.2.7:6881', 'peer.example.com:1', '[2001:db8::7]:65535']
+    expect(parseSettings(JSON.stringify({ network: { peers } }), 'agent.json').network.peers).toEqual(peers)
+  })
+})
+
+describe('what bad settings get: the place and the fault', () => {
+  const cases: readonly (readonly [name: string, text: string, message: string])[] = [
+    ['an unknown key', '{\n  "chanel": 1\n}', 'agent.json:2:3: chanel is not a setting'],
+    ['an unknown key inside', '{"network": {\n "dth": true}}', 'agent.json:2:2: network.dth is not a setting'],
+    ['a missing comma', '{\n "a": 1\n "b": 2}', 'agent.json:3:2: comma expected'],
+    ['half a file', '{ "products": {', 'agent.json:1:16: close brace expected'],
+    ['no object', '[]', 'agent.json:1:1: Invalid input: expected object, received array'],
+    ['a product without a source', '{"products": {"acme":\n{}}}', 'agent.json:2:1: products.acme.source: Invalid input: expected string, received undefined'],
+    ['a key that stands twice', '{"versionsKept": 1, "versionsKept": 2}', 'agent.json:1:21: versionsKept stands twice'],
+    ['a key that JavaScript treats specially', '{"products": {"__proto__": {"source": "main"}}}', 'agent.json:1:15: __proto__ is not a setting'],
+    ['a name of a TUF role', '{"products": {"root": {"source": "main"}}}', 'agent.json:1:15: products.root: product name "root" is not allowed'],
+    ['a channel that breaks the grammar', '{"products": {"acme": {"source": "main", "channel": "Beta"}}}', 'agent.json:1:53: products.acme.channel: channel "Beta" is not allowed'],
+    ['a version range that is none', '{"products": {"acme": {"source": "main", "versionRange": "newest"}}}', 'agent.json:1:58: products.acme.versionRange: version range "newest" is not a semver range'],
+    ['a port that is none', '{"network": {"port": 65536}}', 'agent.json:1:22: network.port: Too big'],
+    ['a peer without a port', '{"network": {"peers": ["192.0.2.7"]}}', 'agent.json:1:24: network.peers.0: peer "192.0.2.7" is not an address'],
+    ['a peer with port 0', '{"network": {"peers": ["192.0.2.7:0"]}}', 'agent.json:1:24: network.peers.0: peer "192.0.2.7:0" is not an address'],
+    ['an interval of nothing', '{"checkIntervalSeconds": 0}', 'agent.json:1:26: checkIntervalSeconds: Too small'],
+    ['a mode that does not exist', '{"products": {"acme": {"source": "main", "mode": "notify"}}}', 'agent.json:1:50: products.acme.mode: Invalid option'],
+  ] // biome-ignore format: one case per line
+
+  test.each(cases)('%s', (_, text, message) => {
+    expect(messageOfRefusal(text)).toContain(message)
+  })
+
+  test('every fault at once, in the order of the file', () => {
+    const message = messageOfRefusal('{\n"versionsKept": 0,\n"a": 1,\n"network": {"port": -1}\n}')
+    expect(message.split('; ').map((fault) => fault.split(': ')[0])).toEqual([
+      'agent.json:2:17',
+      'agent.json:3:1',
+      'agent.json:4:21',
+    ])
+  })
+
+  test('a file that is too large is not read', async () => {
+    using home = temporaryHome()
+    writeFileSync(settingsPathOf(home.configDirectory), ' '.repeat(LIMITS.settingsLengthBytes + 1))
+    await expect(readSettings(home.configDirectory)).rejects.toMatchObject({ code: 'LIMIT_EXCEEDED' })
+  })
+})
+
+describe('editing', () => {
+  test('keeps comments and layout, and changes only what was asked', async () => {
+    using home = temporaryHome()
+    const path = settingsPathOf(home.configDirectory)
+    writeFileSync(
+      path,
+      '{\n  // my machine\n  "versionsKept": 3, // three\n  "products": {\n    "other": { "source": "main" } // mine\n  }\n}\n',
+    )
+    const settings = await editProduct(home.configDirectory, {
+      name: ACME,
+      source: 'main',
+      channel: parseChannel('beta'),
+    })
+    expect(settings.products.map(({ name, channel }) => [name, channel])).toEqual([
+      ['other', 'stable'],
+      ['acme', 'beta'],
+    ])
+    const text = readFileSync(path, 'utf8')
+    for (const comment of ['// my machine', '// three', '// mine']) expect(text).toContain(comment)
+    expect(await readSettings(home.configDirectory)).toEqual(settings)
+  })
+
+  test('makes the file if there is none', async () => {
+    using home = temporaryHome()
+    const configDirectory = join(home.root, 'a', 'b')
+    await editProduct(configDirectory, { name: ACME, source: 'main' })
+    expect(readFileSync(settingsPathOf(configDirectory), 'utf8')).toBe(
+      '{\n  "products": {\n    "acme": {\n      "source": "main"\n    }\n  }\n}\n',
+    )
+  })
+
+  test('that changes nothing leaves the file alone', async () => {
+    using home = temporaryHome()
+    const path = settingsPathOf(home.configDirectory)
+    writeFileSync(path, '{"products":{"acme":{"source":"main"}}}')
+    await editProduct(home.configDirectory, { name: ACME })
+    expect(readFileSync(path, 'utf8')).toBe('{"products":{"acme":{"source":"main"}}}')
+  })
+
+  test.each([
+    ['a file that is invalid already', '{ "chanel": 1 }', { name: ACME, source: 'main' }],
+    ['a new product without a source', '{}', { name: ACME, channel: parseChannel('beta') }],
+  ])('refuses %s, and leaves it as it was', async (_, before, edit) => {
+    using home = temporaryHome()
+    const path = settingsPathOf(home.configDirectory)
+    writeFileSync(path, before)
+    await expect(editProduct(home.configDirectory, edit)).rejects.toMatchObject({ code: 'SETTINGS_INVALID' })
+    expect(readFileSync(path, 'utf8')).toBe(before)
+  })
+})
+
+describe('settings of a running agent', () => {
+  test('a bad file is refused once, the old settings stay, and a good one is taken over', async () => {
+    using home = temporaryHome()
+    const path = settingsPathOf(home.configDirectory)
+    const applied: number[] = []
+    const reloads: (Problem | undefined)[] = []
+    const settings = liveSettings({
+      configDirectory: home.configDirectory,
+      initial: await readSettings(home.configDirectory),
+      apply: async ({ versionsKept }) => void applied.push(versionsKept),
+      onReload: (problem) => reloads.push(problem),
+    })
+    await settings.reload()
+    expect(reloads).toEqual([])
+
+    writeFileSync(path, '{ "versionsKept": "many" }')
+    await settings.reload()
+    await settings.reload()
+    expect(reloads).toMatchObject([{ code: 'SETTINGS_INVALID', detail: expect.stringContaining('agent.json:1:19') }])
+    expect(settings.current().versionsKept).toBe(2)
+
+    writeFileSync(path, '{ "versionsKept": 5 }')
+    await settings.reload()
+    expect(applied).toEqual([5])
+    expect(reloads.at(-1)).toBeUndefined()
+    expect(settings.current().versionsKept).toBe(5)
+  })
+
+  test('that a bad file was put right again is told, also when nothing else changed', async () => {
+    using home = temporaryHome()
+    const path = settingsPathOf(home.configDirectory)
+    const reloads: (Problem | undefined)[] = []
+    const settings = liveSettings({
+      configDirectory: home.configDirectory,
+      initial: await readSettings(home.configDirectory),
+      apply: async () => {},
+      onReload: (problem) => reloads.push(problem),
+    })
+    writeFileSync(path, '{')
+    await settings.reload()
+    writeFileSync(path, '{}')
+    await settings.reload()
+    await settings.reload()
+    expect(reloads.map((problem) => problem?.code)).toEqual(['SETTINGS_INVALID', undefined])
+  })
+
+  test('a file that appears, changes by rename, and goes, is noticed each time', async () => {
+    using home = temporaryHome()
+    const path = settingsPathOf(home.configDirectory)
+    let noticed = () => {}
+    const change = () => new Promise<void>((resolve) => (noticed = resolve))
+    const errors: unknown[] = []
+    await using _watch = await watchSettings(
+      home.configDirectory,
+      () => noticed(),
+      (error) => errors.push(error),
+    )
+
+    const appeared = change()
+    writeFileSync(path, '{}')
+    await appeared
+    const renamed = change()
+    await editProduct(home.configDirectory, { name: ACME, source: 'main' })
+    await renamed
+    const changed = change()
+    writeFileSync(path, '{ "versionsKept": 4 }')
+    await changed
+    expect(errors).toEqual([])
+  })
+})
