@@ -28,17 +28,17 @@ export const runCycle: Cycle = async (product, dependencies) => {
 
 /** What the source offers of the product, all of it trusted. */
 const refreshSource = async (product: ProductSettings, dependencies: CycleDependencies): Promise<RefreshResult> => {
-  const { home, store, settings, report, now, signal } = dependencies
+  const { home, store, report, now, signal } = dependencies
   const source = await readTrustedSource(home.stateDirectory, product.source)
-  const products = settings.products.filter((other) => other.source === product.source).map(({ name }) => name)
   const result = await dependencies.alone(`source ${source.name}`, () =>
-    refresh(source, products, {
+    refresh(source, [product.name], {
       cacheDirectory: join(home.stateDirectory, 'metadata'),
       floors: store.floors,
       now,
       signal,
     }),
   )
+  for (const { error } of result.failed) throw error
   const { rootVersion, expires } = result
   report.refreshed({ rootVersion, expires, findings: findingsOf(source, result) })
   return result

@@ -1,0 +1,16 @@
+// Looking at processes from outside, to prove that none is left behind.
+import { readdirSync, readFileSync } from 'node:fs'
+
+/** Command lines of all running processes that name `text`, this one excluded. Linux only: it reads /proc. */
+export const processesNaming = (text: string): readonly string[] =>
+  readdirSync('/proc')
+    .filter((entry) => /^\d+$/.test(entry) && Number(entry) !== process.pid)
+    .flatMap((pid) => {
+      try {
+        const line = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim()
+        const environment = readFileSync(`/proc/${pid}/environ`, 'utf8')
+        return line.includes(text) || environment.includes(`UPDRAFT_HOME=${text}`) ? [line] : []
+      } catch {
+        return [] // It ended while we looked, or belongs to somebody else.
+      }
+    })
