@@ -5,6 +5,7 @@ import type { Context } from './commands/context.ts'
 import { addInstallCommand } from './commands/install.ts'
 import { addRunCommand } from './commands/run.ts'
 import { addStatusCommand } from './commands/status.ts'
+import { addTrustCommand } from './commands/trust.ts'
 
 export const NAME = 'updraft-agent'
 
@@ -25,8 +26,9 @@ export const runProgram = async (context: Context, argv: readonly string[]): Pro
     .exitOverride()
     .showHelpAfterError('(--help shows what there is)')
     .addHelpText('after', HELP)
-  addRunCommand(program, context)
+  addTrustCommand(program, context)
   addInstallCommand(program, context)
+  addRunCommand(program, context)
   addStatusCommand(program, context)
 
   try {

@@ -21,7 +21,7 @@ export const parseJsonWithComments = <T>(text: string, schema: z.ZodType<T>, pat
   const syntax = errors[0]
   // One broken bracket makes the parser report many faults; only the first is sure to be one.
   if (syntax !== undefined) {
-    throw invalid(path, text, [{ offset: syntax.offset, message: wordsOf(printParseErrorCode(syntax.error)) }])
+    throw invalid(path, text, [{ offset: syntax.offset, message: syntaxWordsOf(printParseErrorCode(syntax.error)) }])
   }
   if (root === undefined) throw invalid(path, text, [{ offset: 0, message: 'a value is expected' }])
 
@@ -68,11 +68,16 @@ const faultsOf = (root: Node, issue: z.core.$ZodIssue): readonly Fault[] => {
   // A key that breaks its grammar is reported with the faults of the key inside.
   if (issue.code === 'invalid_key') {
     const offset = keyNodeAt(root, path)?.offset ?? root.offset
-    return issue.issues.map(({ message }) => ({ offset, message: `${name}: ${message}` }))
+    return issue.issues.map(({ message }) => ({ offset, message: `${name}: ${wordsOf(message)}` }))
   }
-  return [
-    { offset: nearestNode(root, path).offset, message: name === '' ? issue.message : `${name}: ${issue.message}` },
-  ]
+  const words = wordsOf(issue.message)
+  return [{ offset: nearestNode(root, path).offset, message: name === '' ? words : `${name}: ${words}` }]
+}
+
+/** zod's words in ours: `Invalid input: expected string, received undefined` becomes `is missing`. */
+const wordsOf = (message: string): string => {
+  const words = message.replace(/^Invalid input: /, '')
+  return words.endsWith('received undefined') ? 'is missing' : words.replace(/^[A-Z]/, (first) => first.toLowerCase())
 }
 
 /** The node at `path`; for something that is missing, the object that lacks it. */
@@ -103,4 +108,4 @@ const faultyKeys = (node: Node): readonly Fault[] => {
 }
 
 /** `CommaExpected` becomes `comma expected`. */
-const wordsOf = (code: string): string => code.replaceAll(/(?<=[a-z])(?=[A-Z])/g, ' ').toLowerCase()
+const syntaxWordsOf = (code: string): string => code.replaceAll(/(?<=[a-z])(?=[A-Z])/g, ' ').toLowerCase()
