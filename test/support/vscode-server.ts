@@ -15,7 +15,8 @@ export interface VscodeServer extends AsyncDisposable {
   readonly port: number
   /** A new, empty folder of this server's own, for workspaces and reports; removed at the end. */
   readonly folder: string
-  readonly extensionsFolder: string
+  /** Replaces the settings of the machine that the server runs on; VS Code notices. */
+  readonly writeMachineSettings: (settings: Readonly<Record<string, unknown>>) => Promise<void>
 }
 
 export interface VscodeServerOptions {
@@ -46,7 +47,8 @@ export const startVscode = async (options: VscodeServerOptions): Promise<VscodeS
       return {
         port,
         folder,
-        extensionsFolder: join(folder, 'ext'),
+        writeMachineSettings: (settings) =>
+          writeFile(join(folder, 'data', 'Machine', 'settings.json'), JSON.stringify(settings)),
         [Symbol.asyncDispose]: async () => {
           await running.end()
           await removeFolder(folder)
@@ -64,6 +66,7 @@ export const startVscode = async (options: VscodeServerOptions): Promise<VscodeS
 
 const prepare = async (folder: string, server: string, settings: object): Promise<readonly string[]> => {
   await mkdir(join(folder, 'data', 'User'), { recursive: true })
+  await mkdir(join(folder, 'data', 'Machine'), { recursive: true })
   await writeFile(join(folder, 'data', 'User', 'settings.json'), JSON.stringify(settings))
   return [
     join(server, 'out', 'server-main.js'),

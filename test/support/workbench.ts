@@ -4,8 +4,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Browser, Locator, Page } from 'playwright-core'
 import type { VscodeServer } from './vscode-server.ts'
 
-/** Allows for two VS Codes and their browsers on two busy cores. */
-export const SCREEN_TIMEOUT_MS = 60_000
+/** Allows for two VS Codes and their browsers on two busy cores, and ends before the test runner gives up without a reason. */
+export const SCREEN_TIMEOUT_MS = 50_000
 
 export interface Workbench extends AsyncDisposable {
   readonly page: Page
@@ -59,8 +59,16 @@ export const openWorkbench = async (
 
   const palette = page.locator('.quick-input-widget')
   const type = async (text: string): Promise<void> => {
-    await page.keyboard.press('F1')
-    await palette.locator('input').first().fill(`>${text}`)
+    const input = palette.locator('input').first()
+    // A key pressed while the window is still busy with the last one may be lost, or close what it should open.
+    await until(async () => {
+      await page.keyboard.press('F1')
+      return await input.waitFor({ timeout: 2_000 }).then(
+        () => true,
+        () => false,
+      )
+    })
+    await input.fill(`>${text}`)
     await palette.locator('.monaco-list-row').first().waitFor()
   }
   const rows = page.locator('.pane-body [role=treeitem]')

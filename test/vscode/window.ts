@@ -137,6 +137,15 @@ export const windowTests = (context: () => LaneContext): void => {
     expect(await window.page.content()).not.toContain(HOSTILE)
   })
 
+  test('the setting of the machine names another agent, and is followed at once', async () => {
+    const socketPath = join(context().server.folder, 'b.sock')
+    await using _other = await startControlServer(socketPath, statusOf([productOf('other')]))
+    await context().server.writeMachineSettings({ 'updraft.socketPath': socketPath })
+    await window.row('other').waitFor()
+    await context().server.writeMachineSettings({})
+    await window.row('[run]').waitFor()
+  })
+
   test('the log says which agent it is connected to', async () => {
     await window.runCommand('Updraft: Show Log')
     await window.page.locator('.panel .view-lines').getByText('connected to agent 0.1.0').first().waitFor()
