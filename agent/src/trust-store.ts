@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto'
 import { lstat, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Home } from '@updraft/core/control/home'
 import { fromFileSystem, messageOf, systemCodeOf, UpdateError } from '@updraft/core/errors'
 import { makeDirectory, readFileIfThere, renameDurably, writeFileAtomic } from '@updraft/core/files/atomic'
 import { LIMITS } from '@updraft/core/limits'
@@ -92,6 +93,13 @@ export const readTrustedSources = async (stateDirectory: string): Promise<readon
   }
   return sources
 }
+
+/** What the status shows of each source without asking it. Errors: STATE_DAMAGED, PERMISSION, IO. */
+export const describeSources = async ({ stateDirectory }: Pick<Home, 'stateDirectory'>) =>
+  (await readTrustedSources(stateDirectory)).map(({ name, urls, rootBytes, pin: { fingerprint, pinnedBy } }) => {
+    const { version } = assertRoot(rootBytes).signed
+    return { name, url: urls[0], root: { version, fingerprint, pinnedBy } }
+  })
 
 /**
  * Forgets a source: its root and its cached metadata. Version floors stay; they belong to keys, not to names.
