@@ -37,18 +37,41 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+export interface ControlClientOptions {
+  /** How long an answer may be silent before it is given up. */
+  readonly answerTimeoutMs?: number
+  /** The same for events, where a living agent is never silent for longer than its heartbeat. */
+  readonly eventsTimeoutMs?: number
+}
+
 /** Nothing is opened until the first call, and nothing stays open after one. */
-export const controlClient = (socketPath: string): ControlClient => ({
-  status: async ({ signal } = {}) =>
-    parseAnswer(statusSchema, await call({ socketPath, method: 'GET', path: PATHS.status, signal })),
-  check: async (check = {}, { signal } = {}) =>
-    parseAnswer(checkAnswerSchema, await call({ socketPath, method: 'POST', path: PATHS.check, body: check, signal })),
-  events: (after, { signal } = {}) =>
-    followEvents({ socketPath, method: 'GET', path: `${PATHS.events}?after=${after}`, signal }),
-})
+export const controlClient = (
+  socketPath: string,
+  {
+    answerTimeoutMs = LIMITS.controlAnswerTimeoutMs,
+    eventsTimeoutMs = 3 * LIMITS.controlHeartbeatMs,
+  }: ControlClientOptions = {},
+): ControlClient => {
+  const ask = { socketPath, timeoutMs: answerTimeoutMs }
+  return {
+    status: async ({ signal } = {}) =>
+      parseAnswer(statusSchema, await call({ ...ask, method: 'GET', path: PATHS.status, signal })),
+    check: async (check = {}, { signal } = {}) =>
+      parseAnswer(checkAnswerSchema, await call({ ...ask, method: 'POST', path: PATHS.check, body: check, signal })),
+    events: (after, { signal } = {}) =>
+      followEvents({
+        socketPath,
+        timeoutMs: eventsTimeoutMs,
+        method: 'GET',
+        path: `${PATHS.events}?after=${after}`,
+        signal,
+      }),
+  }
+}
 
 interface Call {
   readonly socketPath: string
+  readonly timeoutMs: number
   readonly method: 'GET' | 'POST'
   readonly path: string
   readonly body?: unknown
@@ -56,14 +79,14 @@ interface Call {
 }
 
 const call = async (options: Call): Promise<unknown> => {
-  const response = await send(options, LIMITS.controlAnswerTimeoutMs)
+  const response = await send(options)
   const text = await readText(response, options)
   if (response.statusCode === 200 || response.statusCode === 202) return parseJson(text)
   throw problemIn(text, response)
 }
 
 async function* followEvents(options: Call): AsyncGenerator<RecordedEvent, void, undefined> {
-  const response = await send(options, 3 * LIMITS.controlHeartbeatMs)
+  const response = await send(options)
   if (response.statusCode !== 200) throw problemIn(await readText(response, options), response)
   response.setEncoding('utf8')
   try {
@@ -78,10 +101,10 @@ async function* followEvents(options: Call): AsyncGenerator<RecordedEvent, void,
   }
 }
 
-/** Sends the request and waits for the head of the answer. Silence for `silenceMs` ends the connection. */
-const send = (options: Call, silenceMs: number): Promise<IncomingMessage> =>
+/** Sends the request and waits for the head of the answer. Silence, then or later, ends the connection. */
+const send = (options: Call): Promise<IncomingMessage> =>
   new Promise((resolve, reject) => {
-    const { socketPath, method, path, body, signal } = options
+    const { socketPath, timeoutMs, method, path, body, signal } = options
     const content = body === undefined ? undefined : JSON.stringify(body)
     const headers = {
       host: 'localhost',
@@ -95,13 +118,18 @@ const send = (options: Call, silenceMs: number): Promise<IncomingMessage> =>
       path,
       headers,
       agent: false,
-      timeout: silenceMs,
+      timeout: timeoutMs,
       ...(signal === undefined ? {} : { signal }),
     })
+    // Once there is an answer, it is the one that has to fail: destroying the request would look like a lost connection.
+    let waiting: { destroy(error: Error): unknown } = outgoing
     outgoing.on('timeout', () =>
-      outgoing.destroy(new UpdateError('CONTROL_INVALID', `the agent was silent for ${silenceMs / 1000} s`)),
+      waiting.destroy(new UpdateError('CONTROL_INVALID', `the agent was silent for ${timeoutMs / 1_000} s`)),
     )
-    outgoing.on('response', resolve)
+    outgoing.on('response', (response) => {
+      waiting = response
+      resolve(response)
+    })
     outgoing.on('error', (error) => reject(fromConnection(error, options)))
     outgoing.end(content)
   })
