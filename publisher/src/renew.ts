@@ -11,10 +11,10 @@ import {
   rolesNamed,
   withEdition,
 } from './repository.ts'
-import { type Change, contentOf, rootContentOf, signChange } from './sign.ts'
+import { type Change, signChange } from './sign.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000
-const ONLINE_ROLES = ['snapshot', 'timestamp'] as const
+export const ONLINE_ROLES = ['snapshot', 'timestamp'] as const
 
 export interface RenewOptions {
   readonly keys: KeySource
@@ -87,10 +87,10 @@ const open = async (directory: string, { keys }: RenewOptions): Promise<Reposito
 
 /** The same contents once more. */
 const renewing = ({ edition }: Repository, roles: readonly string[]): Change => ({
-  ...(roles.includes('root') ? { root: rootContentOf(edition.root) } : {}),
-  ...(roles.includes('targets') ? { targets: contentOf(edition.targets) } : {}),
+  root: roles.includes('root') ? edition.root.metadata.signed : undefined,
+  targets: roles.includes('targets') ? edition.targets.metadata.signed : undefined,
   products: new Map(
-    [...edition.products].flatMap(([name, product]) => (roles.includes(name) ? [[name, contentOf(product)]] : [])),
+    [...edition.products].flatMap(([name, { metadata }]) => (roles.includes(name) ? [[name, metadata.signed]] : [])),
   ),
   snapshot: roles.includes('snapshot'),
 })

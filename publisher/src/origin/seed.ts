@@ -1,0 +1,95 @@
+// The first seeder: shares the newest releases with the swarm, and only bundles whose every byte was compared with the
+// signed metainfo in this process. It never fetches: what is damaged is reported, not repaired from strangers.
+import { dirname } from 'node:path'
+import { messageOf } from '@updraft/core/errors'
+import { describeRelease } from '@updraft/core/names'
+import type { Swarm, SwarmTorrent } from '@updraft/core/swarm/swarm'
+import type { PublishedRelease } from '../repository.ts'
+import { newestReleases } from './catalog.ts'
+import type { Log } from './log.ts'
+import { verifyBundle } from './verify-bundle.ts'
+
+export interface Seeder extends AsyncDisposable {
+  /** TCP port for peers; 0 if nothing is ever seeded. */
+  readonly port: number
+  /** Infohashes that are shared now. */
+  seeding(): ReadonlySet<string>
+  /** What should be shared and cannot be, one sentence each. */
+  problems(): readonly string[]
+  /** Stops what is no longer among the newest, then verifies and shares what is new. Not to be called twice at a time. */
+  follow(releases: readonly PublishedRelease[], signal: AbortSignal): Promise<void>
+}
+
+export interface SeederOptions {
+  readonly swarm: Swarm
+  /** How many releases of each product on each platform. */
+  readonly releasesMax: number
+  /** Where to announce: this origin's own tracker, as machines reach it, and the repository's other ones. */
+  readonly trackers: readonly string[]
+  readonly log: Log
+}
+
+/** For an origin that serves metadata and tracks, and leaves the bytes to others. */
+export const noSeeder: Seeder = {
+  port: 0,
+  seeding: () => new Set(),
+  problems: () => [],
+  follow: async () => {},
+  [Symbol.asyncDispose]: async () => {},
+}
+
+/** Owns the swarm: disposing of the seeder leaves all swarms and closes it. */
+export const openSeeder = ({ swarm, releasesMax, trackers, log }: SeederOptions): Seeder => {
+  const torrents = new Map<string, SwarmTorrent>()
+  let problems: readonly string[] = []
+
+  const start = async (published: PublishedRelease, signal: AbortSignal): Promise<void> => {
+    const metainfo = await verifyBundle(published, signal)
+    const name = describeRelease(published.release)
+    const torrent = await swarm.add({
+      metainfo,
+      directory: dirname(published.bundleDirectory),
+      have: 'all',
+      trackers,
+      webSeeds: [],
+      onWarning: (reason) => log.debug({ release: name, reason }, 'swarm'),
+    })
+    torrents.set(metainfo.infoHash, torrent)
+    log.info({ release: name, infoHash: metainfo.infoHash }, 'seeding')
+  }
+
+  return {
+    port: swarm.port,
+    seeding: () => new Set(torrents.keys()),
+    problems: () => problems,
+    follow: async (releases, signal) => {
+      const wanted = new Map(
+        newestReleases(releases, releasesMax).map((published) => [published.release.torrent.btih, published]),
+      )
+      for (const [infoHash, torrent] of torrents) {
+        if (wanted.has(infoHash)) continue
+        torrents.delete(infoHash)
+        await torrent.remove()
+        log.info({ infoHash }, 'no longer seeding')
+      }
+      const failed: string[] = []
+      for (const [infoHash, published] of wanted) {
+        if (torrents.has(infoHash)) continue
+        try {
+          await start(published, signal)
+        } catch (error) {
+          if (signal.aborted) return
+          const what = `${describeRelease(published.release)} is not seeded`
+          const problem = `${what}: ${messageOf(error)}`
+          if (!problems.includes(problem)) log.error({ err: error }, what)
+          failed.push(problem)
+        }
+      }
+      problems = failed
+    },
+    [Symbol.asyncDispose]: async () => {
+      torrents.clear()
+      await swarm[Symbol.asyncDispose]()
+    },
+  }
+}
