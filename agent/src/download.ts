@@ -74,7 +74,11 @@ const readBounded = async ({ body }: Response, url: string, maxBytes: number): P
   // Leaving the loop cancels the stream, so an endless answer costs one part more than its limit.
   for await (const part of body ?? []) {
     lengthBytes += part.length
-    if (lengthBytes > maxBytes) throw new UpdateError('LIMIT_EXCEEDED', `${url} has more than ${maxBytes} bytes`)
+    if (lengthBytes > maxBytes) {
+      throw new UpdateError('LIMIT_EXCEEDED', `${url} has more than ${maxBytes} bytes`, {
+        hint: 'the server sends more than such a file can have, or than was signed; nothing of it was used',
+      })
+    }
     parts.push(part)
   }
   return Buffer.concat(parts)
