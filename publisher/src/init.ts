@@ -47,7 +47,7 @@ export const initRepository = async (request: InitRequest, options: InitOptions)
   return {
     directory: request.directory,
     fingerprint,
-    keys: keys.map(({ role, path, publicKey }) => ({ role, path, keyId: publicKey.keyID })),
+    keys: keys.map(({ role, path, keyId }) => ({ role, path, keyId })),
   }
 }
 
@@ -71,7 +71,7 @@ const signFirst = async (
   now: Date,
 ): Promise<SignedChange> => {
   const holders = (role: string, threshold = 1): RoleHolders => ({
-    keys: keys.filter((key) => key.role === role).map(({ publicKey }) => publicKey),
+    keys: keys.filter((key) => key.role === role),
     threshold,
   })
   const signers: Signers = new Map(

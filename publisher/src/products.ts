@@ -6,7 +6,7 @@ import { type KeySource, openSigners } from './keys/signer.ts'
 import { commitFiles } from './repository/commit.ts'
 import { changeRepository, lockRepository, openRepository, rolesNamed } from './repository.ts'
 import { EMPTY_TARGETS, withProduct } from './sign/delegations.ts'
-import { contentOf, signChange } from './sign.ts'
+import { signChange } from './sign.ts'
 
 export interface AddProductOptions {
   readonly keys: KeySource
@@ -40,7 +40,7 @@ export const addProduct = async (
   await using undo = new AsyncDisposableStack()
   const key = undo.use(await createKeyFile(keysDirectory, product, passphrase))
   const change = {
-    targets: withProduct(contentOf(repository.edition.targets), product, { keys: [key.publicKey], threshold: 1 }),
+    targets: withProduct(repository.edition.targets.metadata.signed, product, { keys: [key], threshold: 1 }),
     products: new Map([[product, EMPTY_TARGETS]]),
   }
   const { changed } = await signChange(repository.edition, change, {
@@ -50,5 +50,5 @@ export const addProduct = async (
   })
   undo.move() // From here on the delegation may be public, whatever fails: its key must not be lost.
   await changeRepository(repository, () => commitFiles(repository.directory, { metadata: changed }))
-  return { product, key: { keyId: key.publicKey.keyID, path: key.path } }
+  return { product, key: { keyId: key.keyId, path: key.path } }
 }

@@ -8,15 +8,9 @@ import { makeDirectory, readFileIfThere, renameDurably, writeFileAtomic } from '
 import { type Lock, takeLock } from '@updraft/core/files/lock'
 import { LIMITS } from '@updraft/core/limits'
 import { type Product, parseProduct } from '@updraft/core/names'
+import type { TufRole } from '@updraft/core/trust/metadata'
 import { commitFiles } from './repository/commit.ts'
-import {
-  type Edition,
-  fingerprintOf,
-  metadataFileOf,
-  readEdition,
-  type SignedContent,
-  type SignedRole,
-} from './repository/edition.ts'
+import { type Edition, fingerprintOf, metadataFileOf, readEdition, type SignedRole } from './repository/edition.ts'
 import { LOCK_NAME, layoutOf } from './repository/layout.ts'
 import { type PublishedRelease, releasesOf } from './repository/releases.ts'
 import { sweep } from './repository/sweep.ts'
@@ -50,11 +44,6 @@ export interface Repository {
   /** Root, targets, snapshot, timestamp, then one per product. */
   readonly roles: readonly RoleState[]
   readonly edition: Edition
-}
-
-interface Role {
-  readonly keyIDs: readonly string[]
-  readonly threshold: number
 }
 
 export interface OpenOptions {
@@ -122,7 +111,7 @@ export const changeRepository = async <Result>(
   try {
     await makeDirectory(staging)
     const result = await change(staging)
-    await rm(staging, { recursive: true, force: true })
+    await rm(staging, { recursive: true, force: true }).catch(() => {}) // It is done; the next writer sweeps.
     return result
   } catch (error) {
     // If the timestamp got through, the change is public and what it names must stay. The next writer sweeps again.
@@ -159,7 +148,7 @@ const occupied = (directory: string, why: string, cause?: unknown): UpdateError 
 export const createRepository = async (
   directory: string,
   settings: RepositorySettings,
-  metadata: readonly SignedRole<SignedContent>[],
+  metadata: readonly SignedRole[],
 ): Promise<void> => {
   const absolute = resolve(directory)
   await assertNothingAt(absolute)
@@ -194,11 +183,13 @@ const repositoryOf = (directory: string, settings: RepositorySettings, edition: 
 })
 
 const rolesOf = ({ root, targets, products, snapshot, timestamp }: Edition): readonly RoleState[] => {
-  const demands: Readonly<Record<string, Role>> = root.metadata.signed.roles
-  const delegated: Readonly<Record<string, Role>> = targets.metadata.signed.delegations?.roles ?? {}
+  const demands = new Map<string, TufRole>([
+    ...Object.entries(root.metadata.signed.roles),
+    ...(targets.metadata.signed.delegations?.roles ?? []).map((role) => [role.name, role] as const),
+  ])
   return [root, targets, snapshot, timestamp, ...products.values()].map(({ role, metadata }) => {
-    const { keyIDs, threshold } = demands[role] ?? delegated[role] ?? { keyIDs: [], threshold: 0 }
+    const { keyids: keyIds = [], threshold = 0 } = demands.get(role) ?? {}
     const { version, expires } = metadata.signed
-    return { role, metadataVersion: version, expires: new Date(expires), keyIds: keyIDs, threshold }
+    return { role, metadataVersion: version, expires: new Date(expires), keyIds, threshold }
   })
 }

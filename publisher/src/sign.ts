@@ -1,30 +1,33 @@
 // Turns a change into signed metadata: what changes gets the next version, a new expiry and its signatures, and snapshot
 // and timestamp follow. Computes and signs only; nothing is read or written.
 import { createHash } from 'node:crypto'
-import { Root, Snapshot, Targets, Timestamp } from '@tufjs/models'
+import type {
+  MetaFile,
+  SignedCommon,
+  SignedRoot,
+  SignedSnapshot,
+  SignedTargets,
+  SignedTimestamp,
+} from '@updraft/core/trust/metadata'
 import type { Signers } from './keys/signer.ts'
-import type { Edition, SignedContent, SignedRole } from './repository/edition.ts'
+import type { Edition, SignedRole } from './repository/edition.ts'
 import type { ExpiryDays } from './repository-settings.ts'
-import { type Json, signRole } from './sign/role.ts'
+import { signRole } from './sign/role.ts'
 
 /** The version of the TUF specification that what we write conforms to. */
 const SPEC_VERSION = '1.0.34'
 const DAY_MS = 24 * 60 * 60 * 1000
 
+export type RootContent = Pick<SignedRoot, 'keys' | 'roles'>
+export type TargetsContent = Pick<SignedTargets, 'targets' | 'delegations'>
+
 /** What is to change. What is not named stays as it is, down to its signatures. */
 export interface Change {
-  /** `keys` and `roles` as in TUF 4.3. */
-  readonly root?: { readonly keys: Json; readonly roles: Json }
-  readonly targets?: TargetsContent
-  readonly products?: ReadonlyMap<string, TargetsContent>
+  readonly root?: RootContent | undefined
+  readonly targets?: TargetsContent | undefined
+  readonly products?: ReadonlyMap<string, TargetsContent> | undefined
   /** The timestamp is always new; the snapshot if something that it lists is, or if this asks for it. */
   readonly snapshot?: boolean
-}
-
-/** `targets` and `delegations` as in TUF 4.5. */
-export interface TargetsContent {
-  readonly targets: Json
-  readonly delegations?: Json
 }
 
 export interface SignOptions {
@@ -38,7 +41,7 @@ export interface SignedChange {
   /** What clients will see. */
   readonly edition: Edition
   /** The files that are new, in the order in which they have to be written: the timestamp is the last. */
-  readonly changed: readonly SignedRole<SignedContent>[]
+  readonly changed: readonly SignedRole[]
 }
 
 /**
@@ -70,105 +73,101 @@ export const signChange = async (
   }
 }
 
-/** The content of a targets file, to change a part of it. */
-export const contentOf = ({ metadata }: SignedRole<Targets>): TargetsContent => {
-  const { targets, delegations } = metadata.signed.toJSON() as { targets: Json; delegations?: Json }
-  return { targets, ...(delegations === undefined ? {} : { delegations }) }
-}
-
-/** The content of a root, likewise. */
-export const rootContentOf = ({ metadata }: SignedRole<Root>): NonNullable<Change['root']> => {
-  const { keys, roles } = metadata.signed.toJSON() as { keys: Json; roles: Json }
-  return { keys, roles }
-}
-
 const signRoot = async (
-  previous: SignedRole<Root> | undefined,
-  content: Change['root'],
+  previous: Edition['root'] | undefined,
+  content: RootContent | undefined,
   options: SignOptions,
-): Promise<SignedRole<Root>> => {
+): Promise<Edition['root']> => {
   if (content === undefined) return required(previous)
-  const header = headerOf('root', previous, options.expiryDays.root, options.now)
-  const root = Root.fromJSON({ ...header, consistent_snapshot: true, ...content })
+  const signed: SignedRoot = {
+    _type: 'root',
+    ...headerOf(previous, options.expiryDays.root, options.now),
+    consistent_snapshot: true,
+    keys: content.keys,
+    roles: content.roles,
+  }
   // TUF 6.1: the keys of the root before it have to agree as well.
-  return await signRole('root', root, options.signers, (own) => (previous ? [previous.metadata, own] : [own]))
+  const delegators = previous === undefined ? [signed] : [previous.metadata.signed, signed]
+  return await signRole('root', signed, options.signers, delegators)
 }
 
 const signTargets = async (
-  previous: SignedRole<Targets> | undefined,
+  previous: Edition['targets'] | undefined,
   content: TargetsContent | undefined,
-  root: SignedRole<Root>,
+  root: Edition['root'],
   options: SignOptions,
-): Promise<SignedRole<Targets>> => {
+): Promise<Edition['targets']> => {
   if (content === undefined) return required(previous)
-  const header = headerOf('targets', previous, options.expiryDays.targets, options.now)
-  return await signRole('targets', Targets.fromJSON({ ...header, ...content }), options.signers, () => [root.metadata])
+  const header = headerOf(previous, options.expiryDays.targets, options.now)
+  return await signRole('targets', targetsOf(header, content), options.signers, [root.metadata.signed])
 }
 
 const signProducts = async (
   previous: Edition['products'] = new Map(),
   contents: Change['products'] = new Map(),
-  targets: SignedRole<Targets>,
+  targets: Edition['targets'],
   options: SignOptions,
 ): Promise<Edition['products']> => {
   const products = new Map(previous)
   for (const [name, content] of contents) {
-    const header = headerOf('targets', previous.get(name), options.expiryDays.product, options.now)
-    const product = Targets.fromJSON({ ...header, ...content })
-    products.set(name, await signRole(name, product, options.signers, () => [targets.metadata]))
+    const header = headerOf(previous.get(name), options.expiryDays.product, options.now)
+    products.set(name, await signRole(name, targetsOf(header, content), options.signers, [targets.metadata.signed]))
   }
   return products
 }
 
 const signSnapshot = (
-  previous: SignedRole<Snapshot> | undefined,
-  listed: readonly SignedRole<Targets>[],
-  root: SignedRole<Root>,
+  previous: Edition['snapshot'] | undefined,
+  listed: readonly SignedRole[],
+  root: Edition['root'],
   options: SignOptions,
-): Promise<SignedRole<Snapshot>> => {
-  const header = headerOf('snapshot', previous, options.expiryDays.snapshot, options.now)
-  const snapshot = Snapshot.fromJSON({ ...header, meta: metaOf(listed) })
-  return signRole('snapshot', snapshot, options.signers, () => [root.metadata])
+): Promise<Edition['snapshot']> => {
+  const signed: SignedSnapshot = {
+    _type: 'snapshot',
+    ...headerOf(previous, options.expiryDays.snapshot, options.now),
+    meta: Object.fromEntries(listed.map((file) => [`${file.role}.json`, metaOf(file)])),
+  }
+  return signRole('snapshot', signed, options.signers, [root.metadata.signed])
 }
 
 const signTimestamp = (
-  previous: SignedRole<Timestamp> | undefined,
-  snapshot: SignedRole<Snapshot>,
-  root: SignedRole<Root>,
+  previous: Edition['timestamp'] | undefined,
+  snapshot: Edition['snapshot'],
+  root: Edition['root'],
   options: SignOptions,
-): Promise<SignedRole<Timestamp>> => {
-  const header = headerOf('timestamp', previous, options.expiryDays.timestamp, options.now)
-  const timestamp = Timestamp.fromJSON({ ...header, meta: metaOf([snapshot]) })
-  return signRole('timestamp', timestamp, options.signers, () => [root.metadata])
+): Promise<Edition['timestamp']> => {
+  const signed: SignedTimestamp = {
+    _type: 'timestamp',
+    ...headerOf(previous, options.expiryDays.timestamp, options.now),
+    meta: { 'snapshot.json': metaOf(snapshot) },
+  }
+  return signRole('timestamp', signed, options.signers, [root.metadata.signed])
 }
 
-const headerOf = (
-  type: string,
-  previous: SignedRole<SignedContent> | undefined,
-  expiryDays: number,
-  now: Date,
-): Json => ({
-  _type: type,
+type Header = Omit<SignedCommon, '_type'>
+
+const headerOf = (previous: SignedRole | undefined, expiryDays: number, now: Date): Header => ({
   spec_version: SPEC_VERSION,
   version: (previous?.metadata.signed.version ?? 0) + 1,
   expires: wholeSeconds(new Date(now.getTime() + expiryDays * DAY_MS)),
+})
+
+const targetsOf = (header: Header, { targets, delegations }: TargetsContent): SignedTargets => ({
+  _type: 'targets',
+  ...header,
+  targets,
+  ...(delegations === undefined ? {} : { delegations }),
 })
 
 /** TUF 4.2 has no fractions of a second, and strict clients refuse them. */
 const wholeSeconds = (time: Date): string => time.toISOString().replace(/\.\d{3}Z$/, 'Z')
 
 /** Length and hash are optional in TUF; with them a client refuses a wrong file before it parses any of it. */
-const metaOf = (files: readonly SignedRole<SignedContent>[]): Json =>
-  Object.fromEntries(
-    files.map(({ role, metadata, bytes }) => [
-      `${role}.json`,
-      {
-        version: metadata.signed.version,
-        length: bytes.length,
-        hashes: { sha256: createHash('sha256').update(bytes).digest('hex') },
-      },
-    ]),
-  )
+const metaOf = ({ metadata, bytes }: SignedRole): MetaFile => ({
+  version: metadata.signed.version,
+  length: bytes.length,
+  hashes: { sha256: createHash('sha256').update(bytes).digest('hex') },
+})
 
 const required = <Value>(value: Value | undefined): Value => {
   if (value === undefined) throw new TypeError('a new repository needs a root and targets')

@@ -20,7 +20,7 @@ describe('a new key', () => {
     expect(der.includes(Buffer.from([2, 3, 0x09, 0x27, 0xc0]))).toBe(true) // INTEGER 600000
     expect((await stat(key.path)).mode & 0o777).toBe(0o600)
     expect((await stat(workspace.keysDirectory)).mode & 0o777).toBe(0o700)
-    expect(key.path.endsWith(`acme-${key.publicKey.keyID.slice(0, 8)}.pem`)).toBe(true)
+    expect(key.path.endsWith(`acme-${key.keyId.slice(0, 8)}.pem`)).toBe(true)
   })
 
   test('is plain PKCS#8 without a passphrase', async () => {
@@ -41,9 +41,9 @@ describe('a new key', () => {
 describe('opening a key', () => {
   test('signs what its public key verifies', async () => {
     await using workspace = await openWorkspace()
-    const { publicKey } = await createKeyFile(workspace.keysDirectory, 'acme', PASSPHRASE)
-    const signer = await fileKeys(workspace.keysDirectory, async () => PASSPHRASE).open('acme', publicKey.keyID)
-    const x = Buffer.from(publicKey.keyVal.public ?? '', 'hex').toString('base64url')
+    const { keyId, publicKey } = await createKeyFile(workspace.keysDirectory, 'acme', PASSPHRASE)
+    const signer = await fileKeys(workspace.keysDirectory, async () => PASSPHRASE).open('acme', keyId)
+    const x = Buffer.from(publicKey.keyval.public, 'hex').toString('base64url')
     const key = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' })
     const signature = (await signer?.sign(Buffer.from('bytes'))) ?? ''
     expect(signature).toMatch(/^[0-9a-f]{128}$/)
@@ -60,25 +60,25 @@ describe('opening a key', () => {
       asked += 1
       return PASSPHRASE
     })
-    await source.open('timestamp', plain.publicKey.keyID)
+    await source.open('timestamp', plain.keyId)
     expect(asked).toBe(0)
-    await source.open('acme', first.publicKey.keyID)
-    await source.open('snapshot', second.publicKey.keyID)
+    await source.open('acme', first.keyId)
+    await source.open('snapshot', second.keyId)
     expect(asked).toBe(1)
   })
 
   test('refuses a wrong passphrase without repeating it', async () => {
     await using workspace = await openWorkspace()
-    const { publicKey } = await createKeyFile(workspace.keysDirectory, 'acme', PASSPHRASE)
-    const opening = fileKeys(workspace.keysDirectory, async () => 'a wrong guess').open('acme', publicKey.keyID)
+    const { keyId } = await createKeyFile(workspace.keysDirectory, 'acme', PASSPHRASE)
+    const opening = fileKeys(workspace.keysDirectory, async () => 'a wrong guess').open('acme', keyId)
     await expect(opening).rejects.toMatchObject({ code: 'PASSPHRASE_WRONG' })
     await expect(opening).rejects.not.toThrow(/a wrong guess/)
   })
 
   test('refuses an encrypted key when there is no passphrase', async () => {
     await using workspace = await openWorkspace()
-    const { publicKey } = await createKeyFile(workspace.keysDirectory, 'acme', PASSPHRASE)
-    const opening = fileKeys(workspace.keysDirectory, async () => undefined).open('acme', publicKey.keyID)
+    const { keyId } = await createKeyFile(workspace.keysDirectory, 'acme', PASSPHRASE)
+    const opening = fileKeys(workspace.keysDirectory, async () => undefined).open('acme', keyId)
     await expect(opening).rejects.toMatchObject({ code: 'PASSPHRASE_MISSING' })
   })
 
@@ -88,17 +88,17 @@ describe('opening a key', () => {
     const other = await createKeyFile(workspace.keysDirectory, 'acme', undefined)
     const source = fileKeys(workspace.keysDirectory, async () => undefined)
     await rename(other.path, wanted.path)
-    await expect(source.open('acme', wanted.publicKey.keyID)).rejects.toMatchObject({ code: 'KEY_MISSING' })
+    await expect(source.open('acme', wanted.keyId)).rejects.toMatchObject({ code: 'KEY_MISSING' })
     await writeFile(wanted.path, 'no key')
-    await expect(source.open('acme', wanted.publicKey.keyID)).rejects.toMatchObject({ code: 'KEY_MISSING' })
+    await expect(source.open('acme', wanted.keyId)).rejects.toMatchObject({ code: 'KEY_MISSING' })
   })
 
   test('says which keys are missing when a threshold cannot be reached', async () => {
     await using workspace = await openWorkspace()
-    const { publicKey } = await createKeyFile(workspace.keysDirectory, 'root', undefined)
+    const { keyId } = await createKeyFile(workspace.keysDirectory, 'root', undefined)
     const source = fileKeys(workspace.keysDirectory, async () => undefined)
     const absent = 'ab'.repeat(32)
-    const role = { role: 'root', keyIds: [publicKey.keyID, absent], threshold: 2 }
+    const role = { role: 'root', keyIds: [keyId, absent], threshold: 2 }
     await expect(openSigners(source, [role])).rejects.toMatchObject({
       code: 'KEY_MISSING',
       message: expect.stringContaining(absent.slice(0, 8)),

@@ -3,9 +3,10 @@
 import { createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Key } from '@tufjs/models'
 import { UpdateError } from '@updraft/core/errors'
 import { makeDirectory, readFileIfThere, writeFileAtomic } from '@updraft/core/files/atomic'
+import { keyIdOf } from '@updraft/core/trust/keys'
+import type { TufKey } from '@updraft/core/trust/metadata'
 import type { PassphraseSource } from '../passphrase.ts'
 import { encryptPrivateKey, isEncryptedPem, plainPrivateKey, readPrivateKey } from './encrypted-pem.ts'
 import { readFingerprints } from './keys-directory.ts'
@@ -19,7 +20,8 @@ const KEY_FILE_MAX_BYTES = 64 * 1024
 export interface NewKey extends AsyncDisposable {
   readonly role: string
   readonly path: string
-  readonly publicKey: Key
+  readonly keyId: string
+  readonly publicKey: TufKey
   readonly signer: Signer
 }
 
@@ -38,15 +40,17 @@ export const createKeyFile = async (
 ): Promise<NewKey> => {
   const { privateKey, publicKey } = generateKeyPairSync('ed25519')
   const tufKey = tufKeyOf(publicKey)
-  const path = join(directory, keyFileName(role, tufKey.keyID))
+  const keyId = keyIdOf(tufKey)
+  const path = join(directory, keyFileName(role, keyId))
   await makeDirectory(directory, 0o700)
   const pem = passphrase === undefined ? plainPrivateKey(privateKey) : await encryptPrivateKey(privateKey, passphrase)
   await writeFileAtomic(path, pem, { mode: 0o600 })
   return {
     role,
     path,
+    keyId,
     publicKey: tufKey,
-    signer: signerOf(tufKey.keyID, privateKey),
+    signer: signerOf(keyId, privateKey),
     [Symbol.asyncDispose]: () => rm(path, { force: true }),
   }
 }
@@ -63,7 +67,7 @@ export const fileKeys = (directory: string, passphrase: PassphraseSource): KeySo
       const file = await readFileIfThere(path, KEY_FILE_MAX_BYTES)
       if (file === undefined) return undefined
       const privateKey = await openPem(path, file.toString('utf8'), ask)
-      const found = tufKeyOf(createPublicKey(privateKey)).keyID
+      const found = keyIdOf(tufKeyOf(createPublicKey(privateKey)))
       if (found !== keyId) {
         throw new UpdateError('KEY_MISSING', `${path} holds the key ${found}, not ${keyId}`, {
           hint: 'put the right key file back in its place',

@@ -4,7 +4,7 @@ import { copyFile, link, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fromFileSystem, systemCodeOf } from '@updraft/core/errors'
 import { makeDirectory, renameDurably, syncDirectory, writeFileAtomic } from '@updraft/core/files/atomic'
-import { metadataFileOf, type SignedContent, type SignedRole } from './edition.ts'
+import { metadataFileOf, type SignedRole } from './edition.ts'
 import { type Digests, layoutOf, targetFileNames } from './layout.ts'
 
 export interface NewTarget extends Digests {
@@ -17,7 +17,7 @@ export interface NewFiles {
   readonly bundle?: { readonly name: string; readonly directory: string }
   readonly targets?: readonly NewTarget[]
   /** In the order in which they are to appear; a timestamp comes last. */
-  readonly metadata: readonly SignedRole<SignedContent>[]
+  readonly metadata: readonly SignedRole[]
 }
 
 /** What is about to be written: `bundle`, `targets`, or the role of a metadata file. */

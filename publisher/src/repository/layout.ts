@@ -1,5 +1,6 @@
 // Where things lie in a repository directory. Names only; nothing here touches the disk.
 import { isAbsolute, join, posix, relative } from 'node:path'
+import { LIMITS } from '@updraft/core/limits'
 
 export interface Layout {
   readonly metadata: string
@@ -21,6 +22,20 @@ export const LOCK_NAME = '.lock'
 /** Only the timestamp has no version in its name: it is what clients ask for first. Source: TUF 6.2. */
 export const metadataFileName = (role: string, version: number): string =>
   role === 'timestamp' ? 'timestamp.json' : `${version}.${role}.json`
+
+/** What clients accept, so that nothing larger is read or written. */
+export const metadataMaxBytes = (role: string): number => {
+  switch (role) {
+    case 'root':
+      return LIMITS.rootLengthBytes
+    case 'snapshot':
+      return LIMITS.snapshotLengthBytes
+    case 'timestamp':
+      return LIMITS.timestampLengthBytes
+    default:
+      return LIMITS.targetsLengthBytes
+  }
+}
 
 export interface Digests {
   readonly sha256: string

@@ -53,7 +53,7 @@ const sweepBundles = async (folder: string, { releases }: Repository): Promise<v
 const sweepTargets = async (folder: string, { edition }: Repository): Promise<void> => {
   const referenced = new Set(
     [edition.targets, ...edition.products.values()].flatMap(({ metadata }) =>
-      Object.values(metadata.signed.targets).flatMap(({ path, hashes }) =>
+      Object.entries(metadata.signed.targets).flatMap(([path, { hashes }]) =>
         targetFileNames(path, { sha256: hashes.sha256 ?? '', sha512: hashes.sha512 ?? '' }),
       ),
     ),

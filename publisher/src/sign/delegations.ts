@@ -1,30 +1,27 @@
 // The contents of root and of the delegations to products, made from public keys. Pure.
-import type { Key } from '@tufjs/models'
 import type { Product } from '@updraft/core/names'
-import type { Change, TargetsContent } from '../sign.ts'
-import type { Json } from './role.ts'
+import type { DelegatedRole, TopLevelRole, TufKey, TufKeys, TufRole } from '@updraft/core/trust/metadata'
+import type { RootContent, TargetsContent } from '../sign.ts'
+
+export interface PublicKey {
+  readonly keyId: string
+  readonly publicKey: TufKey
+}
 
 export interface RoleHolders {
-  readonly keys: readonly Key[]
+  readonly keys: readonly PublicKey[]
   readonly threshold: number
 }
 
-export interface TopLevelHolders {
-  readonly root: RoleHolders
-  readonly targets: RoleHolders
-  readonly snapshot: RoleHolders
-  readonly timestamp: RoleHolders
-}
-
 /** Source: TUF 4.3. */
-export const rootContent = (holders: TopLevelHolders): NonNullable<Change['root']> => ({
-  keys: keysJson(Object.values(holders).flatMap(({ keys }: RoleHolders) => keys)),
-  roles: Object.fromEntries(
-    Object.entries(holders).map(([role, { keys, threshold }]: [string, RoleHolders]) => [
-      role,
-      { keyids: keys.map(({ keyID }) => keyID), threshold },
-    ]),
-  ),
+export const rootContent = (holders: Readonly<Record<TopLevelRole, RoleHolders>>): RootContent => ({
+  keys: keysOf(Object.values(holders).flatMap(({ keys }) => keys)),
+  roles: {
+    root: demandOf(holders.root),
+    targets: demandOf(holders.targets),
+    snapshot: demandOf(holders.snapshot),
+    timestamp: demandOf(holders.timestamp),
+  },
 })
 
 /**
@@ -36,19 +33,24 @@ export const rootContent = (holders: TopLevelHolders): NonNullable<Change['root'
 export const withProduct = (
   { targets, delegations }: TargetsContent,
   product: Product,
-  { keys, threshold }: RoleHolders,
+  holders: RoleHolders,
 ): TargetsContent => {
-  const { keys: knownKeys = {}, roles = [] } = (delegations ?? {}) as { keys?: Json; roles?: readonly Json[] }
-  const role = {
+  const role: DelegatedRole = {
     name: product,
-    keyids: keys.map(({ keyID }) => keyID),
-    threshold,
+    ...demandOf(holders),
     terminating: true,
     paths: [`${product}/*/*`],
   }
-  return { targets, delegations: { keys: { ...knownKeys, ...keysJson(keys) }, roles: [...roles, role] } }
+  const { keys = {}, roles = [] } = delegations ?? {}
+  return { targets, delegations: { keys: { ...keys, ...keysOf(holders.keys) }, roles: [...roles, role] } }
 }
 
 export const EMPTY_TARGETS: TargetsContent = { targets: {} }
 
-const keysJson = (keys: readonly Key[]): Json => Object.fromEntries(keys.map((key) => [key.keyID, key.toJSON()]))
+const keysOf = (keys: readonly PublicKey[]): TufKeys =>
+  Object.fromEntries(keys.map(({ keyId, publicKey }) => [keyId, publicKey]))
+
+const demandOf = ({ keys, threshold }: RoleHolders): TufRole => ({
+  keyids: keys.map(({ keyId }) => keyId),
+  threshold,
+})

@@ -1,56 +1,46 @@
-// Signs one metadata file, and checks it as a client would before anyone gets to see it.
-import { Metadata, type Root, Signature, type Targets } from '@tufjs/models'
-import { messageOf, UpdateError } from '@updraft/core/errors'
-import { LIMITS } from '@updraft/core/limits'
+// Signs one metadata file, and checks it before anyone gets to see it.
+import { UpdateError } from '@updraft/core/errors'
 import { canonicalBytes } from '@updraft/core/trust/canonical'
+import type { Metadata, SignedCommon } from '@updraft/core/trust/metadata'
 import { assertMetadataPolicy } from '@updraft/core/trust/policy'
 import type { Signers } from '../keys/signer.ts'
-import type { SignedContent, SignedRole } from '../repository/edition.ts'
-
-/** JSON as the metadata model takes and gives it. */
-export type Json = Parameters<typeof Metadata.fromJSON>[1]
-
-export type Delegator = Metadata<Root> | Metadata<Targets>
+import type { SignedRole } from '../repository/edition.ts'
+import { metadataMaxBytes } from '../repository/layout.ts'
+import { type Delegator, signatureFault } from '../repository/signatures.ts'
 
 /**
- * Signs `content` with every signer of `role`. A signer that answers wrongly, and content that clients would refuse,
- * are found here.
+ * Signs `signed` with every signer of `role`. A signer that answers wrongly, and content that clients would refuse, are
+ * found here.
  *
  * Errors: METADATA_POLICY, LIMIT_EXCEEDED, KEY_MISSING if the signatures do not satisfy `delegators`; whatever a signer
  *         throws.
  */
-export const signRole = async <Content extends SignedContent>(
+export const signRole = async <Signed extends SignedCommon>(
   role: string,
-  content: Content,
+  signed: Signed,
   signers: Signers,
-  delegators: (own: Metadata<Content>) => readonly Delegator[],
-): Promise<SignedRole<Content>> => {
-  const metadata = new Metadata(content)
-  const bytes = canonicalBytes(content.toJSON())
+  delegators: readonly Delegator[],
+): Promise<SignedRole<Signed>> => {
+  const canonical = canonicalBytes(signed)
+  const signatures: Metadata['signatures'][number][] = []
   for (const signer of signers.get(role) ?? []) {
-    const { keyId } = signer
-    metadata.signatures[keyId] = new Signature({ keyID: keyId, sig: await signer.sign(bytes) })
+    signatures.push({ keyid: signer.keyId, sig: await signer.sign(canonical) })
   }
+  const metadata = { signatures, signed }
   assertMetadataPolicy(role, metadata)
-  for (const delegator of delegators(metadata)) assertSigned(role, metadata, delegator)
-  return { role, metadata, bytes: serialize(role, metadata) }
-}
-
-const assertSigned = (role: string, metadata: Metadata<SignedContent>, delegator: Delegator): void => {
-  try {
-    delegator.verifyDelegate(role, metadata)
-  } catch (error) {
-    throw new UpdateError('KEY_MISSING', `the signatures made for role ${role} are not enough: ${messageOf(error)}`, {
-      cause: error,
+  const fault = signatureFault(role, metadata, delegators)
+  if (fault !== undefined) {
+    throw new UpdateError('KEY_MISSING', `what was signed for role ${role} cannot be used: ${fault}`, {
       hint: 'a key that signed is not one of the role, or its signer answered wrongly; nothing was written',
     })
   }
+  return { role, metadata, bytes: serialize(role, metadata) }
 }
 
 /** Indented by one space: people review these files, and little is lost on the wire. */
-const serialize = (role: string, metadata: Metadata<SignedContent>): Buffer => {
-  const bytes = Buffer.from(`${JSON.stringify(metadata.toJSON(), undefined, 1)}\n`)
-  const maxBytes = maxBytesOf(role)
+const serialize = (role: string, metadata: Metadata): Buffer => {
+  const bytes = Buffer.from(`${JSON.stringify(metadata, undefined, 1)}\n`)
+  const maxBytes = metadataMaxBytes(role)
   if (bytes.length > maxBytes) {
     throw new UpdateError(
       'LIMIT_EXCEEDED',
@@ -58,17 +48,4 @@ const serialize = (role: string, metadata: Metadata<SignedContent>): Buffer => {
     )
   }
   return bytes
-}
-
-const maxBytesOf = (role: string): number => {
-  switch (role) {
-    case 'root':
-      return LIMITS.rootLengthBytes
-    case 'snapshot':
-      return LIMITS.snapshotLengthBytes
-    case 'timestamp':
-      return LIMITS.timestampLengthBytes
-    default:
-      return LIMITS.targetsLengthBytes
-  }
 }
