@@ -11,7 +11,6 @@ import { fromFileSystem, isUpdateError, systemCodeOf, UpdateError } from '@updra
 import { makeDirectory } from '@updraft/core/files/atomic'
 import { LIMITS } from '@updraft/core/limits'
 import { type Context, Hono, type MiddlewareHandler } from 'hono'
-import { bodyLimit } from 'hono/body-limit'
 import { type EventListeners, type EventListenersOptions, openEventListeners } from './control/event-listeners.ts'
 import type { EventLog } from './store/events.ts'
 
@@ -71,13 +70,6 @@ const CLOSE_GRACE_MS = 1_000
 const appOf = (handlers: ControlHandlers, listeners: EventListeners): Hono => {
   const app = new Hono()
   app.use(refuseBrowsers)
-  app.use(
-    bodyLimit({
-      maxSize: LIMITS.controlBodyBytes,
-      onError: () =>
-        answer(new UpdateError('LIMIT_EXCEEDED', `the body has more than ${LIMITS.controlBodyBytes} bytes`)),
-    }),
-  )
   app.get(PATHS.status, async (context) => context.json(await handlers.status()))
   app.get(PATHS.events, (context) => {
     // Hono answers HEAD by the handler of GET and drops the body, which would count as a listener for ever.
@@ -127,8 +119,22 @@ const cursorIn = ({ req }: Context): number => {
   return Number(text)
 }
 
+/** Errors: LIMIT_EXCEEDED, before more than the limit was taken in. */
+const readBody = async ({ body }: Request): Promise<string> => {
+  const chunks: Uint8Array[] = []
+  let length = 0
+  for await (const chunk of body ?? []) {
+    length += chunk.length
+    if (length > LIMITS.controlBodyBytes) {
+      throw new UpdateError('LIMIT_EXCEEDED', `the body has more than ${LIMITS.controlBodyBytes} bytes`)
+    }
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
+
 const checkRequestIn = async ({ req }: Context): Promise<CheckRequest> => {
-  const text = await req.text()
+  const text = await readBody(req.raw)
   let value: unknown = {}
   try {
     if (text !== '') value = JSON.parse(text)
