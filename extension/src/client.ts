@@ -148,7 +148,7 @@ const openSession = (reached: Reached, onNews: (news: News) => void, closing: Ab
 
 /** Progress says all there is to say. Every other event only says that the status is worth reading again. */
 const saysAll = (event: AgentEvent): boolean =>
-  event.kind === 'update' && event.update.endedAt === undefined && event.update.state !== 'committed'
+  event.kind === 'update' && (event.update.state === 'downloading' || event.update.state === 'verifying')
 
 const reasonOf = (error: unknown): LostReason => {
   if (hasCode(error, 'AGENT_NOT_RUNNING')) return 'not-running'

@@ -25,8 +25,9 @@ export interface Model {
   readonly reason: Shown
   readonly socketPath: Shown
   readonly agent: AgentView | undefined
-  readonly sources: readonly SourceView[]
-  /** By key. A product that has not changed stays the same object, so that views can tell by identity what to redraw. */
+  /** By name. What has not changed stays the same object, here and below, so that views can tell what to draw again. */
+  readonly sources: ReadonlyMap<Shown, SourceView>
+  /** By key. */
   readonly products: ReadonlyMap<string, ProductView>
   /** Events up to here are contained. */
   readonly cursor: number
@@ -37,7 +38,7 @@ export const NOTHING_KNOWN: Model = {
   reason: show(''),
   socketPath: show(''),
   agent: undefined,
-  sources: [],
+  sources: new Map(),
   products: new Map(),
   cursor: 0,
 }
@@ -56,21 +57,22 @@ export const reduce = (model: Model, news: News): Model => {
   }
 }
 
-const withStatus = (model: Model, status: Status): Model => {
-  const products = new Map(
-    status.products.map((product) => {
-      const [known, view] = [model.products.get(product.name), productView(product)]
-      return [view.key, isDeepStrictEqual(known, view) && known !== undefined ? known : view]
+const withStatus = (model: Model, { agent, sources, products, cursor }: Status): Model => ({
+  ...model,
+  agent: agentView(agent),
+  sources: keeping(model.sources, sources.map(sourceView), ({ name }) => name),
+  products: keeping(model.products, products.map(productView), ({ key }) => key),
+  cursor,
+})
+
+/** The new values by key; each that equals the old one is the old one. */
+const keeping = <Key, Value>(old: ReadonlyMap<Key, Value>, values: readonly Value[], keyOf: (value: Value) => Key) =>
+  new Map(
+    values.map((value) => {
+      const [key, known] = [keyOf(value), old.get(keyOf(value))]
+      return [key, known !== undefined && isDeepStrictEqual(known, value) ? known : value]
     }),
   )
-  return {
-    ...model,
-    agent: agentView(status.agent),
-    sources: status.sources.map(sourceView),
-    products,
-    cursor: status.cursor,
-  }
-}
 
 /** Only progress is taken from events; whatever else happens, the connection reads the status again. */
 const withEvent = (model: Model, { cursor, event }: RecordedEvent): Model => {

@@ -2,7 +2,7 @@
 // cleaned here, once, before it enters the model; nothing here knows where the text will be shown.
 
 declare const brand: unique symbol
-/** One line that is safe to show: no controls, nothing that hides or reorders characters, no icon syntax, not too long. */
+/** One line that is safe to show: no controls, nothing that hides or reorders, no syntax of icons or links, not too long. */
 export type Shown = string & { readonly [brand]: 'Shown' }
 
 /** Enough for any sentence of the agent's own; a longer one is a mistake or an attempt to flood the screen. */
@@ -18,7 +18,8 @@ const ASCII_PUNCTUATION = /[!-/:-@[-`{-~]/g
 
 /**
  * Makes one displayable line of `text`. Cuts it to `lengthMax` characters, the last one being `…`, and gives `?` for a
- * text of which nothing visible remains. `$(` is broken up, because VS Code draws `$(name)` as an icon of its own.
+ * text of which nothing visible remains. Two things are broken up that VS Code reads even in plain text: `$(name)`, which it
+ * draws as an icon in labels, and `[text](address)`, which is a link in notifications, and may be one that runs a command.
  *
  * Source: Unicode Standard Annex 9 (bidirectional overrides), Technical Report 36 (security considerations).
  */
@@ -32,6 +33,7 @@ export const show = (text: string, lengthMax = LINE_LENGTH_MAX): Shown => {
     .replace(BREAKS, ' ')
     .replace(PILED_MARKS, '$1')
     .replaceAll('$(', '$ (')
+    .replaceAll('](', '] (')
     .trim()
   if (line === '') return '?' as Shown
   const characters = [...line]

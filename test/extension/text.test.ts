@@ -16,6 +16,7 @@ const HOSTILE: readonly [name: string, text: string, shown: string][] = [
   ['half a surrogate pair is replaced', 'ac\uD800me', 'ac\uFFFDme'],
   ['the syntax of an icon is broken up', '$(verified) acme', '$ (verified) acme'],
   ['the syntax of an icon cannot be put together from parts', '$\u200B(verified)', '$ (verified)'],
+  ['the syntax of a link in a notification is broken up', '[a](command:b)', '[a] (command:b)'],
   ['a text of which nothing is visible is a question mark', '\u200B\u202E \u0000', '?'],
   ['an empty text stays empty', '', ''],
   ['other alphabets, symbols and emoji stay as they are', 'Zürich – Ελλάδα – 日本 😀', 'Zürich – Ελλάδα – 日本 😀'],
@@ -50,7 +51,7 @@ describe('show', () => {
 describe('asMarkdown', () => {
   test('no character that Markdown knows stands for itself any more', () => {
     expect(asMarkdown(show('[x](command:y) **b** <img> `c` | # ~ _ !'))).toBe(
-      '\\[x\\]\\(command\\:y\\) \\*\\*b\\*\\* \\<img\\> \\`c\\` \\| \\# \\~ \\_ \\!',
+      '\\[x\\] \\(command\\:y\\) \\*\\*b\\*\\* \\<img\\> \\`c\\` \\| \\# \\~ \\_ \\!',
     )
   })
 

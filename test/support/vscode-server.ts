@@ -15,6 +15,7 @@ export interface VscodeServer extends AsyncDisposable {
   readonly port: number
   /** A new, empty folder of this server's own, for workspaces and reports; removed at the end. */
   readonly folder: string
+  readonly extensionsFolder: string
   /** Replaces the settings of the machine that the server runs on; VS Code notices. */
   readonly writeMachineSettings: (settings: Readonly<Record<string, unknown>>) => Promise<void>
 }
@@ -25,6 +26,8 @@ export interface VscodeServerOptions {
   readonly vsix: string
   /** User settings. */
   readonly settings?: Readonly<Record<string, unknown>>
+  /** The user's own keys. */
+  readonly keybindings?: readonly { readonly key: string; readonly command: string }[]
   /** Reaches the extension host. */
   readonly environment?: Readonly<Record<string, string>>
 }
@@ -33,7 +36,7 @@ export const startVscode = async (options: VscodeServerOptions): Promise<VscodeS
   const { server, node } = await installVscode(options.lane)
   const folder = await mkdtemp(join(tmpdir(), `updraft-vscode-${options.lane}-`))
   try {
-    const args = await prepare(folder, server, options.settings ?? {})
+    const args = await prepare(folder, server, options)
     const environment = environmentFor(folder, options.environment ?? {})
     const installing = startGroup(node, [...args, '--install-extension', options.vsix, '--force'], environment)
     await installing.ended
@@ -47,6 +50,7 @@ export const startVscode = async (options: VscodeServerOptions): Promise<VscodeS
       return {
         port,
         folder,
+        extensionsFolder: join(folder, 'ext'),
         writeMachineSettings: (settings) =>
           writeFile(join(folder, 'data', 'Machine', 'settings.json'), JSON.stringify(settings)),
         [Symbol.asyncDispose]: async () => {
@@ -64,10 +68,15 @@ export const startVscode = async (options: VscodeServerOptions): Promise<VscodeS
   }
 }
 
-const prepare = async (folder: string, server: string, settings: object): Promise<readonly string[]> => {
+const prepare = async (
+  folder: string,
+  server: string,
+  { settings = {}, keybindings = [] }: VscodeServerOptions,
+): Promise<readonly string[]> => {
   await mkdir(join(folder, 'data', 'User'), { recursive: true })
   await mkdir(join(folder, 'data', 'Machine'), { recursive: true })
   await writeFile(join(folder, 'data', 'User', 'settings.json'), JSON.stringify(settings))
+  await writeFile(join(folder, 'data', 'User', 'keybindings.json'), JSON.stringify(keybindings))
   return [
     join(server, 'out', 'server-main.js'),
     '--accept-server-license-terms',

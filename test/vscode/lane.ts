@@ -1,6 +1,6 @@
 // All tests of the packaged extension in one version of VS Code: one server and one browser for the tests inside the
 // extension host and for those of what a person sees.
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
@@ -25,12 +25,28 @@ export interface LaneContext {
 
 const NEEDS = ['chromium', 'g++', 'make', 'python3'].map(needsProgram)
 
+/** `.vsixmanifest` is written by VS Code when it installs. */
+const PACKAGED_FILES = [
+  '.vsixmanifest',
+  'LICENSE.txt',
+  'changelog.md',
+  'extension.cjs',
+  'icon.png',
+  'package.json',
+  'package.nls.json',
+  'readme.md',
+  'updraft.svg',
+]
+
 const SETTINGS = {
   'workbench.startupEditor': 'none',
   'workbench.secondarySideBar.defaultVisibility': 'hidden',
   // A window with a folder is then in Restricted Mode without a question; an empty window is trusted.
   'security.workspace.trust.startupPrompt': 'never',
 }
+
+/** A key reaches a command also where the palette hides it. */
+const KEYS = [{ key: 'ctrl+alt+u', command: 'updraft.checkForUpdates' }]
 
 export const testLane = (lane: Lane): void =>
   describeWith(NEEDS, `the extension in VS Code (${lane})`, () => {
@@ -47,7 +63,7 @@ export const testLane = (lane: Lane): void =>
       reportFile = join(folder, 'report.json')
       const vsix = await packageExtension(join(folder, 'updraft.vsix'))
       const environment = { UPDRAFT_HOME: home, [REPORT_VARIABLE]: reportFile }
-      const server = open.use(await startVscode({ lane, vsix, settings: SETTINGS, environment }))
+      const server = open.use(await startVscode({ lane, vsix, settings: SETTINGS, keybindings: KEYS, environment }))
       const browser = await launchChromium()
       open.defer(() => browser.close())
       context = { lane, server, browser, home }
@@ -61,6 +77,22 @@ export const testLane = (lane: Lane): void =>
       expect(results.filter(({ error }) => error !== undefined)).toEqual([])
       expect(results.length).toBeGreaterThan(20)
     }, 180_000)
+
+    test('the package holds the bundle, its pictures and its texts, and no sources', async () => {
+      const [installed = ''] = await readdir(context.server.extensionsFolder).then((names) =>
+        names.filter((name) => name.startsWith('updraft.')),
+      )
+      const files = await readdir(join(context.server.extensionsFolder, installed), {
+        recursive: true,
+        withFileTypes: true,
+      })
+      expect(
+        files
+          .filter((file) => file.isFile())
+          .map(({ name }) => name)
+          .sort(),
+      ).toEqual(PACKAGED_FILES)
+    })
 
     describe('the window', () => windowTests(() => context))
     describe('Restricted Mode', () => restrictedModeTests(() => context))

@@ -41,6 +41,12 @@ export const restrictedModeTests = (context: () => LaneContext): void => {
     const offered = await window.offeredCommands('Updraft:')
     expect(offered).toContain('Updraft: Refresh')
     expect(offered).not.toContain('Updraft: Check for Updates')
+  })
+
+  test('a key that calls it all the same gets an explanation, and the agent is not asked', async () => {
+    await window.page.keyboard.press('Control+Alt+u')
+    const toast = window.page.locator('.notification-toast', { hasText: 'In Restricted Mode the agent is not asked' })
+    await toast.waitFor()
     expect(agent.checks).toEqual([])
   })
 }

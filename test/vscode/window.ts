@@ -124,10 +124,10 @@ export const windowTests = (context: () => LaneContext): void => {
 
   test('hostile texts of an agent are shown as text: no link, no image, no foreign icon', async () => {
     nowSays(hostileProduct())
-    const row = window.row('[run](command:updraft.refresh)')
+    const row = window.row('[run] (command:updraft.refresh)')
     await row.click()
     const hover = await window.hoverOver(item())
-    await hover.getByText('[run](command:updraft.refresh)').first().waitFor()
+    await hover.getByText('[run] (command:updraft.refresh)').first().waitFor()
     await picture('hostile')
     expect(await hover.locator('a, img, h1').count()).toBe(0)
     expect(await hover.locator('.codicon:not(.codicon-error)').count()).toBe(0)
@@ -135,6 +135,25 @@ export const windowTests = (context: () => LaneContext): void => {
     expect(await tree.locator('a[href], img').count()).toBe(0)
     expect(await tree.locator('[class*=codicon-verified]').count()).toBe(0)
     expect(await window.page.content()).not.toContain(HOSTILE)
+  })
+
+  test('a link in a failure of the agent is no link in the notification', async () => {
+    const problem = {
+      type: 'x',
+      title: 'x',
+      status: 409,
+      code: 'LOCKED',
+      detail: 'see [this](command:updraft.showLog)',
+    }
+    agent.problem = problem
+    await window.runCommand('Updraft: Check for Updates')
+    const toast = window.page.locator('.notification-toast', { hasText: 'See [this] (command:updraft.showLog)' })
+    await toast.waitFor()
+    expect(await toast.locator('.notification-list-item-message a').count()).toBe(0)
+    await picture('notification')
+    agent.problem = undefined
+    await toast.getByRole('button', { name: 'Show Log' }).waitFor()
+    await window.runCommand('Notifications: Clear All Notifications')
   })
 
   test('the setting of the machine names another agent, and is followed at once', async () => {

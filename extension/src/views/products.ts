@@ -65,14 +65,14 @@ export const productTree = (changed: EventEmitter<Element | undefined>): Product
         return
       }
       for (const [key, element] of elements) {
-        if (previous.products.get(key) !== next.products.get(key)) changed.fire(element)
+        if (hasChanged(key, previous, next)) changed.fire(element)
       }
     },
     getChildren: (element) => {
       if (element === undefined) return [...elements.values()].sort(byKey)
       if (element.kind === 'row') return childrenOf(element.path, element.row.children)
       const product = model.products.get(element.key)
-      return product === undefined ? [] : childrenOf(element.key, rowsOf(product, sourceOf(model, product)))
+      return product === undefined ? [] : childrenOf(element.key, rowsOf(product, model.sources.get(product.source)))
     },
     getTreeItem: (element) => {
       if (element.kind === 'row') return itemOfRow(element)
@@ -121,7 +121,13 @@ const itemOfRow = ({ path, row }: RowElement): TreeItem => {
   return item
 }
 
-const sourceOf = (model: Model, { source }: ProductView) => model.sources.find(({ name }) => name === source)
+/** The source is part of what is shown below a product. */
+const hasChanged = (key: string, previous: Model, next: Model): boolean => {
+  const [before, after] = [previous.products.get(key), next.products.get(key)]
+  return (
+    before !== after || (after !== undefined && previous.sources.get(after.source) !== next.sources.get(after.source))
+  )
+}
 
 const byKey = (a: Element, b: Element): number =>
   a.kind === 'product' && b.kind === 'product' ? (a.key < b.key ? -1 : 1) : 0

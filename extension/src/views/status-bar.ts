@@ -17,6 +17,8 @@ import { findingTitle, levelWord, linkWord, progressOf, sentence, share, version
 
 /** The label is for a glance; a longer name is in the tooltip. */
 const LABEL_NAME_LENGTH_MAX = 20
+/** Nobody listens to more. */
+const SPOKEN_PRODUCTS_MAX = 3
 /** As many as a hover shows without scrolling. */
 const TOOLTIP_PRODUCTS_MAX = 12
 
@@ -67,7 +69,10 @@ const labelOf = ({ tone, products, share: part }: Summary): string => {
 
 /** What a screen reader says: the state in words, since it sees neither icon nor colour. */
 const spokenLabelOf = ({ link }: Model, { tone, products, share: part }: Summary): string => {
-  const names = products.map(({ name }) => name).join(', ')
+  const names =
+    products.length > SPOKEN_PRODUCTS_MAX
+      ? l10n.t('{0} products', products.length)
+      : products.map(({ name }) => name).join(', ')
   switch (tone) {
     case 'blocked':
       return l10n.t('Updraft: an update of {0} was blocked', names)

@@ -12,7 +12,7 @@ const rowsFor = (...args: Parameters<typeof productOf>): readonly Row[] => {
   const model = modelOf([productOf(...args)])
   const product = model.products.get(args[0])
   assert(product !== undefined)
-  return rowsOf(product, model.sources[0])
+  return rowsOf(product, model.sources.get(product.source))
 }
 const summaries = (rows: readonly Row[]) => rows.map(({ label, description }) => [label, description])
 const withAll = (rows: readonly Row[]): readonly Row[] => rows.flatMap((row) => [row, ...withAll(row.children ?? [])])
@@ -91,7 +91,7 @@ export const rowTests: HostTests = {
     const model = modelOf([hostileProduct()])
     const product = model.products.get(HOSTILE)
     assert(product !== undefined)
-    for (const row of withAll(rowsOf(product, model.sources[0]))) {
+    for (const row of withAll(rowsOf(product, model.sources.get(product.source)))) {
       for (const text of [row.label, row.description ?? '', ...(row.tooltip ?? '').split('\n')]) {
         assert.doesNotMatch(text, /\p{Cc}|\u202E|\$\(/u)
       }
