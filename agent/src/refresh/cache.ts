@@ -45,11 +45,7 @@ const LEFTOVER = /^(?:copy-[0-9a-f]{16}|scratch-[^/]+|\.current\..*\.tmp)$/
  */
 export const openCache = async (directory: string, disk: CacheDisk = nodeDisk): Promise<MetadataCache> => {
   const link = join(directory, LINK)
-  try {
-    await sweep(directory, disk)
-  } catch (error) {
-    throw fromFileSystem(error, `cannot tidy ${directory}`)
-  }
+  await sweep(directory, LEFTOVER, disk)
   return {
     read: async () => {
       const copy = await currentCopy(directory)
@@ -68,7 +64,7 @@ export const openCache = async (directory: string, disk: CacheDisk = nodeDisk): 
         await disk.remove(path)
         throw fromFileSystem(error, `cannot write metadata to ${path}`)
       }
-      await sweep(directory, disk)
+      await sweep(directory, COPY, disk)
     },
     openScratch: async () => {
       const path = await mkdtemp(join(directory, 'scratch-'))
@@ -89,13 +85,17 @@ const currentCopy = async (directory: string): Promise<string | undefined> => {
   }
 }
 
-const sweep = async (directory: string, disk: CacheDisk): Promise<void> => {
-  const current = await currentCopy(directory)
-  for (const name of await readdir(directory)) {
-    if (name === current) continue
-    // A folder in the place of the link would make every commit fail.
-    const misplaced = name === LINK && !(await lstat(join(directory, name))).isSymbolicLink()
-    if (misplaced || LEFTOVER.test(name)) await disk.remove(join(directory, name))
+/** Removes what matches `pattern` and is not in force, and whatever stands in the place of the link. */
+const sweep = async (directory: string, pattern: RegExp, disk: CacheDisk): Promise<void> => {
+  try {
+    const current = await currentCopy(directory)
+    for (const name of await readdir(directory)) {
+      const path = join(directory, name)
+      const misplaced = name === LINK && !(await lstat(path)).isSymbolicLink()
+      if (misplaced || (pattern.test(name) && name !== current)) await disk.remove(path)
+    }
+  } catch (error) {
+    throw fromFileSystem(error, `cannot tidy ${directory}`)
   }
 }
 
