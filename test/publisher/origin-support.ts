@@ -1,7 +1,12 @@
 // What the tests of the origin share.
+import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { parseProduct } from '@updraft/core/names'
 import { pino } from 'pino'
-import type { Log } from '../../publisher/src/origin/log.ts'
+import { initRepository } from '../../publisher/src/init.ts'
+import { fileKeys } from '../../publisher/src/keys/key-file.ts'
+import { type Log, openLog } from '../../publisher/src/origin/log.ts'
+import { parseRepositorySettings } from '../../publisher/src/repository-settings.ts'
 
 export const silentLog: Log = pino({ level: 'silent' })
 
@@ -16,3 +21,32 @@ export const until = async <T>(ask: () => T | undefined | Promise<T | undefined>
 
 export const untilTrue = (holds: () => boolean | Promise<boolean>, timeoutMs?: number): Promise<true> =>
   until(async () => ((await holds()) ? true : undefined), timeoutMs)
+
+export interface LogLine {
+  readonly level: string
+  readonly text: string
+}
+
+/** A log that can be read: the lines as an operator sees them. */
+export const recordingLog = (): { readonly log: Log; readonly lines: readonly LogLine[] } => {
+  const lines: LogLine[] = []
+  const stream = {
+    write: (line: string) => {
+      const [, level = '', ...rest] = line.trimEnd().split(/ +/)
+      lines.push({ level, text: rest.join(' ') })
+    },
+  }
+  return { log: openLog({ json: false, debug: true, stream }), lines }
+}
+
+export const PRODUCT = parseProduct('acme')
+
+/** A new repository in `folder` with the product `acme`, made at `now`. Without a passphrase unless one is given. */
+export const makeRepository = async (folder: string, now: Date, passphrase?: string) => {
+  const directory = join(folder, 'r')
+  const keysDirectory = join(folder, 'r.keys')
+  const settings = parseRepositorySettings({}, 'a test')
+  const request = { directory, keysDirectory, products: [PRODUCT], settings, rootKeys: 1, rootThreshold: 1 }
+  await initRepository(request, { passphrase, now })
+  return { directory, keysDirectory, keys: fileKeys(keysDirectory, async () => passphrase) }
+}
