@@ -67,7 +67,14 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
   const initial = await readSettings(home.configDirectory)
   store.events.onAppend(eventLogger(log))
   if (options.onEvent !== undefined) store.events.onAppend(options.onEvent)
-  const append = (event: AgentEvent) => store.events.append(event, now().toISOString())
+  /** What cannot be recorded (a full disk) must not end the agent. */
+  const tell = (event: AgentEvent): void => {
+    try {
+      store.events.append(event, now().toISOString())
+    } catch (error) {
+      log.error(`an event cannot be recorded: ${messageOf(error)}`, { event })
+    }
+  }
 
   await using sharing = openSharing({
     openSwarm: parts.openSwarm,
@@ -89,7 +96,7 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
   const onIdle = ({ name }: { readonly name: Product }, error: unknown) => {
     if (error === undefined) failures.delete(name)
     else failures.set(name, error)
-    append({ kind: 'idle', product: name, ...(error === undefined ? {} : { error: problemOf(error) }) })
+    tell({ kind: 'idle', product: name, ...(error === undefined ? {} : { error: problemOf(error) }) })
   }
   await using schedule = startSchedule({ look, onIdle, repeat: !once, now, random })
 
@@ -111,7 +118,7 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
         scheduleAll(next)
       }
     },
-    onReload: (problem) => append({ kind: 'settings', ...(problem === undefined ? {} : { error: problem }) }),
+    onReload: (problem) => tell({ kind: 'settings', ...(problem === undefined ? {} : { error: problem }) }),
   })
 
   await using _control = await serveControl(home.socketPath, {
@@ -155,6 +162,7 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
     await using _watch = await watchSettings(home.configDirectory, settings.reload, (error) =>
       log.warn(`changes of the settings are not noticed: ${messageOf(error)}`),
     )
+    await settings.reload() // What changed before the watch had begun.
     await aborted(signal)
   }
   log.info('agent stops')

@@ -32,12 +32,12 @@ export interface Schedule extends AsyncDisposable {
 /** Nothing happens before the first `apply`. Disposing ends every look and waits until each has ended. */
 export const startSchedule = ({ look, onIdle, repeat, now, random }: ScheduleOptions): Schedule => {
   const entries = new Map<Product, Entry>()
-  const running = new Set<Promise<void>>()
+  const running = new Map<Product, Promise<void>>()
   let intervalSeconds = Number.POSITIVE_INFINITY
 
   const lookUntilRest = async (entry: Entry): Promise<void> => {
     let error: unknown
-    do {
+    while (!entry.removed) {
       entry.again = false
       entry.current = new AbortController()
       error = await look(entry.product, entry.current.signal).then(
@@ -46,8 +46,10 @@ export const startSchedule = ({ look, onIdle, repeat, now, random }: ScheduleOpt
       )
       // A look that was broken off says nothing about the source.
       if (!entry.current.signal.aborted) entry.failures = error === undefined ? 0 : entry.failures + 1
-    } while (entry.again && !entry.removed)
+      if (!entry.again) break
+    }
     entry.current = undefined
+    entry.busy = false
     if (entry.removed) return
     onIdle(entry.product, error)
     arm(entry)
@@ -56,12 +58,20 @@ export const startSchedule = ({ look, onIdle, repeat, now, random }: ScheduleOpt
   const start = (entry: Entry): void => {
     clearTimeout(entry.timer)
     entry.nextCheckAt = undefined
-    if (entry.current !== undefined) {
+    if (entry.busy) {
       entry.again = true
       return
     }
-    const ended = lookUntilRest(entry).finally(() => running.delete(ended))
-    running.add(ended)
+    entry.busy = true
+    const { name } = entry.product
+    // A product that was removed and came back waits until its last look from before has really ended.
+    const before = running.get(name)
+    const ended = (before === undefined ? lookUntilRest(entry) : before.then(() => lookUntilRest(entry))).finally(
+      () => {
+        if (running.get(name) === ended) running.delete(name)
+      },
+    )
+    running.set(name, ended)
   }
 
   const arm = (entry: Entry): void => {
@@ -80,7 +90,7 @@ export const startSchedule = ({ look, onIdle, repeat, now, random }: ScheduleOpt
 
   const pause = async (): Promise<void> => {
     for (const entry of entries.values()) remove(entry)
-    await Promise.all(running)
+    await Promise.all(running.values())
   }
 
   return {
@@ -93,7 +103,7 @@ export const startSchedule = ({ look, onIdle, repeat, now, random }: ScheduleOpt
       for (const product of products) {
         const known = entries.get(product.name)
         if (known === undefined) {
-          const entry: Entry = { product, again: false, failures: 0, removed: false }
+          const entry: Entry = { product, busy: false, again: false, failures: 0, removed: false }
           entries.set(product.name, entry)
           start(entry)
         } else if (!isDeepStrictEqual(known.product, product)) {
@@ -101,7 +111,7 @@ export const startSchedule = ({ look, onIdle, repeat, now, random }: ScheduleOpt
           known.failures = 0
           known.current?.abort()
           start(known)
-        } else if (newInterval && known.current === undefined) {
+        } else if (newInterval && !known.busy) {
           clearTimeout(known.timer)
           arm(known)
         }
@@ -112,7 +122,7 @@ export const startSchedule = ({ look, onIdle, repeat, now, random }: ScheduleOpt
     },
     nextCheckAt: (product) => entries.get(product)?.nextCheckAt,
     whenIdle: async () => {
-      while (running.size > 0) await Promise.all(running)
+      while (running.size > 0) await Promise.all(running.values())
     },
     [Symbol.asyncDispose]: pause,
   }
@@ -120,9 +130,12 @@ export const startSchedule = ({ look, onIdle, repeat, now, random }: ScheduleOpt
 
 interface Entry {
   product: ProductSettings
-  /** The look under way; undefined between looks. */
-  current?: AbortController | undefined
+  /** A look is under way, or about to begin. */
+  busy: boolean
+  /** Another look is to follow. */
   again: boolean
+  /** Breaks off the look under way. */
+  current?: AbortController | undefined
   /** Looks that failed since the last one that did not. */
   failures: number
   removed: boolean

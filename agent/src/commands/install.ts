@@ -8,8 +8,6 @@ import { hasCode, UpdateError } from '@updraft/core/errors'
 import { type Product, parseChannel, parseProduct } from '@updraft/core/names'
 import { formatBytes, noProgress, type ProgressDisplay, showProgress } from '@updraft/core/terminal/progress'
 import type { Command } from 'commander'
-import { runAgent } from '../agent.ts'
-import { silentLog } from '../log.ts'
 import { readOfflineStatus } from '../offline-status.ts'
 import { editProduct, readSettings } from '../settings.ts'
 import type { Context } from './context.ts'
@@ -137,6 +135,7 @@ const byItself = async (
   onEvent: (event: AgentEvent) => void,
 ): Promise<ProductStatus | undefined> => {
   note('no agent is running: this command does it by itself; to keep the product up to date, start: updraft-agent run')
+  const [{ runAgent }, { silentLog }] = await Promise.all([import('../agent.ts'), import('../log.ts')])
   const failures = await runAgent({
     home,
     parts,

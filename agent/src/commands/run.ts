@@ -1,8 +1,6 @@
 // `run`: the agent itself, in the foreground, until it is told to stop. A service manager puts it into the background.
 import { homeOf } from '@updraft/core/control/home'
 import type { Command } from 'commander'
-import { runAgent } from '../agent.ts'
-import { openLog } from '../log.ts'
 import type { Context } from './context.ts'
 
 const HELP = `
@@ -23,6 +21,8 @@ export const addRunCommand = (program: Command, context: Context): void => {
     .action(async ({ once = false, logJson = false }: { readonly once?: boolean; readonly logJson?: boolean }) => {
       const { environment, parts, version, now, signal } = context
       const home = homeOf(environment)
+      // Loaded here, so that the other commands start without it.
+      const [{ runAgent }, { openLog }] = await Promise.all([import('../agent.ts'), import('../log.ts')])
       const log = openLog({ json: logJson })
       const failures = await runAgent({ home, parts, version, once, log, now, signal })
       if (!once) return

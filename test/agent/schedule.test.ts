@@ -1,0 +1,178 @@
+// When products are looked at: one look at a time each, anew after changes, later after failures, and no more after the end.
+import { describe, expect, test } from '@jest/globals'
+import { delaySeconds, type Schedule, startSchedule } from '@updraft/agent/schedule'
+import { type ProductSettings, parseSettings } from '@updraft/agent/settings'
+
+const product = (name: string, channel = 'stable'): ProductSettings =>
+  parseSettings(JSON.stringify({ products: { [name]: { source: 'main', channel } } }), 'agent.json')
+    .products[0] as ProductSettings
+
+const ACME = product('acme')
+const TOOL = product('tool')
+
+interface Looked {
+  readonly product: ProductSettings
+  readonly signal: AbortSignal
+  readonly end: (error?: unknown) => void
+}
+
+/** A schedule whose looks are ended by the test. */
+const observed = (repeat = true) => {
+  const looks: Looked[] = []
+  const idle: [string, unknown][] = []
+  const changed: (() => void)[] = []
+  const schedule: Schedule = startSchedule({
+    look: (looked, signal) =>
+      new Promise((resolve, reject) => {
+        const end = (error?: unknown) => (error === undefined ? resolve() : reject(error))
+        signal.addEventListener('abort', () => reject(new Error('broken off')), { once: true })
+        looks.push({ product: looked, signal, end })
+        for (const notify of changed.splice(0)) notify()
+      }),
+    onIdle: ({ name }, error) => {
+      idle.push([name, error])
+      for (const notify of changed.splice(0)) notify()
+    },
+    repeat,
+    now: () => new Date(1_000_000),
+    random: () => 0.5,
+  })
+  const until = async (holds: () => boolean): Promise<void> => {
+    while (!holds()) await new Promise<void>((resolve) => changed.push(resolve))
+  }
+  return { schedule, looks, idle, until }
+}
+
+test('every product is looked at at once, each by itself', async () => {
+  const { schedule, looks, idle, until } = observed()
+  schedule.apply([ACME, TOOL], 3_600)
+  expect(looks.map((look) => look.product.name)).toEqual(['acme', 'tool'])
+  looks[1]?.end()
+  await until(() => idle.length === 1)
+  expect(idle).toEqual([['tool', undefined]])
+  expect(schedule.nextCheckAt(TOOL.name)).toEqual(new Date(1_000_000 + 3_600_000))
+  expect(schedule.nextCheckAt(ACME.name)).toBeUndefined()
+  await schedule[Symbol.asyncDispose]()
+})
+
+test('is looked at again after the interval', async () => {
+  const { schedule, looks, until } = observed()
+  schedule.apply([ACME], 0.02)
+  looks[0]?.end()
+  await until(() => looks.length === 2)
+  looks[1]?.end()
+  await until(() => looks.length === 3)
+  await schedule[Symbol.asyncDispose]()
+})
+
+test('a check during a look leads to one more look, and to one rest', async () => {
+  const { schedule, looks, idle, until } = observed()
+  schedule.apply([ACME], 3_600)
+  for (let index = 0; index < 5; index += 1) schedule.check(ACME.name)
+  expect(looks).toHaveLength(1)
+  looks[0]?.end()
+  await until(() => looks.length === 2)
+  expect(idle).toEqual([])
+  looks[1]?.end()
+  await until(() => idle.length === 1)
+  expect(looks).toHaveLength(2)
+  await schedule[Symbol.asyncDispose]()
+})
+
+test('a check of one product leaves the others alone; one of all does not', async () => {
+  const { schedule, looks, idle, until } = observed()
+  schedule.apply([ACME, TOOL], 3_600)
+  for (const look of looks) look.end()
+  await until(() => idle.length === 2)
+  schedule.check(TOOL.name)
+  expect(looks.slice(2).map((look) => look.product.name)).toEqual(['tool'])
+  looks[2]?.end()
+  await until(() => idle.length === 3)
+  schedule.check()
+  expect(looks.slice(3).map((look) => look.product.name)).toEqual(['acme', 'tool'])
+  await schedule[Symbol.asyncDispose]()
+})
+
+test('a product whose settings changed is looked at anew, and its look under way is broken off', async () => {
+  const { schedule, looks, idle, until } = observed()
+  schedule.apply([ACME, TOOL], 3_600)
+  schedule.apply([product('acme', 'beta'), TOOL], 3_600)
+  expect(looks[0]?.signal.aborted).toBe(true)
+  expect(looks[1]?.signal.aborted).toBe(false)
+  await until(() => looks.length === 3)
+  expect(looks[2]?.product.channel).toBe('beta')
+  expect(idle).toEqual([])
+  await schedule[Symbol.asyncDispose]()
+})
+
+test('a product that was removed is let go without a word', async () => {
+  const { schedule, looks, idle } = observed()
+  schedule.apply([ACME, TOOL], 3_600)
+  schedule.apply([TOOL], 3_600)
+  expect(looks[0]?.signal.aborted).toBe(true)
+  looks[1]?.end()
+  await schedule.whenIdle()
+  expect(idle.map(([name]) => name)).toEqual(['tool'])
+  expect(schedule.nextCheckAt(ACME.name)).toBeUndefined()
+  await schedule[Symbol.asyncDispose]()
+})
+
+test('a product that was removed and comes back is looked at when its look from before has ended', async () => {
+  const { schedule, looks, until } = observed()
+  schedule.apply([ACME], 3_600)
+  schedule.apply([], 3_600)
+  schedule.apply([ACME], 3_600)
+  schedule.check()
+  expect(looks).toHaveLength(1)
+  await until(() => looks.length === 2)
+  expect(looks.map((look) => look.signal.aborted)).toEqual([true, false])
+  await schedule[Symbol.asyncDispose]()
+})
+
+test('a failed look tells why, and the next one comes sooner', async () => {
+  const { schedule, looks, idle, until } = observed()
+  const why = new Error('no answer')
+  schedule.apply([ACME], 3_600)
+  looks[0]?.end(why)
+  await until(() => idle.length === 1)
+  expect(idle).toEqual([['acme', why]])
+  expect(schedule.nextCheckAt(ACME.name)).toEqual(new Date(1_000_000 + 60_000))
+  await schedule[Symbol.asyncDispose]()
+})
+
+test('once means once', async () => {
+  const { schedule, looks, idle } = observed(false)
+  schedule.apply([ACME], 0.001)
+  looks[0]?.end()
+  await schedule.whenIdle()
+  expect(idle).toHaveLength(1)
+  expect(schedule.nextCheckAt(ACME.name)).toBeUndefined()
+  await schedule[Symbol.asyncDispose]()
+})
+
+test('the end breaks off every look, waits for it, and tells nothing more', async () => {
+  const { schedule, looks, idle } = observed()
+  schedule.apply([ACME, TOOL], 3_600)
+  await schedule[Symbol.asyncDispose]()
+  expect(looks.every((look) => look.signal.aborted)).toBe(true)
+  expect(idle).toEqual([])
+  schedule.check()
+  expect(looks).toHaveLength(2)
+})
+
+describe('delays', () => {
+  const cases: readonly (readonly [name: string, intervalSeconds: number, failures: number, expected: number])[] = [
+    ['the interval, when all is well', 3_600, 0, 3_600],
+    ['a minute after the first failure', 3_600, 1, 60],
+    ['twice that after the second', 3_600, 2, 120],
+    ['never more than the interval', 3_600, 50, 3_600],
+    ['a short interval is not made longer by the first failure', 5, 1, 5],
+    ['but backs off as well', 5, 4, 40],
+    ['up to a quarter of an hour', 5, 5_000, 900],
+  ]
+  test.each(cases)('%s', (_, intervalSeconds, failures, expected) => {
+    expect(delaySeconds({ intervalSeconds, failures, random: 0.5 })).toBe(expected)
+    expect(delaySeconds({ intervalSeconds, failures, random: 0 })).toBeCloseTo(expected * 0.9)
+    expect(delaySeconds({ intervalSeconds, failures, random: 1 })).toBeCloseTo(expected * 1.1)
+  })
+})
