@@ -22,6 +22,8 @@ export interface Workbench extends AsyncDisposable {
   readonly offeredCommands: (typed: string) => Promise<readonly string[]>
   /** The hover that appears over an element. */
   readonly hoverOver: (element: Locator) => Promise<Locator>
+  /** The notification that contains `text`, in the list of all: under test the newest VS Code pops none up. */
+  readonly notification: (text: string) => Promise<Locator>
   /** Writes a picture of the window into the folder that UPDRAFT_SCREENSHOTS names, if it does. */
   readonly picture: (name: string) => Promise<void>
 }
@@ -72,6 +74,10 @@ export const openWorkbench = async (
     await palette.locator('.monaco-list-row').first().waitFor()
   }
   const rows = page.locator('.pane-body [role=treeitem]')
+  const runCommand = async (title: string): Promise<void> => {
+    await type(title)
+    await palette.locator('.monaco-list-row', { hasText: title }).first().click()
+  }
   return {
     page,
     rows,
@@ -81,10 +87,7 @@ export const openWorkbench = async (
       const tab = page.getByRole('tab', { name })
       if ((await tab.getAttribute('aria-selected')) !== 'true') await tab.click()
     },
-    runCommand: async (title) => {
-      await type(title)
-      await palette.locator('.monaco-list-row', { hasText: title }).first().click()
-    },
+    runCommand,
     offeredCommands: async (typed) => {
       await type(typed)
       const labels = await palette.locator('.monaco-list-row .label-name').allInnerTexts()
@@ -96,6 +99,12 @@ export const openWorkbench = async (
       const hover = page.locator('.monaco-hover:visible, .workbench-hover:visible').first()
       await hover.waitFor()
       return hover
+    },
+    notification: async (text) => {
+      await runCommand('Notifications: Show Notifications')
+      const notification = page.locator('.notifications-center .notification-list-item', { hasText: text })
+      await notification.waitFor()
+      return notification
     },
     picture: async (name) => {
       const folder = process.env.UPDRAFT_SCREENSHOTS

@@ -4,24 +4,15 @@ import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import type { Browser } from 'playwright-core'
 import { packageExtension } from '../../scripts/package-extension.ts'
 import { launchChromium } from '../support/chromium.ts'
 import { REPORT_VARIABLE, runInExtensionHost } from '../support/extension-host.ts'
 import { describeWith, needsProgram } from '../support/needs.ts'
 import { INSTALL_TIMEOUT_MS, type Lane } from '../support/vscode-install.ts'
-import { startVscode, type VscodeServer } from '../support/vscode-server.ts'
+import { startVscode } from '../support/vscode-server.ts'
+import { AGENT_NAME, type LaneContext } from './context.ts'
 import { restrictedModeTests } from './restricted-mode.ts'
 import { windowTests } from './window.ts'
-
-/** What the tests of a lane share. */
-export interface LaneContext {
-  readonly lane: Lane
-  readonly server: VscodeServer
-  readonly browser: Browser
-  /** `UPDRAFT_HOME` of the extension: whoever listens on its socket is the agent. */
-  readonly home: string
-}
 
 const NEEDS = ['chromium', 'g++', 'make', 'python3'].map(needsProgram)
 
@@ -58,15 +49,16 @@ export const testLane = (lane: Lane): void =>
       // Short, because the path of a socket has no more than 103 bytes.
       const folder = await mkdtemp(join(tmpdir(), 'updraft-ui-'))
       open.defer(() => rm(folder, { recursive: true }))
-      const home = join(folder, 'home')
-      await mkdir(home)
+      const stageFolder = join(folder, 's')
+      const home = join(stageFolder, AGENT_NAME)
+      await mkdir(home, { recursive: true })
       reportFile = join(folder, 'report.json')
       const vsix = await packageExtension(join(folder, 'updraft.vsix'))
       const environment = { UPDRAFT_HOME: home, [REPORT_VARIABLE]: reportFile }
       const server = open.use(await startVscode({ lane, vsix, settings: SETTINGS, keybindings: KEYS, environment }))
       const browser = await launchChromium()
       open.defer(() => browser.close())
-      context = { lane, server, browser, home }
+      context = { lane, server, browser, folder, home, stageFolder }
     }, INSTALL_TIMEOUT_MS)
 
     afterAll(() => open.disposeAsync(), 60_000)

@@ -1,12 +1,13 @@
 // What a person sees in one window while agents come, work, warn and go. The tests are one story, in this order.
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { controlClient } from '@updraft/core/control/client'
 import { FINDINGS, type FindingCode, trustLevelOf } from '@updraft/core/trust/finding'
+import { startProgram } from '../../scripts/demo/program.ts'
 import { type ControlServer, productOf, startControlServer, statusOf, updateOf } from '../extension/control-server.ts'
 import { openWorkbench, until, type Workbench } from '../support/workbench.ts'
-import { startAgent } from './agent.ts'
+import type { LaneContext } from './context.ts'
 import { HOSTILE, hostileProduct } from './host/hostile.ts'
-import type { LaneContext } from './lane.ts'
 
 const STATUS_ITEM = 'updraft.updraft.agent'
 const COMMANDS = ['Check for Updates', 'Copy Diagnostics', 'Refresh', 'Show Log'].map((title) => `Updraft: ${title}`)
@@ -45,12 +46,17 @@ export const windowTests = (context: () => LaneContext): void => {
   })
 
   test('it connects by itself when a real agent starts, and says when it has stopped', async () => {
-    const real = await startAgent(context().home)
+    const client = controlClient(join(context().home, 'agent.sock'))
+    const isReady = () => client.status().then(Boolean, () => false)
+    const real = await startProgram('updraft-agent', ['run'], {
+      environment: { UPDRAFT_HOME: context().home },
+      isReady,
+    })
     await says('Updraft: all is well')
     await welcome('has no products yet')
     expect(await colour()).toBeUndefined()
     await picture('no-products')
-    await real[Symbol.asyncDispose]()
+    await real.stop()
     await says('Updraft: no agent is running')
   })
 
@@ -147,12 +153,11 @@ export const windowTests = (context: () => LaneContext): void => {
     }
     agent.problem = problem
     await window.runCommand('Updraft: Check for Updates')
-    const toast = window.page.locator('.notification-toast', { hasText: 'See [this] (command:updraft.showLog)' })
-    await toast.waitFor()
-    expect(await toast.locator('.notification-list-item-message a').count()).toBe(0)
-    await picture('notification')
+    const notification = await window.notification('See [this] (command:updraft.showLog)')
     agent.problem = undefined
-    await toast.getByRole('button', { name: 'Show Log' }).waitFor()
+    expect(await notification.locator('.notification-list-item-message a').count()).toBe(0)
+    await notification.getByRole('button', { name: 'Show Log' }).waitFor()
+    await picture('notification')
     await window.runCommand('Notifications: Clear All Notifications')
   })
 

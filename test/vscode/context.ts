@@ -1,0 +1,18 @@
+// What the tests of one version of VS Code share: made once, before the first of them.
+import type { Browser } from 'playwright-core'
+import type { Lane } from '../support/vscode-install.ts'
+import type { VscodeServer } from '../support/vscode-server.ts'
+
+export interface LaneContext {
+  readonly lane: Lane
+  readonly server: VscodeServer
+  readonly browser: Browser
+  /** Of the lane's own, removed at the end. */
+  readonly folder: string
+  /** `UPDRAFT_HOME` of the extension: whoever listens on its socket is the agent. */
+  readonly home: string
+  /** For a whole Updraft, whose agent AGENT_NAME has that home. */
+  readonly stageFolder: string
+}
+
+export const AGENT_NAME = 'a'
