@@ -1,9 +1,190 @@
-// Types of the untyped BitTorrent libraries, reduced to what the swarm and its tests use of them.
+// biome-ignore-all lint/style/noDefaultExport: these libraries export that way.
+// Types of the untyped BitTorrent libraries, reduced to what the swarm and its tests use of them. Names with an
+// underscore are internals of the pinned versions: each use says why there is no other way.
 
 declare module 'bencode' {
   const bencode: {
     encode(value: unknown): Uint8Array
     decode(bytes: Uint8Array): unknown
   }
-  export default bencode
+
+  export { bencode as default }
+}
+
+/** bittorrent-protocol 5.0.9: one connection in BitTorrent's words. */
+declare module 'bittorrent-protocol' {
+  import type { EventEmitter } from 'node:events'
+
+  export interface Request {
+    readonly piece: number
+    readonly offset: number
+    readonly length: number
+  }
+
+  export type BlockCallback = (error: Error | null, block?: Uint8Array) => void
+
+  class Wire extends EventEmitter {
+    constructor(type?: string, encryption?: number)
+    readonly type: string
+    readonly destroyed: boolean
+    readonly peerId: string | null
+    readonly hasFast: boolean
+    readonly amChoking: boolean
+    readonly amInterested: boolean
+    readonly peerChoking: boolean
+    readonly peerInterested: boolean
+    readonly peerPieces: { readonly buffer: Uint8Array; get(index: number): boolean }
+    readonly requests: readonly Request[]
+    readonly peerRequests: readonly Request[]
+    readonly extendedHandshake: Record<string, unknown>
+    readonly peerExtendedHandshake: Readonly<Record<string, unknown>>
+    readonly lt_donthave?: EventEmitter
+    readonly ut_pex?: UtPex
+
+    handshake(infoHash: string, peerId: string, extensions?: { readonly fast?: boolean; readonly dht?: boolean }): void
+    choke(): void
+    unchoke(): void
+    interested(): void
+    uninterested(): void
+    have(index: number): void
+    haveAll(): void
+    haveNone(): void
+    bitfield(bits: Uint8Array): void
+    request(index: number, offset: number, length: number, done: BlockCallback): void
+    cancel(index: number, offset: number, length: number): void
+    piece(index: number, offset: number, block: Uint8Array): void
+    extended(name: string | number, message: unknown): void
+    setTimeout(ms: number): void
+    setKeepAlive(on: boolean): void
+    destroy(): void
+
+    write(bytes: Uint8Array): boolean
+    pipe<T>(destination: T): T
+    _push(bytes: Uint8Array): unknown
+    _write(bytes: Uint8Array, done: () => void): void
+    _onMessageLength(bytes: Uint8Array): void
+    readonly _readableState: { readonly buffered: number }
+  }
+
+  export interface UtPex extends EventEmitter {
+    start(): void
+    addPeer(address: string): void
+    addPeer6(address: string): void
+    dropPeer(address: string): void
+    dropPeer6(address: string): void
+    _sendMessage(): void
+  }
+
+  export { Wire as default }
+}
+
+/** webtorrent 3.0.21 */
+declare module 'webtorrent' {
+  import type { EventEmitter } from 'node:events'
+  import type { Server, Socket } from 'node:net'
+  import type Wire from 'bittorrent-protocol'
+  import type Peer from 'webtorrent/lib/peer.js'
+
+  export interface ClientOptions {
+    readonly torrentPort: number
+    readonly peerId: string
+    readonly userAgent: string
+    readonly maxConns: number
+    readonly dht: boolean
+    readonly tracker: false
+    readonly lsd: false
+    readonly utPex: boolean
+    readonly natUpnp: boolean
+    readonly natPmp: boolean
+    readonly utp: boolean
+    readonly webSeeds: boolean
+    readonly secure: 0
+  }
+
+  export interface AddOptions {
+    readonly preloadedStore: unknown
+    readonly storeCacheSlots: number
+    readonly skipVerify: boolean
+    readonly deselect: boolean
+    readonly strategy: 'rarest'
+  }
+
+  export interface Torrent extends EventEmitter {
+    readonly infoHash: string
+    readonly destroyed: boolean
+    readonly client: WebTorrent
+    readonly wires: readonly Wire[]
+    readonly _peers: ReadonlyMap<string, Peer>
+    discovery: { complete(): void; destroy(done: () => void): void; readonly tracker: null } | null
+    destroy(done: (error?: Error) => void): void
+    addPeer(address: string, source?: string): boolean
+    removePeer(peer: Peer | string): void
+
+    pieces: unknown[]
+    _hashes: unknown[]
+    _reservations: unknown[]
+    _rarityMap: { destroy(): void }
+    _startDiscovery(): void
+    _addPeer(peer: string | { readonly id: string; destroy(): void }, type: string, source?: string): Peer | null
+    _addIncomingPeer(peer: Peer): void
+    _registerPeer(peer: Peer): void
+    _onWireWithMetadata(wire: Wire): void
+    _rechoke(): void
+    _update(): void
+    _updateSelections(): void
+  }
+
+  class WebTorrent extends EventEmitter {
+    constructor(options: ClientOptions)
+    readonly peerId: string
+    readonly torrentPort: number
+    readonly destroyed: boolean
+    readonly throttleGroups: unknown
+    readonly dht: unknown
+    readonly _connPool: { readonly tcpServer: Server; _onConnection(connection: Socket, type: string): void } | null
+    add(metainfo: Uint8Array, options: AddOptions): Torrent
+    destroy(done: (error?: Error) => void): void
+  }
+
+  export { WebTorrent as default }
+}
+
+declare module 'webtorrent/lib/peer.js' {
+  import type { EventEmitter } from 'node:events'
+  import type { Socket } from 'node:net'
+  import type Wire from 'bittorrent-protocol'
+  import type { Torrent } from 'webtorrent'
+
+  class Peer extends EventEmitter {
+    constructor(id: string, type: string, encryption: number)
+    readonly id: string
+    readonly type: string
+    readonly destroyed: boolean
+    addr: string | null
+    conn: Socket | null
+    wire: Wire | null
+    swarm: Torrent | null
+    throttleGroups: unknown
+    retries: number
+    onConnect(): void
+    onHandshake(infoHash: string, peerId: string): void
+    setThrottlePipes(): void
+    destroy(error?: Error): void
+  }
+
+  export { Peer as default }
+}
+
+/** bittorrent-tracker 11.2.3: the swarm's tests run its server. */
+declare module 'bittorrent-tracker' {
+  import type { EventEmitter } from 'node:events'
+
+  export class Server extends EventEmitter {
+    constructor(options: { http: boolean; udp: boolean; ws: boolean; stats: boolean; interval: number })
+    readonly http: { address(): unknown; closeAllConnections(): void }
+    readonly udp4: { address(): unknown }
+    readonly torrents: Readonly<Record<string, { readonly complete: number; readonly incomplete: number }>>
+    listen(port: number, hosts: { http: string; udp: string; udp6: string }, done: () => void): void
+    close(done: () => void): void
+  }
 }

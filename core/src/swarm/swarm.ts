@@ -3,6 +3,7 @@
 // implementation on webtorrent is in webtorrent-swarm.ts.
 import type { BytesFrom } from '../control/api.ts'
 import type { Metainfo } from './metainfo.ts'
+import type { BanList } from './peers/bans.ts'
 
 export interface SwarmOptions {
   /** TCP port for incoming peers; 0 takes any free one. */
@@ -14,6 +15,8 @@ export interface SwarmOptions {
   /** Bytes per second; undefined is without limit. */
   readonly uploadLimit?: number | undefined
   readonly downloadLimit?: number | undefined
+  /** Who sent bad data before. Without one, the swarm forgets it when it is closed. */
+  readonly bans?: BanList | undefined
 }
 
 export interface TorrentOptions {

@@ -1,0 +1,177 @@
+// One torrent among its peers: joins the connections that webtorrent makes with what is fetched and what is sent, tells
+// peers what we have, and keeps out whom we do not want twice, or at all.
+import type Wire from 'bittorrent-protocol'
+import type { Torrent } from 'webtorrent'
+import type Peer from 'webtorrent/lib/peer.js'
+import type { BanList } from './peers/bans.ts'
+import { isBannedPeer } from './peers/connections.ts'
+import type { Download } from './peers/download.ts'
+import { createLink, isOutgoing, type Link } from './peers/link.ts'
+import { REQUESTS_MAX, type Upload } from './peers/upload.ts'
+import type { Source } from './pieces/picker.ts'
+
+export interface Exchange {
+  readonly links: ReadonlySet<Link>
+  /** Payload that peers sent us, wanted or not. */
+  readonly receivedBytes: number
+  /** We have this piece now: peers are told with the next turn of the event loop, all of one turn in one go. */
+  announce(index: number): void
+  /** Bans whoever this is and ends its connections. */
+  ban(source: Source, reason: string): void
+  isConnectedTo(endpoint: string): boolean
+  close(): void
+}
+
+export interface ExchangeOptions {
+  readonly torrent: Torrent
+  readonly pieces: number
+  /** One bit per piece that we have; grows as pieces come. */
+  readonly bits: Uint8Array
+  readonly isDone: () => boolean
+  readonly port: number
+  readonly bans: BanList
+  /** Undefined for a torrent that is only seeded. */
+  readonly download: Download | undefined
+  readonly upload: Upload
+  readonly now: () => number
+  readonly onLonely: () => void
+}
+
+/** BEP 20: ours, so that two agents know each other. */
+export const PEER_ID_PREFIX = '-UD0100-'
+const PEER_ID_PREFIX_HEX = Buffer.from(PEER_ID_PREFIX).toString('hex')
+
+/** A peer says something at least every two minutes (BEP 3, keep-alive). */
+const DEAF_MS = 150_000
+
+export const createExchange = (options: ExchangeOptions): Exchange => {
+  const { torrent, pieces, bits, isDone, port, bans, download, upload, now, onLonely } = options
+  const links = new Map<Wire, Link>()
+  const greeted = new Set<Link>()
+  const news: number[] = []
+  let receivedBytes = 0
+  let closed = false
+  let flush: NodeJS.Immediate | undefined
+
+  const enter = (wire: Wire): void => {
+    const peer = peerOf(torrent, wire)
+    if (peer === undefined) {
+      wire.destroy()
+      return
+    }
+    wire.setTimeout(0) // webtorrent would cut the wire 30 s after an unanswered request; the download decides instead.
+    Object.assign(wire.extendedHandshake, { p: port, v: 'Updraft', reqq: REQUESTS_MAX })
+    const link = createLink({ peer, wire, pieces, now, onShown, onHidden, onClosed })
+    if (!isWelcome(link)) {
+      link.close()
+      return
+    }
+    links.set(wire, link)
+    wire.on('download', (bytes: number) => {
+      receivedBytes += bytes
+    })
+    download?.add(link)
+    upload.add(link)
+  }
+
+  const isWelcome = (link: Link): boolean => {
+    if (closed || link.peerId === torrent.client.peerId) return false
+    if (isBannedPeer(bans, link.address, link.peerId)) return false
+    const twin = [...links.values()].find((other) => other.peerId === link.peerId && other.address === link.address)
+    if (twin === undefined) return true
+    if (keepsNewer(link, twin)) {
+      twin.close()
+      return true
+    }
+    twin.endpoint ??= link.endpoint
+    return false
+  }
+
+  /**
+   * Two agents that call each other at the same time must keep the same one of the two connections: the one that the
+   * smaller peer id began. Others may decide by other rules, so of theirs the older one stays.
+   */
+  const keepsNewer = (newer: Link, older: Link): boolean => {
+    if (!newer.peerId.startsWith(PEER_ID_PREFIX_HEX) || isOutgoing(newer.wire) === isOutgoing(older.wire)) return false
+    const ourIdIsSmaller = torrent.client.peerId < newer.peerId
+    return isOutgoing(newer.wire) === ourIdIsSmaller
+  }
+
+  /** The first thing that a peer hears after the handshake: what we have (BEP 3, BEP 6). */
+  const greet = (wire: Wire): void => {
+    const link = links.get(wire)
+    if (link === undefined || greeted.has(link)) return
+    greeted.add(link)
+    if (isDone() && wire.hasFast) wire.haveAll()
+    else if (wire.hasFast && bits.every((byte) => byte === 0)) wire.haveNone()
+    else wire.bitfield(Uint8Array.from(bits))
+    partIfUseless(link)
+  }
+
+  const onShown = (link: Link, indexes: Iterable<number>): void => {
+    download?.onShown(link, indexes)
+    partIfUseless(link)
+  }
+
+  const onHidden = (link: Link, index: number): void => download?.onHidden(link, index)
+
+  const onClosed = (link: Link): void => {
+    if (links.get(link.wire) !== link) return
+    links.delete(link.wire)
+    greeted.delete(link)
+    upload.remove(link)
+    download?.remove(link)
+    if (links.size === 0 && !closed) onLonely()
+  }
+
+  /** Two that have everything have nothing to say to each other. The other one may not know that yet. */
+  const partIfUseless = (link: Link): void => {
+    if (greeted.has(link) && link.isSeed && isDone()) setImmediate(() => link.close())
+  }
+
+  const tellNews = (): void => {
+    flush = undefined
+    for (const link of greeted) {
+      if (!link.isSeed) for (const index of news) link.wire.have(index)
+      partIfUseless(link)
+    }
+    news.length = 0
+  }
+
+  const rechoke = (): void => {
+    for (const link of links.values()) if (now() - link.heardAt > DEAF_MS) link.close()
+    upload.rechoke()
+  }
+
+  torrent._onWireWithMetadata = greet
+  torrent._rechoke = rechoke
+  torrent.on('wire', enter)
+
+  return {
+    get links() {
+      return new Set(links.values())
+    },
+    get receivedBytes() {
+      return receivedBytes
+    },
+    announce: (index) => {
+      news.push(index)
+      flush ??= setImmediate(tellNews)
+    },
+    ban: (source, reason) => {
+      for (const subject of source.banSubjects) bans.ban(subject, reason)
+      for (const link of [...links.values()]) if (isBannedPeer(bans, link.address, link.peerId)) link.close()
+    },
+    isConnectedTo: (endpoint) => [...links.values()].some((link) => link.endpoint === endpoint),
+    close: () => {
+      closed = true
+      clearImmediate(flush)
+      for (const link of [...links.values()]) link.close()
+    },
+  }
+}
+
+const peerOf = (torrent: Torrent, wire: Wire): Peer | undefined => {
+  for (const peer of torrent._peers.values()) if (peer.wire === wire) return peer
+  return undefined
+}

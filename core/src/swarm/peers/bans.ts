@@ -1,0 +1,77 @@
+// Who sent bad data, for a term. The list is a seam: an agent may keep it on disk so that a restart forgets nothing.
+import { isIPv6 } from 'node:net'
+import { isLoopback, plainAddress } from './addresses.ts'
+
+export interface BanList {
+  isBanned(subject: string): boolean
+  /** Bans `subject` for the list's term. `reason` is for people. */
+  ban(subject: string, reason: string): void
+}
+
+export interface MemoryBansOptions {
+  readonly termMs?: number
+  /** The oldest are forgotten first: a flood of bad peers must not fill the memory. */
+  readonly subjectsMax?: number
+  readonly now?: () => number
+}
+
+/** An hour: long enough to finish without the peer, short enough that a repaired machine comes back the same day. */
+const BAN_TERM_MS = 60 * 60 * 1000
+
+export const memoryBans = (options: MemoryBansOptions = {}): BanList => {
+  const { termMs = BAN_TERM_MS, subjectsMax = 10_000, now = Date.now } = options
+  const until = new Map<string, number>()
+  return {
+    isBanned: (subject) => {
+      const end = until.get(subject)
+      if (end === undefined) return false
+      if (end > now()) return true
+      until.delete(subject)
+      return false
+    },
+    ban: (subject) => {
+      until.delete(subject)
+      until.set(subject, now() + termMs)
+      for (const oldest of until.keys()) {
+        if (until.size <= subjectsMax) break
+        until.delete(oldest)
+      }
+    },
+  }
+}
+
+export interface BannablePeer {
+  /** Undefined where the connection has none that can be known (WebRTC). */
+  readonly address: string | undefined
+  readonly peerId: string
+}
+
+/**
+ * What to ban, and to ask for, about a peer.
+ *
+ * A peer id is chosen by the peer itself: one who borrows the id of another could get that one banned. So an id counts
+ * only together with its address, and alone only where there is no address. One loopback address, on the other hand,
+ * stands for many programs, so there the address alone does not count.
+ */
+export const banSubjectsOf = ({ address, peerId }: BannablePeer): readonly string[] => {
+  if (address === undefined) return [`peer ${peerId}`]
+  const plain = plainAddress(address)
+  if (isLoopback(plain)) return [`address ${plain} peer ${peerId}`]
+  return [`address ${isIPv6(plain) ? networkOf(plain) : plain}`]
+}
+
+/** Of one torrent only: a server with one damaged file has others that are right. */
+export const webSeedBanSubject = (url: string, infoHash: string): string => `web seed ${url} torrent ${infoHash}`
+
+/** The /64 that an IPv6 address is in: a host may take any address of its own network. */
+const networkOf = (address: string): string => {
+  const [head = '', tail] = address.toLowerCase().split('::')
+  const front = head === '' ? [] : head.split(':')
+  const back = tail === undefined || tail === '' ? [] : tail.split(':')
+  const zeros = tail === undefined ? 0 : 8 - front.length - back.length
+  const groups = [...front, ...Array.from({ length: Math.max(0, zeros) }, () => '0'), ...back]
+  return `${groups
+    .slice(0, 4)
+    .map((group) => Number.parseInt(group, 16).toString(16))
+    .join(':')}::/64`
+}

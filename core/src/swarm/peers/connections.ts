@@ -1,0 +1,136 @@
+// Who may connect to us and to whom we connect: address policy, bans and bounds, before a peer costs anything.
+//
+// Takes the place of two methods of webtorrent. Its `_onConnection` accepts any number of half-open connections from
+// anyone and waits 25 s for each; its `_addPeer` calls every address that a tracker or a peer names, its own included (no
+// upstream issues found). Can go when webtorrent has hooks for both.
+import type { Socket } from 'node:net'
+import type WebTorrent from 'webtorrent'
+import type { Torrent } from 'webtorrent'
+import Peer from 'webtorrent/lib/peer.js'
+import { LIMITS } from '../../limits.ts'
+import { type AddressPolicy, formatEndpoint, isLoopback, parseEndpoint } from './addresses.ts'
+import { type BanList, banSubjectsOf } from './bans.ts'
+import { pipeDirectly } from './direct-pipe.ts'
+import { addressOfSocket, bracketed } from './link.ts'
+
+export interface Gate {
+  readonly policy: AddressPolicy
+  readonly bans: BanList
+}
+
+/** Connections that have not said what they want yet, altogether and from one address. */
+const HALF_OPEN_MAX = 64
+const HALF_OPEN_PER_ADDRESS_MAX = 8
+const HANDSHAKE_TIMEOUT_MS = 10_000
+
+/** Peers of one torrent that share an address: the machines behind one NAT, but not a flood. */
+const PEERS_PER_ADDRESS_MAX = 8
+
+/** Addresses that wait to be called: enough for a large swarm, and no memory for an endless list. */
+const KNOWN_PEERS_MAX = 500
+
+/** Lets incoming peers in. `torrentOf` gives the torrent that a handshake asks for. Returns what closes the half-open ones. */
+export const acceptPeers = (
+  client: WebTorrent,
+  { policy, bans }: Gate,
+  torrentOf: (infoHash: string) => Torrent | undefined,
+): (() => void) => {
+  const halfOpen = new Set<Socket>()
+
+  const isAdmitted = (address: string): boolean => {
+    if (!policy.allows(address) || isBannedAddress(bans, address)) return false
+    let fromSame = 0
+    for (const other of halfOpen) if (addressOfSocket(other) === address) fromSame += 1
+    return fromSame < HALF_OPEN_PER_ADDRESS_MAX
+  }
+
+  const accept = (socket: Socket): void => {
+    const address = addressOfSocket(socket)
+    if (address === undefined || !isAdmitted(address)) {
+      drop(socket)
+      return
+    }
+    // The oldest has had the most time: a flood cannot keep honest peers out for longer than it takes them to say hello.
+    const [oldest] = halfOpen
+    if (halfOpen.size >= HALF_OPEN_MAX && oldest !== undefined) drop(oldest)
+
+    halfOpen.add(socket)
+    const name = bracketed(`${socket.remoteAddress}:${socket.remotePort}`)
+    const peer = new Peer(name, 'tcpIncoming', 0)
+    const timer = setTimeout(() => peer.destroy(new Error('no handshake')), HANDSHAKE_TIMEOUT_MS)
+    const settle = (): void => {
+      clearTimeout(timer)
+      halfOpen.delete(socket)
+    }
+    socket.once('close', settle)
+    peer.conn = socket
+    peer.addr = name
+    peer.throttleGroups = client.throttleGroups
+    pipeDirectly(peer)
+    peer.onConnect()
+    peer.wire?.once('handshake', (infoHash: string, peerId: string) => {
+      settle()
+      const torrent = torrentOf(infoHash)
+      if (torrent === undefined || torrent.destroyed || !hasRoomFor(torrent, address)) {
+        peer.destroy()
+        return
+      }
+      peer.swarm = torrent
+      torrent._addIncomingPeer(peer)
+      peer.onHandshake(infoHash, peerId)
+    })
+  }
+
+  if (client._connPool !== null) client._connPool._onConnection = accept
+  return () => {
+    for (const socket of halfOpen) drop(socket)
+  }
+}
+
+/** Decides about every peer that anyone names for this torrent, and about each reconnection. */
+export const guardOutgoing = (torrent: Torrent, { policy, bans }: Gate, isKnown: (endpoint: string) => boolean) => {
+  const add = torrent._addPeer.bind(torrent)
+  torrent._addPeer = (peer, type, source) => {
+    if (typeof peer !== 'string')
+      return torrent.wires.length < LIMITS.peersPerTorrentMax ? add(peer, type, source) : refuse(peer)
+    const endpoint = parseEndpoint(peer)
+    if (endpoint === undefined || !policy.allows(endpoint.host) || isBannedAddress(bans, endpoint.host)) return null
+    const name = formatEndpoint(endpoint)
+    if (isOurselves(torrent, name) || isKnown(name) || torrent._peers.size >= KNOWN_PEERS_MAX) return null
+    return add(name, 'tcp', source)
+  }
+  const register = torrent._registerPeer.bind(torrent)
+  torrent._registerPeer = (peer) => {
+    if (!peer.type.endsWith('Incoming')) pipeDirectly(peer)
+    register(peer)
+  }
+}
+
+/** A peer id that is banned is known only after the handshake. */
+export const isBannedPeer = (bans: BanList, address: string | undefined, peerId: string): boolean =>
+  banSubjectsOf({ address, peerId }).some((subject) => bans.isBanned(subject))
+
+const isBannedAddress = (bans: BanList, address: string): boolean =>
+  !isLoopback(address) && isBannedPeer(bans, address, '')
+
+const hasRoomFor = (torrent: Torrent, address: string): boolean => {
+  if (torrent.wires.length >= LIMITS.peersPerTorrentMax) return false
+  let fromSame = 0
+  for (const { conn } of torrent._peers.values()) {
+    if (conn instanceof Object && 'remoteAddress' in conn && addressOfSocket(conn) === address) fromSame += 1
+  }
+  return fromSame < PEERS_PER_ADDRESS_MAX || isLoopback(address)
+}
+
+const isOurselves = ({ client }: Torrent, name: string): boolean =>
+  isLoopback(parseEndpoint(name)?.host ?? '') && parseEndpoint(name)?.port === client.torrentPort
+
+const refuse = (peer: { destroy(): void }): null => {
+  peer.destroy()
+  return null
+}
+
+const drop = (socket: Socket): void => {
+  socket.on('error', () => {}) // Nobody is left who could do anything about it.
+  socket.destroy()
+}

@@ -1,0 +1,303 @@
+// Fetches the missing pieces of one torrent: asks peers for blocks, verifies whole pieces, and finds out who lied.
+//
+// Replaces webtorrent's `_update`, `_updateWire` and `_request`, which walk over all pieces and peers for every message
+// and know no blame (webtorrent issues 1558, 2150, 2432). Here everything that happens in one turn of the event loop
+// leads to one pass over the peers that have something to ask for.
+
+import { createBlame, sendersOf } from '../pieces/blame.ts'
+import { BLOCK_LENGTH, type Geometry } from '../pieces/geometry.ts'
+import { type BlockClaim, createPicker, type Picker, type Source, type StartedPiece } from '../pieces/picker.ts'
+import type { RateLimiter } from '../rate-limiter.ts'
+import { createIntake, type Intake } from './intake.ts'
+import type { Link } from './link.ts'
+
+export interface Download {
+  readonly picker: Picker
+  add(link: Link): void
+  remove(link: Link): void
+  onShown(link: Link, indexes: Iterable<number>): void
+  onHidden(link: Link, index: number): void
+  /** Takes a block from anyone who claimed it. */
+  receive(claim: BlockClaim, source: Source, data: Uint8Array): void
+  /** Gives a source that fetches whole pieces one that others would need much longer for. */
+  relieveBy(source: Source, delayMs: number): StartedPiece | undefined
+  /** Something changed: there will be a pass in this turn of the event loop. */
+  wake(): void
+  /** Once a second: measures, gives up on the silent, and lets idle peers take over from slow ones. */
+  tick(): void
+  /** Bytes of verified pieces per second that peers delivered, lately. */
+  readonly peerBytesPerSecond: number
+  close(): void
+}
+
+export interface DownloadOptions {
+  readonly geometry: Geometry
+  readonly has: (index: number) => boolean
+  readonly isPiece: (index: number, bytes: Uint8Array<ArrayBuffer>) => Promise<boolean>
+  readonly write: (index: number, bytes: Uint8Array) => Promise<void>
+  readonly limiter: RateLimiter
+  readonly random: () => number
+  readonly now: () => number
+  /** The piece is verified and on disk. */
+  readonly onPiece: (index: number) => void
+  /** A block came that was asked for and is not known to be bad. */
+  readonly onUseful: () => void
+  readonly onBadPiece: (index: number, senders: readonly Source[]) => void
+  /** `source` alone sent a bad piece, or its blocks were shown to be bad. Everything unverified of it is forgotten. */
+  readonly onGuilty: (source: Source, index: number) => void
+  /** The disk failed. The download is over. */
+  readonly onFailed: (error: unknown) => void
+}
+
+/** Pieces that wait to be hashed and written. A disk slower than the network must not fill the memory. */
+const UNWRITTEN_BYTES_MAX = 64 * 1024 * 1024
+
+/** Asked for something and sent nothing for so long: others may be asked for the same. */
+const SILENT_MS = 10_000
+/** And so long: it is gone. */
+const GONE_MS = 60_000
+
+export const createDownload = (options: DownloadOptions): Download => {
+  const { geometry, has, isPiece, write, limiter, random, now, onPiece, onUseful, onBadPiece, onGuilty, onFailed } =
+    options
+  const picker = createPicker({ pieces: geometry.pieces, pieceLengthOf: geometry.pieceLengthOf, has, random })
+  const blame = createBlame()
+  const intakes = new Map<Link, Intake>()
+  let unwrittenBytes = 0
+  let closed = false
+  let pass: NodeJS.Immediate | undefined
+
+  const wake = (): void => {
+    if (closed || pass !== undefined) return
+    pass = setImmediate(() => {
+      pass = undefined
+      // In random order, so that no peer is always the first to choose.
+      for (const intake of shuffled([...intakes.values()], random)) fill(intake)
+    })
+  }
+
+  const canAsk = (intake: Intake): boolean =>
+    !closed && !intake.link.wire.peerChoking && intake.wanted > 0 && unwrittenBytes < UNWRITTEN_BYTES_MAX
+
+  const fill = (intake: Intake): void => {
+    if (!canAsk(intake)) return
+    while (intake.claims.size < intake.window) {
+      if (!limiter.isReady()) {
+        limiter.whenReady(wake)
+        return
+      }
+      const openings = picker.openings
+      if (intake.starvedAt === openings) return
+      const kind = kindOfClaim(intake)
+      const claim = picker.claimBlock(intake.link, intake.link.has, kind)
+      if (claim === undefined) {
+        if (kind !== 'own') intake.starvedAt = openings
+        return
+      }
+      ask(intake, claim)
+    }
+  }
+
+  /** Who is not trusted gets one piece at a time, and alone: if it is bad, there is only one who can have done it. */
+  const kindOfClaim = ({ link, isTrusted }: Intake): 'shared' | 'alone' | 'own' =>
+    isTrusted ? 'shared' : picker.alonePieces(link) > 0 ? 'own' : 'alone'
+
+  const ask = (intake: Intake, claim: BlockClaim): void => {
+    const { offset, length } = rangeOf(claim)
+    limiter.spend(length)
+    intake.asked(claim)
+    intake.link.wire.request(claim.piece.index, offset, length, (error, data) => {
+      intake.claims.delete(claim)
+      if (error === null && data !== undefined && data.length === length) {
+        intake.received(length)
+        receive(claim, intake.link, data)
+      } else {
+        picker.release(claim, intake.link)
+      }
+      wake()
+    })
+  }
+
+  const receive = (claim: BlockClaim, source: Source, data: Uint8Array): void => {
+    if (closed) return
+    const rival = claim.piece.askers[claim.block]
+    const outcome = picker.receive(claim, source, data)
+    if (outcome === 'unwanted') return
+    onUseful()
+    if (rival !== undefined && rival !== source) withdraw(rival)
+    if (outcome === 'complete') verify(claim.piece).catch(onFailed)
+  }
+
+  /** Cancels what a peer was asked for and somebody else has sent or was asked for since. */
+  const withdraw = (loser: Source): void => {
+    const intake = [...intakes.values()].find(({ link }) => link === loser)
+    if (intake === undefined) return
+    for (const claim of [...intake.claims]) {
+      if (claim.piece.askers[claim.block] === loser) continue
+      const { offset, length } = rangeOf(claim)
+      intake.link.wire.cancel(claim.piece.index, offset, length)
+    }
+  }
+
+  const verify = async (piece: StartedPiece): Promise<void> => {
+    unwrittenBytes += piece.length
+    try {
+      if (await isPiece(piece.index, piece.buffer)) await keep(piece)
+      else if (!closed) reject(piece)
+    } finally {
+      unwrittenBytes -= piece.length
+      wake()
+    }
+  }
+
+  const keep = async (piece: StartedPiece): Promise<void> => {
+    if (closed) return
+    for (const liar of blame.passed(piece)) convict(liar, piece.index)
+    await write(piece.index, piece.buffer)
+    if (closed) return
+    picker.finish(piece)
+    const senders = new Set(sendersOf(piece))
+    for (const intake of intakes.values()) {
+      if (senders.has(intake.link)) {
+        intake.isTrusted = true
+        intake.starvedAt = undefined // It may share pieces now.
+      }
+      if (intake.link.has(piece.index)) intake.want(-1)
+    }
+    onPiece(piece.index)
+  }
+
+  const reject = (piece: StartedPiece): void => {
+    picker.restart(piece)
+    onBadPiece(piece.index, sendersOf(piece))
+    const { guilty, suspects } = blame.failed(piece)
+    for (const intake of intakes.values()) if (suspects.includes(intake.link)) intake.isTrusted = false
+    for (const liar of guilty) convict(liar, piece.index)
+  }
+
+  const convict = (source: Source, index: number): void => {
+    picker.discard(source)
+    onGuilty(source, index)
+  }
+
+  /** An idle peer takes over from one that would need much longer for the same block. */
+  const relieve = (intake: Intake): void => {
+    if (!canAsk(intake) || intake.claims.size > 0) return
+    const isSlower = slowerThan(intake.delayPerBlockMs)
+    const kind = kindOfClaim(intake)
+    if (kind === 'own') return
+    const losers = new Set<Source>()
+    while (intake.claims.size < intake.window / 2) {
+      const taken = picker.takeOver(intake.link, intake.link.has, kind, isSlower)
+      if (taken === undefined) break
+      losers.add(taken.loser)
+      ask(intake, taken)
+      if (kind === 'alone') break // The rest of the piece comes with the next pass.
+    }
+    for (const loser of losers) withdraw(loser)
+  }
+
+  /** Much slower: a block that is asked for twice is often sent twice. */
+  const slowerThan =
+    (delayMs: number) =>
+    (source: Source): boolean =>
+      delayOf(source) > Math.max(RELIEVED_DELAY_MS, 4 * delayMs)
+
+  const delayOf = (source: Source): number => {
+    for (const intake of intakes.values()) if (intake.link === source) return intake.delayMs
+    return 'delayMs' in source && typeof source.delayMs === 'number' ? source.delayMs : 0
+  }
+
+  const dropSilent = (intake: Intake): void => {
+    if (intake.claims.size === 0) return
+    if (intake.debtMs > GONE_MS) intake.link.close()
+    if (intake.silentMs <= SILENT_MS) return
+    for (const claim of [...intake.claims]) {
+      const { offset, length } = rangeOf(claim)
+      picker.release(claim, intake.link)
+      intake.link.wire.cancel(claim.piece.index, offset, length)
+    }
+    intake.restart()
+  }
+
+  return {
+    picker,
+    receive,
+    relieveBy: (source, delayMs) => {
+      const piece = picker.takeOverPiece(source, slowerThan(delayMs))
+      if (piece !== undefined) for (const { link } of intakes.values()) withdraw(link)
+      return piece
+    },
+    wake,
+    get peerBytesPerSecond() {
+      let sum = 0
+      for (const intake of intakes.values()) sum += intake.bytesPerSecond
+      return sum
+    },
+
+    add: (link) => {
+      const intake = createIntake(link, now)
+      intakes.set(link, intake)
+      link.wire.on('unchoke', wake)
+      link.wire.on('choke', () => intake.forgive())
+    },
+
+    remove: (link) => {
+      intakes.delete(link)
+      picker.leave(link)
+      for (let index = 0; index < geometry.pieces; index += 1) {
+        if (link.has(index)) picker.countPeer(index, -1)
+      }
+      wake()
+    },
+
+    onShown: (link, indexes) => {
+      const intake = intakes.get(link)
+      if (intake === undefined) return
+      for (const index of indexes) {
+        picker.countPeer(index, 1)
+        if (picker.isMissing(index)) intake.want(1)
+      }
+      intake.starvedAt = undefined
+      wake()
+    },
+
+    onHidden: (link, index) => {
+      picker.countPeer(index, -1)
+      if (picker.isMissing(index)) intakes.get(link)?.want(-1)
+    },
+
+    tick: () => {
+      for (const intake of intakes.values()) {
+        intake.measure()
+        dropSilent(intake)
+      }
+      for (const intake of intakes.values()) relieve(intake)
+      wake()
+    },
+
+    close: () => {
+      closed = true
+      clearImmediate(pass)
+    },
+  }
+}
+
+/** A block that will come within this time is not worth asking for twice. */
+const RELIEVED_DELAY_MS = 1_000
+
+const rangeOf = ({ piece, block }: BlockClaim) => ({
+  offset: block * BLOCK_LENGTH,
+  length: Math.min(BLOCK_LENGTH, piece.length - block * BLOCK_LENGTH),
+})
+
+const shuffled = <T>(items: T[], random: () => number): T[] => {
+  for (let last = items.length - 1; last > 0; last -= 1) {
+    const chosen = Math.floor(random() * (last + 1))
+    const [a, b] = [items[last], items[chosen]]
+    if (a === undefined || b === undefined) continue
+    items[last] = b
+    items[chosen] = a
+  }
+  return items
+}

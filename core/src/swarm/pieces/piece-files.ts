@@ -1,0 +1,147 @@
+// The files of one torrent on disk, read and written by piece. Files are created at their full length but sparse; every
+// write goes to its place at once, and nothing is cached: the operating system does that better.
+// Replaces webtorrent's chunk stores: its cache holds 20 pieces for every torrent, and copies each block that it sends.
+import { constants } from 'node:fs'
+import { type FileHandle, mkdir, open } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { fromFileSystem, UpdateError } from '../../errors.ts'
+import { syncDirectory } from '../../files/atomic.ts'
+import type { Metainfo } from '../metainfo.ts'
+import { geometryOf } from './geometry.ts'
+
+export interface PieceFiles {
+  /** Reads part of a piece. Errors: IO if the file ends too early, PERMISSION. */
+  read(index: number, offset: number, length: number): Promise<Buffer<ArrayBuffer>>
+  /** Writes a whole piece. Errors: DISK_FULL, IO, PERMISSION. */
+  write(index: number, piece: Uint8Array): Promise<void>
+  /** Returns once everything written is on the disk itself. */
+  sync(): Promise<void>
+  /** Closes what has not been used since the last call. A thousand seeded torrents hold no file open for nothing. */
+  closeIdle(): Promise<void>
+  close(): Promise<void>
+}
+
+export interface PieceFilesOptions {
+  readonly metainfo: Metainfo
+  /** The files are at `<directory>/<name>/<path>`. */
+  readonly directory: string
+  /** Read-only files must be complete; writable ones are created, and brought to their length. */
+  readonly writable: boolean
+}
+
+interface OpenFile {
+  readonly handle: Promise<FileHandle>
+  /** Reads and writes under way. */
+  users: number
+  used: boolean
+}
+
+/** Errors: IO if a file is missing or has another length (read-only), DISK_FULL, PERMISSION. */
+export const openPieceFiles = async (options: PieceFilesOptions): Promise<PieceFiles> => {
+  const { metainfo, directory, writable } = options
+  const { pieceLengthOf, partsOf } = geometryOf(metainfo)
+  const paths = metainfo.files.map(({ path }) => join(directory, metainfo.name, ...path.split('/')))
+  const opened = new Map<number, OpenFile>()
+  let closed = false
+
+  const use = async <T>(file: number, act: (handle: FileHandle) => Promise<T>): Promise<T> => {
+    if (closed) throw new UpdateError('ABORTED', `${paths[file]} is closed`)
+    const path = paths[file] ?? ''
+    let entry = opened.get(file)
+    if (entry === undefined) {
+      entry = { handle: open(path, writable ? WRITE_FLAGS : constants.O_RDONLY, 0o644), users: 0, used: true }
+      opened.set(file, entry)
+      entry.handle.catch(() => opened.delete(file))
+    }
+    entry.users += 1
+    entry.used = true
+    try {
+      return await act(await entry.handle)
+    } catch (error) {
+      throw fromFileSystem(error, `cannot ${writable ? 'write' : 'read'} ${path}`)
+    } finally {
+      entry.users -= 1
+    }
+  }
+
+  const closeFile = async (file: number, entry: OpenFile): Promise<void> => {
+    opened.delete(file)
+    // A file that could not be opened needs no closing; who opened it has the error.
+    const handle = await entry.handle.catch(() => undefined)
+    await handle?.close()
+  }
+
+  const prepare = async (file: number): Promise<void> => {
+    const path = paths[file] ?? ''
+    const expected = metainfo.files[file]?.lengthBytes ?? 0
+    if (writable) await mkdir(dirname(path), { recursive: true })
+    await use(file, async (handle) => {
+      const { size } = await handle.stat()
+      if (size === expected) return
+      if (writable) await handle.truncate(expected)
+      else throw new UpdateError('IO', `${path} has ${size} bytes in the place of ${expected}`)
+    })
+  }
+
+  const bytesAt = (index: number, offset: number): number => index * metainfo.pieceLength + offset
+
+  try {
+    for (const file of paths.keys()) await prepare(file)
+  } catch (error) {
+    closed = true
+    await Promise.all([...opened].map(([file, entry]) => closeFile(file, entry)))
+    throw fromFileSystem(error, `cannot prepare ${join(directory, metainfo.name)}`)
+  }
+
+  return {
+    read: async (index, offset, length) => {
+      if (offset < 0 || length < 1 || offset + length > pieceLengthOf(index)) {
+        throw new UpdateError('IO', `no ${length} bytes at ${offset} in piece ${index}`)
+      }
+      const buffer = Buffer.allocUnsafeSlow(length)
+      let at = 0
+      for (const part of partsOf(bytesAt(index, offset), length)) {
+        await use(part.file, async (handle) => {
+          const { bytesRead } = await handle.read(buffer, at, part.length, part.offset)
+          if (bytesRead !== part.length) throw new UpdateError('IO', `${paths[part.file]} ends too early`)
+        })
+        at += part.length
+      }
+      return buffer
+    },
+
+    write: async (index, piece) => {
+      let at = 0
+      for (const part of partsOf(bytesAt(index, 0), piece.length)) {
+        await use(part.file, (handle) => writeFully(handle, piece.subarray(at, at + part.length), part.offset))
+        at += part.length
+      }
+    },
+
+    sync: async () => {
+      for (const file of paths.keys()) await use(file, (handle) => handle.sync())
+      await syncDirectory(join(directory, metainfo.name))
+    },
+
+    closeIdle: async () => {
+      const idle = [...opened].filter(([, entry]) => entry.users === 0 && !entry.used)
+      for (const entry of opened.values()) entry.used = false
+      await Promise.all(idle.map(([file, entry]) => closeFile(file, entry)))
+    },
+
+    close: async () => {
+      closed = true
+      await Promise.all([...opened].map(([file, entry]) => closeFile(file, entry)))
+    },
+  }
+}
+
+/** Creates, but never follows a link at the file itself: unverified bytes stay in their own folder. */
+const WRITE_FLAGS = constants.O_RDWR | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0)
+
+const writeFully = async (handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> => {
+  for (let at = 0; at < bytes.length; ) {
+    const { bytesWritten } = await handle.write(bytes, at, bytes.length - at, position + at)
+    at += bytesWritten
+  }
+}

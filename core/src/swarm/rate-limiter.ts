@@ -1,0 +1,69 @@
+// Keeps what the whole swarm sends or receives below a rate, by asking for less instead of slowing streams down. Costs
+// nothing while there is no limit. webtorrent's own limiter copies every byte through a stream, limit or not.
+
+export interface RateLimiter extends Disposable {
+  /** True while something may be sent. One sender may go over by what it sends at once; the others then wait longer. */
+  isReady(): boolean
+  spend(bytes: number): void
+  /** Calls back once, when `isReady` is true again. */
+  whenReady(callback: () => void): void
+}
+
+export interface RateLimiterOptions {
+  /** Undefined is without limit. */
+  readonly bytesPerSecond: number | undefined
+  readonly now?: () => number
+}
+
+/** What may be sent at once after a pause. Longer lets a limited link stutter, shorter costs timers. */
+const BURST_SECONDS = 0.25
+
+export const createRateLimiter = ({ bytesPerSecond, now = Date.now }: RateLimiterOptions): RateLimiter => {
+  if (bytesPerSecond === undefined) {
+    return { isReady: () => true, spend: () => {}, whenReady: (callback) => callback(), [Symbol.dispose]: () => {} }
+  }
+  const burst = bytesPerSecond * BURST_SECONDS
+  let tokens = burst
+  let filledAt = now()
+  let timer: NodeJS.Timeout | undefined
+  const waiting = new Set<() => void>()
+
+  const fill = (): void => {
+    const time = now()
+    tokens = Math.min(burst, tokens + ((time - filledAt) / 1000) * bytesPerSecond)
+    filledAt = time
+  }
+
+  const isReady = (): boolean => {
+    fill()
+    return tokens > 0
+  }
+
+  const arm = (): void => {
+    // Wait for half a burst, so that a trickle of tokens does not wake everybody for one block each.
+    const waitMs = Math.max(1, ((burst / 2 - tokens) / bytesPerSecond) * 1000)
+    timer ??= setTimeout(() => {
+      timer = undefined
+      const callbacks = [...waiting]
+      waiting.clear()
+      for (const callback of callbacks) callback()
+    }, waitMs)
+  }
+
+  return {
+    isReady,
+    spend: (bytes) => {
+      fill()
+      tokens -= bytes
+    },
+    whenReady: (callback) => {
+      waiting.add(callback)
+      fill()
+      arm()
+    },
+    [Symbol.dispose]: () => {
+      clearTimeout(timer)
+      waiting.clear()
+    },
+  }
+}

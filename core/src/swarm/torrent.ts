@@ -1,0 +1,248 @@
+// One torrent of the swarm, put together: files, download, upload, peers, trackers and web seeds, and what its owner is
+// told about it.
+
+import type WebTorrent from 'webtorrent'
+import type { Torrent } from 'webtorrent'
+import { UpdateError } from '../errors.ts'
+import { createAnnouncer } from './announce/announcer.ts'
+import { createTrackers } from './announce/trackers.ts'
+import { type Completion, createCompletion } from './completion.ts'
+import { createExchange } from './exchange.ts'
+import { formatEndpoint } from './peers/addresses.ts'
+import { type Gate, guardOutgoing } from './peers/connections.ts'
+import { addDormant } from './peers/dormant-torrent.ts'
+import { createDownload, type Download } from './peers/download.ts'
+import { createStaticPeers } from './peers/static-peers.ts'
+import { createUpload } from './peers/upload.ts'
+import { allBits, countBits, hasBit, isBitfieldFor, setBit } from './pieces/bits.ts'
+import { geometryOf } from './pieces/geometry.ts'
+import { openPieceFiles, type PieceFiles } from './pieces/piece-files.ts'
+import type { SlabReader } from './pieces/slab-reader.ts'
+import { checkPieces, isPiece } from './pieces/verify.ts'
+import type { RateLimiter } from './rate-limiter.ts'
+import type { SwarmTorrent, TorrentOptions } from './swarm.ts'
+import type { GuardedHttp } from './web/guarded-http.ts'
+import { createWebSeeds } from './web/web-seeds.ts'
+
+/** What all torrents of a swarm share. */
+export interface SwarmParts {
+  readonly client: WebTorrent
+  readonly gate: Gate
+  readonly http: GuardedHttp
+  readonly slabs: SlabReader
+  readonly uploadLimiter: RateLimiter
+  readonly downloadLimiter: RateLimiter
+  readonly random: () => number
+  readonly now: () => number
+  /** By info hash, those that take peers. */
+  readonly torrents: Map<string, Torrent>
+}
+
+export interface JoinedTorrent extends SwarmTorrent {
+  /** Closes files that nobody uses. */
+  closeIdle(): Promise<void>
+  /** The swarm as a whole failed. */
+  fail(error: unknown): void
+}
+
+const TICK_MS = 1_000
+
+/** Errors: DISK_FULL, IO, PERMISSION, STATE_DAMAGED if a bit field does not fit. */
+export const joinTorrent = async (
+  options: TorrentOptions,
+  parts: SwarmParts,
+  onRemoved: (removal: Promise<void>) => void,
+): Promise<JoinedTorrent> => {
+  const { metainfo } = options
+  const { client, gate, http, slabs, uploadLimiter, downloadLimiter, random, now } = parts
+  const onWarning = options.onWarning ?? (() => {})
+  const geometry = geometryOf(metainfo)
+  const files = await openPieceFiles({ metainfo, directory: options.directory, writable: options.have !== 'all' })
+  const bits = await bitsOf(options, files)
+  const bytesOf = (held: Uint8Array): number => {
+    let sum = countBits(held) * metainfo.pieceLength
+    const last = geometry.pieces - 1
+    if (hasBit(held, last)) sum -= metainfo.pieceLength - geometry.pieceLengthOf(last)
+    return sum
+  }
+  const reusedBytes = bytesOf(bits)
+  let haveBytes = reusedBytes
+  const isDone = (): boolean => haveBytes === metainfo.lengthBytes
+  const completion: Completion = createCompletion({ now, describe: () => describeLack() })
+
+  const slabSource = { pieceLengthOf: geometry.pieceLengthOf, read: files.read }
+  const upload = createUpload({
+    geometry,
+    has: (index) => hasBit(bits, index),
+    read: (index, offset, length) => slabs.read(slabSource, index, offset, length),
+    limiter: uploadLimiter,
+    random,
+    now,
+  })
+  const download: Download | undefined = isDone()
+    ? undefined
+    : createDownload({
+        geometry,
+        has: (index) => hasBit(bits, index),
+        isPiece: (index, bytes) => isPiece(metainfo, index, bytes),
+        write: files.write,
+        limiter: downloadLimiter,
+        random,
+        now,
+        onPiece: (index) => {
+          setBit(bits, index)
+          haveBytes += geometry.pieceLengthOf(index)
+          completion.progress('piece')
+          exchange.announce(index)
+          if (isDone()) finish()
+        },
+        onUseful: () => completion.progress('block'),
+        onBadPiece: (index, senders) => {
+          completion.setback()
+          onWarning(`piece ${index} is not what was published; sent by ${senders.map(({ name }) => name).join(', ')}`)
+        },
+        onGuilty: (source, index) => {
+          onWarning(`${source.name} sent bad data for piece ${index} and is banned`)
+          exchange.ban(source, `bad data for piece ${index} of ${metainfo.infoHash}`)
+          webSeeds?.removeBanned()
+        },
+        onFailed: (error) => fail(error),
+      })
+
+  const torrent = await addDormant(client, metainfo, (added) => {
+    guardOutgoing(added, gate, (endpoint) => exchange.isConnectedTo(endpoint))
+  })
+  torrent.on('warning', (warning: unknown) => onWarning(String(warning)))
+  torrent.on('error', (error: unknown) => fail(error))
+
+  const exchange = createExchange({
+    torrent,
+    pieces: geometry.pieces,
+    bits,
+    isDone,
+    port: client.torrentPort,
+    bans: gate.bans,
+    download,
+    upload,
+    now,
+    onLonely: () => {
+      if (!isDone()) announcer.hurry()
+    },
+  })
+  parts.torrents.set(metainfo.infoHash, torrent)
+  const staticPeers = createStaticPeers({
+    peers: options.peers ?? [],
+    policy: gate.policy,
+    onPeer: (peer) => torrent.destroyed || torrent.addPeer(formatEndpoint(peer), 'manual'),
+    onWarning,
+  })
+  const announcer = createAnnouncer({
+    trackers: createTrackers(options.trackers, {
+      identity: { infoHash: metainfo.infoHash, peerId: client.peerId, port: client.torrentPort },
+      policy: gate.policy,
+      http,
+      onWarning,
+    }),
+    counts: () => ({
+      uploadedBytes: upload.uploadedBytes,
+      downloadedBytes: haveBytes - reusedBytes,
+      leftBytes: metainfo.lengthBytes - haveBytes,
+    }),
+    isAlone: () => !isDone() && exchange.links.size === 0,
+    onPeer: (peer) => torrent.destroyed || torrent.addPeer(formatEndpoint(peer), 'tracker'),
+    onWarning,
+  })
+  const webSeeds =
+    download &&
+    createWebSeeds({
+      urls: options.webSeeds,
+      metainfo,
+      download,
+      http,
+      bans: gate.bans,
+      limiter: downloadLimiter,
+      now,
+      isWaitingForPeers: () => !announcer.isSettled || !staticPeers.isSettled || torrent._peers.size > 0,
+      onWarning,
+    })
+  const tick = setInterval(() => {
+    download?.tick()
+    webSeeds?.wake()
+  }, TICK_MS)
+  const stopFetching = (): void => {
+    clearInterval(tick)
+    staticPeers.close()
+    webSeeds?.close()
+    download?.close()
+  }
+
+  const finish = (): void => {
+    stopFetching()
+    announcer.complete()
+    files.sync().then(
+      () => completion.done(),
+      (error: unknown) => completion.fail(error),
+    )
+  }
+
+  const fail = (error: unknown): void => {
+    stopFetching()
+    completion.fail(error)
+  }
+
+  const describeLack = (): string => {
+    const missing = metainfo.lengthBytes - haveBytes
+    return `${missing} of ${metainfo.lengthBytes} bytes missing, ${exchange.links.size} peers, ${webSeeds?.count ?? 0} web seeds`
+  }
+
+  webSeeds?.wake()
+  if (isDone()) {
+    stopFetching()
+    completion.done()
+  }
+
+  let removal: Promise<void> | undefined
+  const remove = async (): Promise<void> => {
+    parts.torrents.delete(metainfo.infoHash)
+    stopFetching()
+    completion.fail(new UpdateError('ABORTED', `${metainfo.name} was removed from the swarm`))
+    exchange.close()
+    slabs.drop(slabSource)
+    await Promise.all([
+      announcer.close(),
+      torrent.destroyed ? undefined : new Promise<void>((closed) => torrent.destroy(() => closed())),
+    ])
+    await files.close()
+  }
+
+  return {
+    infoHash: metainfo.infoHash,
+    state: () => ({
+      done: completion.isDone,
+      haveBytes,
+      totalBytes: metainfo.lengthBytes,
+      bytes: { peers: exchange.receivedBytes, origin: webSeeds?.receivedBytes ?? 0, reused: reusedBytes },
+      uploadedBytes: upload.uploadedBytes,
+      peers: exchange.links.size,
+    }),
+    whenDone: completion.whenDone,
+    closeIdle: files.closeIdle,
+    fail,
+    remove: () => {
+      if (removal === undefined) {
+        removal = remove()
+        onRemoved(removal)
+      }
+      return removal
+    },
+  }
+}
+
+const bitsOf = async ({ have, metainfo }: TorrentOptions, files: PieceFiles): Promise<Uint8Array> => {
+  const { pieces } = geometryOf(metainfo)
+  if (have === 'all') return allBits(pieces)
+  if (have === 'check') return checkPieces(metainfo, files)
+  if (isBitfieldFor(have, pieces)) return Uint8Array.from(have)
+  await files.close()
+  throw new UpdateError('STATE_DAMAGED', `bit field of ${have.length} bytes does not fit ${pieces} pieces`)
+}

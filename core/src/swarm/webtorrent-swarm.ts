@@ -1,0 +1,139 @@
+// The swarm on webtorrent 3, pinned and unmodified. webtorrent makes the connections, shakes hands and speaks BitTorrent's
+// messages and extensions; which pieces are fetched, from whom, what is believed and what is sent is decided here.
+// Never prints, and never connects to where the policy does not allow.
+import { randomBytes } from 'node:crypto'
+import WebTorrent from 'webtorrent'
+import { fromFileSystem, messageOf, systemCodeOf, UpdateError } from '../errors.ts'
+import { LIMITS } from '../limits.ts'
+import { PEER_ID_PREFIX } from './exchange.ts'
+import { addressPolicy } from './peers/addresses.ts'
+import { memoryBans } from './peers/bans.ts'
+import { acceptPeers, type Gate } from './peers/connections.ts'
+import { createSlabReader } from './pieces/slab-reader.ts'
+import { createRateLimiter } from './rate-limiter.ts'
+import type { Swarm, SwarmOptions, TorrentOptions } from './swarm.ts'
+import { type JoinedTorrent, joinTorrent, type SwarmParts } from './torrent.ts'
+import { createGuardedHttp } from './web/guarded-http.ts'
+
+const USER_AGENT = 'Updraft'
+const CLOSE_IDLE_EVERY_MS = 30_000
+
+/**
+ * Opens the swarm: listens for peers, and is ready for torrents.
+ *
+ * Errors: PORT_IN_USE, PERMISSION.
+ * Source: BEP 3, 6, 10 (peers), BEP 15, 23 (trackers), BEP 19 (web seeds).
+ */
+export const openSwarm = async (options: SwarmOptions): Promise<Swarm> => {
+  const gate: Gate = { policy: addressPolicy(options), bans: options.bans ?? memoryBans() }
+  const client = await listen(options)
+  const joining = new Map<string, Promise<JoinedTorrent>>()
+  const joined = new Map<string, JoinedTorrent>()
+  const leaving = new Set<Promise<void>>()
+  const parts: SwarmParts = {
+    client,
+    gate,
+    http: createGuardedHttp(gate.policy, USER_AGENT),
+    slabs: createSlabReader(),
+    uploadLimiter: createRateLimiter({ bytesPerSecond: options.uploadLimit }),
+    downloadLimiter: createRateLimiter({ bytesPerSecond: options.downloadLimit }),
+    random: Math.random,
+    now: () => performance.now(),
+    torrents: new Map(),
+  }
+  const closeHalfOpen = acceptPeers(client, gate, (infoHash) => parts.torrents.get(infoHash))
+  const sweep = setInterval(() => {
+    for (const torrent of joined.values()) torrent.closeIdle().catch(() => undefined) // The next use reports it.
+  }, CLOSE_IDLE_EVERY_MS).unref()
+
+  // webtorrent ends its client when the listening socket or the DHT fails; no torrent can go on then.
+  client.on('error', (error: unknown) => {
+    for (const torrent of joined.values()) torrent.fail(error)
+  })
+
+  const join = async (torrentOptions: TorrentOptions): Promise<JoinedTorrent> => {
+    const { infoHash, name } = torrentOptions.metainfo
+    try {
+      const torrent = await joinTorrent(torrentOptions, parts, (removal) => {
+        joining.delete(infoHash)
+        joined.delete(infoHash)
+        leaving.add(removal)
+        removal.finally(() => leaving.delete(removal)).catch(() => undefined) // Whoever removed it has the error.
+      })
+      joined.set(infoHash, torrent)
+      return torrent
+    } catch (error) {
+      joining.delete(infoHash)
+      throw fromFileSystem(error, `cannot add ${name}`)
+    }
+  }
+
+  const close = async (): Promise<void> => {
+    clearInterval(sweep)
+    // Those that are still being added are added first, and then removed like the others.
+    await Promise.allSettled(joining.values())
+    for (const torrent of [...joined.values()]) void torrent.remove()
+    await Promise.all(leaving)
+    closeHalfOpen()
+    parts.http[Symbol.dispose]()
+    parts.uploadLimiter[Symbol.dispose]()
+    parts.downloadLimiter[Symbol.dispose]()
+    if (!client.destroyed) await new Promise<void>((closed) => client.destroy(() => closed()))
+  }
+
+  let closing: Promise<void> | undefined
+  return {
+    port: client.torrentPort,
+    add: (torrentOptions) => {
+      if (closing !== undefined || client.destroyed)
+        return Promise.reject(new UpdateError('ABORTED', 'the swarm is closed'))
+      const { infoHash } = torrentOptions.metainfo
+      const torrent = joining.get(infoHash) ?? join(torrentOptions)
+      joining.set(infoHash, torrent)
+      return torrent
+    },
+    [Symbol.asyncDispose]: () => {
+      closing ??= close()
+      return closing
+    },
+  }
+}
+
+const listen = ({ port, dht }: SwarmOptions): Promise<WebTorrent> =>
+  new Promise((resolve, reject) => {
+    const client = new WebTorrent({
+      torrentPort: port,
+      peerId: Buffer.concat([Buffer.from(PEER_ID_PREFIX), randomBytes(12)]).toString('hex'),
+      userAgent: USER_AGENT,
+      maxConns: LIMITS.peersPerTorrentMax,
+      dht,
+      tracker: false, // The announcer does it.
+      lsd: false,
+      utPex: true,
+      natUpnp: false,
+      natPmp: false,
+      utp: false, // It runs at a third of TCP's speed, and sometimes moves nothing at all.
+      webSeeds: false, // web-seeds.ts does it.
+      secure: 0, // Encryption halves the speed and hides nothing that is not public.
+    })
+    const onError = (error: unknown): void => reject(cannotListen(port, error))
+    client.once('error', onError)
+    client.once('listening', () => {
+      client.removeListener('error', onError)
+      resolve(client)
+    })
+  })
+
+const cannotListen = (port: number, error: unknown): unknown => {
+  switch (systemCodeOf(error)) {
+    case 'EADDRINUSE':
+      return new UpdateError('PORT_IN_USE', `port ${port} is in use by another program`, {
+        cause: error,
+        hint: 'choose another port for the swarm, or 0 for any free one',
+      })
+    case undefined:
+      return new UpdateError('IO', `the swarm cannot listen: ${messageOf(error)}`, { cause: error })
+    default:
+      return fromFileSystem(error, `cannot listen on port ${port}`)
+  }
+}
