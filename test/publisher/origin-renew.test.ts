@@ -125,22 +125,32 @@ describe('without the online keys', () => {
   ])('%s: it says so at the start, and again every day, and nothing is signed', async (_, keysFor) => {
     const { directory, keysDirectory } = await makeRepository(folder, BEGIN, 'correct horse')
     await using renewal = await start(await openRepository(directory), await keysFor(keysDirectory))
-    const warnings = () => renewal.lines.filter(({ level, text }) => level === 'warn' && text.includes('timestamp'))
-    expect(renewal.lines.some(({ text }) => text.includes('nothing will be renewed by this origin'))).toBe(true)
-    expect(warnings()).toHaveLength(1)
+    const warnings = (part: string) =>
+      renewal.lines.filter(({ level, text }) => level === 'warn' && text.includes(part)).length
+    const ABSENT = 'nothing is renewed by this origin (snapshot at 2026-01-08T00:00:00.000Z, timestamp at 2026-01-02'
+    expect([warnings(ABSENT), warnings('so updates have stopped')]).toEqual([1, 0])
     later(DAY_MS)
-    await untilTrue(() => warnings().length === 2)
-    expect(warnings()[1]?.text).toContain('expired at 2026-01-02T00:00:00.000Z, so updates have stopped')
+    await untilTrue(() => warnings(ABSENT) === 2)
+    expect(warnings('timestamp metadata expired at 2026-01-02T00:00:00.000Z, so updates have stopped')).toBe(1)
     expect(renewal.problems()).toHaveLength(2)
     expect(await versionsIn(directory)).toMatchObject({ snapshot: 1, timestamp: 1 })
   })
+})
+
+test('whoever renews from outside is reminded when three quarters of a life are over', async () => {
+  const { directory } = await makeRepository(folder, BEGIN)
+  await using renewal = await start(await openRepository(directory), undefined)
+  later(17 * HOUR_MS)
+  expect(renewal.problems()).toEqual([])
+  later(2 * HOUR_MS)
+  expect(renewal.problems()).toEqual([expect.stringContaining('the timestamp metadata expires at')])
 })
 
 test('a role that only people can sign is mentioned a month before', async () => {
   const { directory, keys } = await makeRepository(folder, BEGIN)
   await using renewal = await start(await openRepository(directory), keys)
   const mentioned = () =>
-    renewal.problems().filter((problem) => /metadata of (root|targets|acme) expires/.test(problem))
+    renewal.problems().filter((problem) => /the (root|targets|acme) metadata expires/.test(problem))
   expect(mentioned()).toEqual([])
   later(340 * DAY_MS)
   expect(mentioned()).toHaveLength(3)

@@ -1,33 +1,24 @@
 // What of a repository's metadata has expired or will soon, in sentences for the log and the status page. Pure.
 import { ONLINE_ROLES } from '../renew.ts'
-import type { RoleState } from '../repository.ts'
+import type { Repository, RoleState } from '../repository.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1_000
-/** Roots and targets are often signed in a ceremony of several people: a month is what that takes to arrange. */
+/** Root and targets are often signed in a ceremony of several people: a month is what that takes to arrange. */
 const NOTICE_DAYS = 30
-
-export interface ExpiryView {
-  readonly directory: string
-  readonly now: Date
-  /** Whether somebody here renews snapshot and timestamp. */
-  readonly renewing: boolean
-}
+/** Snapshot and timestamp are renewed at half of their life: who has let it come to this has missed it. */
+const ONLINE_NOTICE_SHARE = 1 / 4
 
 /** One sentence for each role that a person has to care about; none if nobody has to. */
-export const expiryProblems = (
-  roles: readonly RoleState[],
-  { directory, now, renewing }: ExpiryView,
-): readonly string[] =>
-  roles.flatMap(({ role, expires }) => {
-    const online = ONLINE_ROLES.some((name) => name === role)
-    const when = expires.toISOString()
-    const remedy = `updraft-publisher renew ${directory} --role ${role}`
-    if (expires <= now)
-      return [`the metadata of ${role} expired at ${when}, so updates have stopped; renew it with: ${remedy}`]
-    if (online)
-      return renewing
-        ? []
-        : [`the metadata of ${role} expires at ${when}, and this origin does not renew it; renew it with: ${remedy}`]
-    if (expires.getTime() - now.getTime() > NOTICE_DAYS * DAY_MS) return []
-    return [`the metadata of ${role} expires at ${when}; renew it with: ${remedy}`]
+export const expiryProblems = (repository: Repository, now: Date): readonly string[] =>
+  repository.roles.flatMap((state) => {
+    const { role, expires } = state
+    const remedy = `renew it with: updraft-publisher renew ${repository.directory} --role ${role}`
+    const when = `${role} metadata ${expires <= now ? 'expired' : 'expires'} at ${expires.toISOString()}`
+    if (expires <= now) return [`the ${when}, so updates have stopped; ${remedy}`]
+    return expires.getTime() - now.getTime() < noticeMsOf(state, repository) ? [`the ${when}; ${remedy}`] : []
   })
+
+const noticeMsOf = ({ role }: RoleState, { settings }: Repository): number => {
+  const online = ONLINE_ROLES.find((name) => name === role)
+  return (online === undefined ? NOTICE_DAYS : settings.expiryDays[online] * ONLINE_NOTICE_SHARE) * DAY_MS
+}

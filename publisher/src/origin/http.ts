@@ -3,6 +3,7 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { getRequestListener } from '@hono/node-server'
 import { LIMITS } from '@updraft/core/limits'
 import { type FileServer, type PublicFolder, parsePublicPath, sendText } from './files.ts'
@@ -47,7 +48,13 @@ export const openHttpServer = (options: HttpOptions): HttpServer => {
       else sendText(response, 500, 'the origin failed; its log says why')
     })
   })
-  server.on('upgrade', (request, socket, head) => tracker.upgrade(request, socket, head))
+  // Node's server forgets a connection once it is upgraded, but waits for its end all the same.
+  const upgraded = new Set<Duplex>()
+  server.on('upgrade', (request, socket, head) => {
+    upgraded.add(socket)
+    socket.on('close', () => upgraded.delete(socket))
+    tracker.upgrade(request, socket, head)
+  })
   server.on('drop', (dropped) => log.warn({ from: dropped?.remoteAddress }, 'too many connections: one refused'))
 
   return {
@@ -66,6 +73,7 @@ export const openHttpServer = (options: HttpOptions): HttpServer => {
       const closed = once(server, 'close')
       server.close()
       server.closeIdleConnections()
+      for (const socket of upgraded) socket.destroy()
       const late = setTimeout(() => server.closeAllConnections(), LIMITS.originCloseGraceMs)
       await closed
       clearTimeout(late)

@@ -44,7 +44,7 @@ const formatLine = ({ time, level, msg, err, ...fields }: Record<string, unknown
 
 const plain = (value: unknown): string => {
   const text = typeof value === 'string' ? value : JSON.stringify(value)
-  return /^[\w./:@+-]*$/.test(text) ? text : JSON.stringify(text)
+  return /^[\w./:@+-]*$/.test(text) ? text : oneLine(JSON.stringify(text))
 }
 
 /** Values come from outside too: a line break or an escape sequence in one must not forge a line of the log. */

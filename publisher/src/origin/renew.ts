@@ -38,14 +38,14 @@ const NOTICE_EVERY_MS = 24 * 60 * 60 * 1_000
  */
 export const startRenewal = async (options: OriginRenewalOptions): Promise<OriginRenewal> => {
   const { repository, now, log, checkEveryMs = CHECK_EVERY_MS, retryMs = RETRY_MS } = options
-  const keys = await usableKeys(options)
+  const usable = await usableKeys(options)
   const stopped = new AbortController()
-  let failure: string | undefined
+  let failure = usable.failure
   let noticedAt = Number.NEGATIVE_INFINITY
 
-  const problemsOf = ({ roles, directory }: Repository): readonly string[] => [
+  const problemsOf = (current: Repository): readonly string[] => [
     ...(failure === undefined ? [] : [failure]),
-    ...expiryProblems(roles, { directory, now: now(), renewing: keys !== undefined }),
+    ...expiryProblems(current, now()),
   ]
 
   const noticeDaily = (current: Repository): void => {
@@ -76,7 +76,7 @@ export const startRenewal = async (options: OriginRenewalOptions): Promise<Origi
   }
 
   const step = async (): Promise<number> => {
-    if (keys !== undefined) return await renew(keys)
+    if (usable.keys !== undefined) return await renew(usable.keys)
     noticeDaily(repository())
     return checkEveryMs
   }
@@ -98,15 +98,23 @@ export const startRenewal = async (options: OriginRenewalOptions): Promise<Origi
   }
 }
 
-/** The key source if it can sign the online roles. Asks for the passphrase now, while somebody may be sitting there. */
-const usableKeys = async ({ keys, repository, log }: OriginRenewalOptions): Promise<KeySource | undefined> => {
-  if (keys === undefined) return undefined
+interface UsableKeys {
+  readonly keys: KeySource | undefined
+  /** Why there are none although there should be. */
+  readonly failure: string | undefined
+}
+
+/** Whether the keys can sign the online roles. Asks for the passphrase now, while somebody may be sitting there. */
+const usableKeys = async ({ keys, repository }: OriginRenewalOptions): Promise<UsableKeys> => {
+  if (keys === undefined) return { keys, failure: undefined }
+  const online = rolesNamed(repository(), ONLINE_ROLES)
   try {
-    await openSigners(keys, rolesNamed(repository(), ONLINE_ROLES))
-    return keys
+    await openSigners(keys, online)
+    return { keys, failure: undefined }
   } catch (error) {
     if (!isUpdateError(error) || error.code === 'PASSPHRASE_WRONG' || error.code === 'ABORTED') throw error
-    log.warn({ err: error }, 'nothing will be renewed by this origin')
-    return undefined
+    const expiries = online.map(({ role, expires }) => `${role} at ${expires.toISOString()}`).join(', ')
+    const failure = `nothing is renewed by this origin (${expiries} will expire): ${error.message}`
+    return { keys: undefined, failure: error.hint === undefined ? failure : `${failure}; ${error.hint}` }
   }
 }

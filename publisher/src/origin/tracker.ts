@@ -219,5 +219,5 @@ const isObject = (value: unknown): boolean => typeof value === 'object' && value
 
 const refuseUpgrade = (socket: Duplex, status: string): void => {
   socket.on('error', () => socket.destroy())
-  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroy())
 }

@@ -1,0 +1,186 @@
+// The origin in one process: repository over HTTP, tracker, first seeder, renewal. `startOrigin` is the story; each line
+// is a room of `origin/`. It serves files as they are and signs nothing but what renewal is asked to.
+import { join } from 'node:path'
+import { hasCode, messageOf } from '@updraft/core/errors'
+import { openSwarm } from '@updraft/core/swarm/webtorrent-swarm'
+import type { KeySource } from './keys/signer.ts'
+import { addressesOf, authorityOf, resolveHost, udpHostOf } from './origin/addresses.ts'
+import { infoHashesOf } from './origin/catalog.ts'
+import { openFileServer, PUBLIC_FOLDERS } from './origin/files.ts'
+import { openHttpServer } from './origin/http.ts'
+import type { Log } from './origin/log.ts'
+import { createPages } from './origin/pages.ts'
+import { type OriginRenewal, type OriginRenewalOptions, startRenewal } from './origin/renew.ts'
+import { noSeeder, openSeeder, type Seeder } from './origin/seed.ts'
+import { isLoopback, openTracker, type Tracker } from './origin/tracker.ts'
+import { type WatchOptions, watchFile } from './origin/watch.ts'
+import { layoutOf } from './repository/layout.ts'
+import { openRepository, type Repository } from './repository.ts'
+
+export interface OriginOptions {
+  readonly directory: string
+  /** An address of this machine, or `0.0.0.0` or `::` for all of them. */
+  readonly host: string
+  /** HTTP and, with the same number, UDP. 0 takes any free one. */
+  readonly port: number
+  /** Undefined serves metadata and tracker only: neither a web seed nor a seeder. */
+  readonly seed: SeedOptions | undefined
+  /** Undefined renews nothing. */
+  readonly keys: KeySource | undefined
+  readonly now: () => Date
+  readonly log: Log
+  /** How often to look for a change of the repository. */
+  readonly pollMs?: number | undefined
+  /** How often, at least, to look whether something has to be renewed. */
+  readonly renewCheckMs?: number | undefined
+}
+
+export interface SeedOptions {
+  /** TCP port for peers; 0 takes any free one. */
+  readonly port: number
+  /** How many of the newest releases of each product on each platform. */
+  readonly releasesMax: number
+  readonly allowLoopback: boolean
+}
+
+/** A running origin. Disposing of it closes every socket and waits until all is quiet. */
+export interface Origin extends AsyncDisposable {
+  /** Address of the repository, with a slash at its end. */
+  readonly url: string
+  readonly trackerUrls: readonly string[]
+  /** TCP port of the seeder; 0 without one. */
+  readonly swarmPort: number
+  /** `sha256:<hex>` of the first root: what owners of machines compare. */
+  readonly fingerprint: string
+}
+
+/**
+ * Serves the repository in `directory`. Resolves as soon as all sockets are open; bundles are verified and seeded after
+ * that, one by one.
+ *
+ * Errors: REPOSITORY_INVALID and what else `openRepository` throws; PORT_IN_USE, PERMISSION, USAGE for the address;
+ *         PASSPHRASE_WRONG.
+ */
+export const startOrigin = async (options: OriginOptions): Promise<Origin> => {
+  const { directory, keys, log } = options
+  const repository = await openRepository(directory, { fingerprints: (await keys?.rootFingerprints()) ?? [] })
+  const state: State = { repository, damage: undefined, seeder: noSeeder, renewal: undefined }
+  await using rooms = new AsyncDisposableStack()
+
+  const tracker = rooms.use(openTracker({ log }))
+  const { host, port } = await listen(options, state, tracker, rooms)
+  state.seeder = rooms.use(await seederFor(options, repository, host, port))
+  state.renewal = rooms.use(await startRenewal(renewalOptions(options, state)))
+  rooms.use(watchFile(followingOptions(options, state, tracker)))
+
+  return originOf(state, host, port, rooms.move())
+}
+
+/** What changes while an origin runs: each room replaces its own part, the pages show all of it. */
+interface State {
+  /** The last that verified. */
+  repository: Repository
+  /** Why what is on disk now does not verify. */
+  damage: string | undefined
+  seeder: Seeder
+  renewal: OriginRenewal | undefined
+}
+
+/** Opens HTTP and UDP on the same port number; a free one is looked for until both have it. */
+const listen = async (options: OriginOptions, state: State, tracker: Tracker, rooms: AsyncDisposableStack) => {
+  const host = await resolveHost(options.host)
+  const udpHost = udpHostOf(host)
+  const files = await openFileServer(state.repository.directory)
+  const folders = PUBLIC_FOLDERS.filter((folder) => options.seed !== undefined || folder !== 'bundles')
+  for (let attempt = 1; ; attempt += 1) {
+    const http = openHttpServer({ files, folders, tracker, pages: pagesOf(options, state, tracker), log: options.log })
+    const port = await http.listen(host, options.port)
+    try {
+      if (udpHost !== undefined) await tracker.listenUdp(udpHost, port)
+      rooms.use(http)
+      return { host, port }
+    } catch (error) {
+      await http[Symbol.asyncDispose]()
+      if (options.port !== 0 || attempt === PORT_ATTEMPTS || !hasCode(error, 'PORT_IN_USE')) throw error
+    }
+  }
+}
+
+const PORT_ATTEMPTS = 10
+
+const pagesOf = ({ now }: OriginOptions, state: State, tracker: Tracker) =>
+  createPages({
+    catalog: () => state.repository,
+    countsOf: tracker.countsOf,
+    seeding: () => state.seeder.seeding(),
+    problems: () => [
+      ...(state.damage === undefined ? [] : [state.damage]),
+      ...state.seeder.problems(),
+      ...(state.renewal?.problems() ?? []),
+    ],
+    now,
+  })
+
+const seederFor = async (
+  { seed, log }: OriginOptions,
+  { settings }: Repository,
+  host: string,
+  port: number,
+): Promise<Seeder> => {
+  if (seed === undefined) return noSeeder
+  const swarm = await openSwarm({
+    port: seed.port,
+    // Who serves on loopback wants to be found there.
+    allowLoopback: seed.allowLoopback || isLoopback(host),
+    dht: false,
+    localDiscovery: false,
+  })
+  // Announced where others reach the tracker, so that the address that it sees is one that others reach as well.
+  const own = addressesOf(host).map((address) => `http://${authorityOf(address, port)}/announce`)
+  const fixed = settings.url === undefined ? [] : [new URL('announce', settings.url).href]
+  return openSeeder({ swarm, releasesMax: seed.releasesMax, trackers: [...own, ...fixed, ...settings.trackers], log })
+}
+
+const renewalOptions = ({ keys, now, log, renewCheckMs }: OriginOptions, state: State): OriginRenewalOptions => ({
+  repository: () => state.repository,
+  keys,
+  now,
+  log,
+  checkEveryMs: renewCheckMs,
+})
+
+/** After each change: only what verifies, under the root that this origin began with, is tracked and seeded. */
+const followingOptions = ({ log, pollMs }: OriginOptions, state: State, tracker: Tracker): WatchOptions => {
+  const { directory, fingerprint } = state.repository
+  return {
+    file: join(layoutOf(directory).metadata, 'timestamp.json'),
+    pollMs,
+    onChange: async (signal) => {
+      try {
+        state.repository = await openRepository(directory, { fingerprints: [fingerprint] })
+        state.damage = undefined
+      } catch (error) {
+        const damage = `the repository does not verify: ${messageOf(error)}`
+        if (damage !== state.damage) log.error({ err: error }, 'the repository does not verify; nothing new is seeded')
+        state.damage = damage
+        return false
+      }
+      const { releases } = state.repository
+      tracker.track(infoHashesOf(state.repository))
+      await state.seeder.follow(releases, signal)
+      return state.seeder.problems().length === 0
+    },
+  }
+}
+
+const originOf = (state: State, host: string, port: number, rooms: AsyncDisposableStack): Origin => {
+  const authority = authorityOf(addressesOf(host)[0], port)
+  const protocols = udpHostOf(host) === undefined ? ['http', 'ws'] : ['http', 'udp', 'ws']
+  return {
+    url: `http://${authority}/`,
+    trackerUrls: protocols.map((protocol) => `${protocol}://${authority}/announce`),
+    swarmPort: state.seeder.port,
+    fingerprint: state.repository.fingerprint,
+    [Symbol.asyncDispose]: () => rooms.disposeAsync(),
+  }
+}
