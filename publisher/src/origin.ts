@@ -70,8 +70,9 @@ export const startOrigin = async (options: OriginOptions): Promise<Origin> => {
   const tracker = rooms.use(openTracker({ log }))
   const { host, port } = await listen(options, state, tracker, rooms)
   state.seeder = rooms.use(await seederFor(options, repository, host, port))
-  state.renewal = rooms.use(await startRenewal(renewalOptions(options, state)))
   rooms.use(watchFile(followingOptions(options, state, tracker)))
+  // Last, because it may wait for a person with the passphrase; all others are at work meanwhile.
+  state.renewal = rooms.use(await startRenewal(renewalOptions(options, state)))
 
   return originOf(state, host, port, rooms.move())
 }
