@@ -13,4 +13,4 @@ const FLAGS = [
 ]
 
 export const launchChromium = (): Promise<Browser> =>
-  chromium.launch({ executablePath: '/usr/bin/chromium', args: FLAGS, handleSIGINT: false })
+  chromium.launch({ executablePath: '/usr/bin/chromium', args: FLAGS })

@@ -40,6 +40,7 @@ export const startVscode = async (options: VscodeServerOptions): Promise<VscodeS
     const environment = environmentFor(folder, options.environment ?? {})
     const installing = startGroup(node, [...args, '--install-extension', options.vsix, '--force'], environment)
     await installing.ended
+    await installing.end()
     if (!installing.output().includes('was successfully installed')) {
       throw new Error(`VS Code did not install the extension:\n${installing.output()}`)
     }
@@ -107,8 +108,14 @@ interface Group {
   readonly end: () => Promise<void>
 }
 
+/**
+ * Becomes the command that follows, beside a guard that ends the whole group once our end of standard input is closed:
+ * also when the tests are killed, nothing of VS Code is left behind.
+ */
+const GUARDED = 'exec 3<&0; (cat <&3; kill -TERM 0) >/dev/null 2>&1 & exec "$@"'
+
 const startGroup = (node: string, args: readonly string[], env: NodeJS.ProcessEnv): Group => {
-  const child = spawn(node, args, { env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn('sh', ['-c', GUARDED, 'sh', node, ...args], { env, detached: true })
   let output = ''
   child.stdout?.on('data', (data: Buffer) => (output += data))
   child.stderr?.on('data', (data: Buffer) => (output += data))
