@@ -42,9 +42,9 @@ const install = async (product: Product, options: InstallOptions, context: Conte
   const home = homeOf(context.environment)
   const channel = options.channel === undefined ? undefined : parseChannel(options.channel)
   const source = await sourceFor(product, options.source, home, context)
-  await editProduct(home.configDirectory, { name: product, source, channel })
+  const subscribe = () => editProduct(home.configDirectory, { name: product, source, channel })
 
-  const { status, isNew } = await seeThrough(product, home, context, options.json ? noProgress : showProgress())
+  const { status, isNew } = await seeThrough({ product, home, context, subscribe, progress: progressFor(options) })
   const installed = assertInstalled(product, status)
   context.print(
     options.json
@@ -53,16 +53,27 @@ const install = async (product: Product, options: InstallOptions, context: Conte
   )
 }
 
-/** Looks for the product now, shows how far it is, and tells what came of it. */
-const seeThrough = async (product: Product, home: Home, context: Context, progress: ProgressDisplay) => {
-  using display = progress
+const progressFor = ({ json }: InstallOptions): ProgressDisplay => (json ? noProgress : showProgress())
+
+interface Work {
+  readonly product: Product
+  readonly home: Home
+  readonly context: Context
+  /** Writes the subscription. */
+  readonly subscribe: () => Promise<unknown>
+  readonly progress: ProgressDisplay
+}
+
+/** Subscribes, looks for the product, shows how far it is, and tells what came of it. */
+const seeThrough = async (work: Work) => {
+  using display = work.progress
   let isNew = false
   const onEvent = (event: AgentEvent) => {
-    if (event.kind === 'installed' && event.product === product) isNew = true
-    showEvent(event, product, display)
+    if (event.kind === 'installed' && event.product === work.product) isNew = true
+    showEvent(event, work.product, display)
   }
-  const byAgent = await byRunningAgent(product, home, context, onEvent)
-  return { status: byAgent ?? (await byItself(product, home, context, onEvent)), isNew }
+  const outcome = (await byRunningAgent(work, onEvent)) ?? (await byItself(work, onEvent))
+  return { status: outcome.product, isNew }
 }
 
 /** Undefined leaves the source of a product that is subscribed to as it is. Errors: ROOT_UNKNOWN, USAGE. */
@@ -88,53 +99,66 @@ const sourceFor = async (
   })
 }
 
-/** Lets the running agent do it and follows its events; undefined if none runs. */
+interface Outcome {
+  readonly product: ProductStatus | undefined
+}
+
+/** Lets the running agent do it, and follows its events; undefined if none runs. */
 const byRunningAgent = async (
-  product: Product,
-  { socketPath }: Home,
-  { signal }: Context,
+  { product, home, context: { signal }, subscribe }: Work,
   onEvent: (event: AgentEvent) => void,
-): Promise<ProductStatus | undefined> => {
-  const client = controlClient(socketPath)
+): Promise<Outcome | undefined> => {
+  const client = controlClient(home.socketPath)
+  let before: number
   try {
-    await client.status({ signal })
+    before = (await client.status({ signal })).cursor
   } catch (error) {
     if (hasCode(error, 'AGENT_NOT_RUNNING')) return undefined
     throw error
   }
-  await checkUntilIdle(client, product, signal, onEvent)
-  return (await client.status({ signal })).products.find(({ name }) => name === product)
+  await subscribe()
+  try {
+    await checkUntilIdle({ client, product, before, signal, onEvent })
+    return { product: (await client.status({ signal })).products.find(({ name }) => name === product) }
+  } catch (error) {
+    if (!hasCode(error, 'AGENT_NOT_RUNNING')) throw error
+    throw new UpdateError('AGENT_NOT_RUNNING', `the agent stopped before ${product} was installed`, {
+      cause: error,
+      hint: 'it goes on when it is started again: updraft-agent run',
+    })
+  }
+}
+
+interface Following {
+  readonly client: ControlClient
+  readonly product: Product
+  /** The cursor from before the subscription: the agent may have noticed that by itself, and begun. */
+  readonly before: number
+  readonly signal: AbortSignal
+  readonly onEvent: (event: AgentEvent) => void
 }
 
 /** Errors: those of the check; AGENT_NOT_RUNNING if the agent stops before it has ended. */
-const checkUntilIdle = async (
-  client: ControlClient,
-  product: Product,
-  signal: AbortSignal,
-  onEvent: (event: AgentEvent) => void,
-): Promise<void> => {
-  const { cursor } = await client.check({ product }, { signal })
-  for await (const { event } of client.events(cursor, { signal })) {
+const checkUntilIdle = async ({ client, product, before, signal, onEvent }: Following): Promise<void> => {
+  const check = await client.check({ product }, { signal })
+  for await (const { cursor, event } of client.events(before, { signal })) {
     onEvent(event)
     // Events that were missed may have told of the end: ask again, and follow that.
-    if (event.kind === 'reset') return checkUntilIdle(client, product, signal, onEvent)
-    if (event.kind !== 'idle' || event.product !== product) continue
+    if (event.kind === 'reset') return checkUntilIdle({ client, product, before: cursor, signal, onEvent })
+    if (event.kind !== 'idle' || event.product !== product || cursor <= check.cursor) continue
     if (event.error !== undefined) throw errorOfProblem(event.error)
     return
   }
-  throw new UpdateError('AGENT_NOT_RUNNING', `the agent stopped before ${product} was installed`, {
-    hint: 'it goes on when it is started again: updraft-agent run',
-  })
+  throw new UpdateError('AGENT_NOT_RUNNING', 'the events have ended')
 }
 
 /** One look in the foreground, by an agent that then ends. */
 const byItself = async (
-  product: Product,
-  home: Home,
-  { parts, version, now, signal, note }: Context,
+  { product, home, context: { parts, version, now, signal, note }, subscribe }: Work,
   onEvent: (event: AgentEvent) => void,
-): Promise<ProductStatus | undefined> => {
+): Promise<Outcome> => {
   note('no agent is running: this command does it by itself; to keep the product up to date, start: updraft-agent run')
+  await subscribe()
   const [{ runAgent }, { silentLog }] = await Promise.all([import('../agent.ts'), import('../log.ts')])
   const failures = await runAgent({
     home,
@@ -149,7 +173,7 @@ const byItself = async (
   })
   signal.throwIfAborted()
   for (const error of failures.values()) throw error
-  return (await readOfflineStatus(home, parts)).products.find(({ name }) => name === product)
+  return { product: (await readOfflineStatus(home, parts)).products.find(({ name }) => name === product) }
 }
 
 const showEvent = (event: AgentEvent, product: Product, display: ProgressDisplay): void => {
