@@ -47,6 +47,8 @@ export const packageProgram = async (name: 'updraft-publisher' | 'updraft-agent'
     legalComments: 'none',
     logLevel: 'warning',
     plugins: [withoutNativeAddons],
+    // Its CommonJS build hides its own imports from bundlers.
+    alias: { 'jsonc-parser': 'jsonc-parser/lib/esm/main.js' },
     // CommonJS dependencies expect these names.
     banner: {
       js: [
