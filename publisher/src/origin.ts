@@ -10,6 +10,7 @@ import { openFileServer, PUBLIC_FOLDERS } from './origin/files.ts'
 import { openHttpServer } from './origin/http.ts'
 import type { Log } from './origin/log.ts'
 import { createPages } from './origin/pages.ts'
+import type { Problem } from './origin/problem.ts'
 import { type OriginRenewal, type OriginRenewalOptions, startRenewal } from './origin/renew.ts'
 import { noSeeder, openSeeder, type Seeder } from './origin/seed.ts'
 import { isLoopback, openTracker, type Tracker } from './origin/tracker.ts'
@@ -82,7 +83,7 @@ interface State {
   /** The last that verified. */
   repository: Repository
   /** Why what is on disk now does not verify. */
-  damage: string | undefined
+  damage: Problem | undefined
   seeder: Seeder
   renewal: OriginRenewal | undefined
 }
@@ -161,8 +162,9 @@ const followingOptions = ({ log, pollMs }: OriginOptions, state: State, tracker:
         state.repository = await openRepository(directory, { fingerprints: [fingerprint] })
         state.damage = undefined
       } catch (error) {
-        const damage = `the repository does not verify: ${messageOf(error)}`
-        if (damage !== state.damage) log.error({ err: error }, 'the repository does not verify; nothing new is seeded')
+        const damage = { summary: 'the repository does not verify', detail: messageOf(error) }
+        if (damage.detail !== state.damage?.detail)
+          log.error({ err: error }, `${damage.summary}; nothing new is seeded`)
         state.damage = damage
         return false
       }

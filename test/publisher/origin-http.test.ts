@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { openFileServer, PUBLIC_FOLDERS, type PublicFolder } from '../../publisher/src/origin/files.ts'
+import { type FileServer, openFileServer, PUBLIC_FOLDERS, type PublicFolder } from '../../publisher/src/origin/files.ts'
 import { type HttpServer, openHttpServer } from '../../publisher/src/origin/http.ts'
 import { openTracker } from '../../publisher/src/origin/tracker.ts'
 import { silentLog, until } from './origin-support.ts'
@@ -31,6 +31,7 @@ const put = async (path: string, bytes: Uint8Array | string) => {
 }
 
 interface Overrides {
+  readonly files?: FileServer
   readonly folders?: readonly PublicFolder[]
   readonly connectionsMax?: number
   readonly idleTimeoutMs?: number
@@ -284,6 +285,24 @@ describe('clients that hold on', () => {
     })
     socket.resume()
     await once(socket, 'close')
+    expect(received).toBeLessThan(BIG_BYTES)
+  })
+
+  test('one that reads, but too slowly, is cut off as well', async () => {
+    const files = await openFileServer(repository, { graceMs: 100, bytesPerSecondMin: BIG_BYTES * 10 })
+    await using patient = await open({ files })
+    const socket = await opened(patient.port)
+    let received = 0
+    socket.on('readable', () => {
+      received += socket.read(1)?.length ?? 0
+    })
+    socket.write(`GET /${BIG} HTTP/1.1\r\nHost: o\r\n\r\n`)
+    await until(() => (received > 0 ? true : undefined))
+    const trickle = setInterval(() => {
+      received += socket.read()?.length ?? 0
+    }, 20)
+    await once(socket, 'close')
+    clearInterval(trickle)
     expect(received).toBeLessThan(BIG_BYTES)
   })
 

@@ -94,7 +94,9 @@ describe('with the online keys', () => {
     await writeFile(file, 'torn')
     later(13 * HOUR_MS)
     await using renewal = await start(repository, keys)
-    expect(renewal.problems()).toEqual([expect.stringContaining('renewing failed: ')])
+    expect(renewal.problems()).toEqual([
+      { summary: 'renewing failed', detail: expect.stringContaining('timestamp.json') },
+    ])
     expect(await readFile(file, 'utf8')).toBe('torn')
     await writeFile(file, intact)
     await untilTrue(() => renewal.problems().length === 0)
@@ -127,7 +129,8 @@ describe('without the online keys', () => {
     await using renewal = await start(await openRepository(directory), await keysFor(keysDirectory))
     const warnings = (part: string) =>
       renewal.lines.filter(({ level, text }) => level === 'warn' && text.includes(part)).length
-    const ABSENT = 'nothing is renewed by this origin (snapshot at 2026-01-08T00:00:00.000Z, timestamp at 2026-01-02'
+    const ABSENT =
+      'this origin renews nothing, and without that will expire: snapshot at 2026-01-08T00:00:00.000Z, timestamp'
     expect([warnings(ABSENT), warnings('so updates have stopped')]).toEqual([1, 0])
     later(DAY_MS)
     await untilTrue(() => warnings(ABSENT) === 2)
@@ -143,18 +146,20 @@ test('whoever renews from outside is reminded when three quarters of a life are 
   later(17 * HOUR_MS)
   expect(renewal.problems()).toEqual([])
   later(2 * HOUR_MS)
-  expect(renewal.problems()).toEqual([expect.stringContaining('the timestamp metadata expires at')])
+  expect(renewal.problems()).toEqual([
+    { summary: 'the timestamp metadata expires at 2026-01-02T00:00:00.000Z', detail: expect.stringContaining('renew') },
+  ])
 })
 
 test('a role that only people can sign is mentioned a month before', async () => {
   const { directory, keys } = await makeRepository(folder, BEGIN)
   await using renewal = await start(await openRepository(directory), keys)
   const mentioned = () =>
-    renewal.problems().filter((problem) => /the (root|targets|acme) metadata expires/.test(problem))
+    renewal.problems().filter(({ summary }) => /the (root|targets|acme) metadata expires/.test(summary))
   expect(mentioned()).toEqual([])
   later(340 * DAY_MS)
   expect(mentioned()).toHaveLength(3)
-  expect(mentioned()[0]).toContain(`updraft-publisher renew ${directory} --role root`)
+  expect(mentioned()[0]?.detail).toContain(`updraft-publisher renew ${directory} --role root`)
 })
 
 test('the end waits for a renewal under way', async () => {

@@ -1,6 +1,7 @@
-// What of a repository's metadata has expired or will soon, in sentences for the log and the status page. Pure.
+// What of a repository's metadata has expired or will soon. Pure.
 import { ONLINE_ROLES } from '../renew.ts'
 import type { Repository, RoleState } from '../repository.ts'
+import type { Problem } from './problem.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1_000
 /** Root and targets are often signed in a ceremony of several people: a month is what that takes to arrange. */
@@ -8,14 +9,15 @@ const NOTICE_DAYS = 30
 /** Snapshot and timestamp are renewed at half of their life: who has let it come to this has missed it. */
 const ONLINE_NOTICE_SHARE = 1 / 4
 
-/** One sentence for each role that a person has to care about; none if nobody has to. */
-export const expiryProblems = (repository: Repository, now: Date): readonly string[] =>
+/** One for each role that a person has to care about; none if nobody has to. */
+export const expiryProblems = (repository: Repository, now: Date): readonly Problem[] =>
   repository.roles.flatMap((state) => {
     const { role, expires } = state
-    const remedy = `renew it with: updraft-publisher renew ${repository.directory} --role ${role}`
-    const when = `${role} metadata ${expires <= now ? 'expired' : 'expires'} at ${expires.toISOString()}`
-    if (expires <= now) return [`the ${when}, so updates have stopped; ${remedy}`]
-    return expires.getTime() - now.getTime() < noticeMsOf(state, repository) ? [`the ${when}; ${remedy}`] : []
+    const detail = `renew it with: updraft-publisher renew ${repository.directory} --role ${role}`
+    const when = expires.toISOString()
+    if (expires <= now) return [{ summary: `the ${role} metadata expired at ${when}, so updates have stopped`, detail }]
+    const soon = expires.getTime() - now.getTime() < noticeMsOf(state, repository)
+    return soon ? [{ summary: `the ${role} metadata expires at ${when}`, detail }] : []
   })
 
 const noticeMsOf = ({ role }: RoleState, { settings }: Repository): number => {

@@ -31,6 +31,14 @@ export const parsePublicPath = (pathname: string, folders: readonly PublicFolder
   return [folder, ...parts].join('/') as PublicPath
 }
 
+/** How slowly an answer may be read: `graceMs` and then at least so many bytes in each second, on the whole. */
+export interface Pace {
+  readonly graceMs: number
+  readonly bytesPerSecondMin: number
+}
+
+const PACE: Pace = { graceMs: LIMITS.originIdleTimeoutMs, bytesPerSecondMin: LIMITS.originSendBytesPerSecondMin }
+
 export interface FileServer {
   /** Answers GET and HEAD for a public path; 404 if there is no such regular file below the root. */
   serve(path: PublicPath, request: IncomingMessage, response: ServerResponse): Promise<void>
@@ -41,13 +49,13 @@ export interface FileServer {
  *
  * Source: RFC 9110 (13 conditional requests, 14 ranges), BEP 19 (web seeds).
  */
-export const openFileServer = async (root: string): Promise<FileServer> => {
+export const openFileServer = async (root: string, pace: Pace = PACE): Promise<FileServer> => {
   const base = await realpath(root)
   return {
     serve: async (path, request, response) => {
       await using file = await openPublicFile(base, path)
       if (file === undefined) sendText(response, 404, 'not found')
-      else await sendFile(file, path, request, response)
+      else await sendFile(file, { path, pace }, request, response)
     },
   }
 }
@@ -98,7 +106,17 @@ const openPublicFile = async (base: string, path: PublicPath): Promise<PublicFil
 /** What "there is no such file for you" looks like to the operating system. */
 const ABSENT = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'EISDIR', 'ENAMETOOLONG', 'ENXIO', 'EACCES', 'EPERM'])
 
-const sendFile = async (file: PublicFile, path: PublicPath, request: IncomingMessage, response: ServerResponse) => {
+interface Sending {
+  readonly path: PublicPath
+  readonly pace: Pace
+}
+
+const sendFile = async (
+  file: PublicFile,
+  { path, pace }: Sending,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> => {
   const headers = {
     etag: file.etag,
     'cache-control': cacheControlOf(path),
@@ -123,12 +141,12 @@ const sendFile = async (file: PublicFile, path: PublicPath, request: IncomingMes
     ...(range === undefined ? {} : { 'content-range': `bytes ${start}-${end}/${file.sizeBytes}` }),
   })
   if (request.method === 'HEAD' || lengthBytes === 0) response.end()
-  else await sendBytes(file.handle, start, end, response)
+  else await sendBytes(file.handle, { start, end }, pace, response)
 }
 
-const sendBytes = async (handle: FileHandle, start: number, end: number, response: ServerResponse): Promise<void> => {
+const sendBytes = async (handle: FileHandle, { start, end }: Range, pace: Pace, response: ServerResponse) => {
   const lengthBytes = end - start + 1
-  const allowedMs = LIMITS.originIdleTimeoutMs + (lengthBytes / LIMITS.originSendBytesPerSecondMin) * 1_000
+  const allowedMs = pace.graceMs + (lengthBytes / pace.bytesPerSecondMin) * 1_000
   const tooSlow = setTimeout(() => response.destroy(), Math.min(allowedMs, TIMER_MAX_MS))
   const bytes = handle.createReadStream({ start, end, autoClose: false, highWaterMark: READ_BYTES })
   try {

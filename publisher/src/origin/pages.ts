@@ -6,6 +6,7 @@ import { Hono } from 'hono'
 import { html } from 'hono/html'
 import type { PublishedRelease } from '../repository.ts'
 import { bySoonest, type Catalog, newestReleases } from './catalog.ts'
+import type { Problem } from './problem.ts'
 import type { SwarmCounts } from './tracker.ts'
 
 export interface PagesOptions {
@@ -13,8 +14,8 @@ export interface PagesOptions {
   readonly countsOf: (infoHash: string) => SwarmCounts
   /** Infohashes that this process seeds. */
   readonly seeding: () => ReadonlySet<string>
-  /** What is wrong now, one sentence each; empty if all is well. */
-  readonly problems: () => readonly string[]
+  /** What is wrong now. Of each, everyone sees the summary only. */
+  readonly problems: () => readonly Problem[]
   readonly now: () => Date
 }
 
@@ -63,7 +64,7 @@ const healthOf = ({ catalog, seeding, problems, now }: PagesOptions): Health => 
     releases: releases.length,
     seeding: seeding().size,
     expires: roles.map(({ role, expires }) => ({ role, at: expires.toISOString() })),
-    problems: problems(),
+    problems: problems().map(({ summary }) => summary),
   }
 }
 
@@ -89,7 +90,7 @@ const frontPage = ({ catalog, countsOf, seeding, problems, now }: PagesOptions) 
 <p>Signed software updates, delivered from peer to peer. This is the repository, the tracker and the first seeder of the
 products below; machines follow it with <code>updraft-agent</code>. Nothing on this page is signed: trust only what the agent
 verified against a root that you compared.</p>
-${problems().map((problem) => html`<p class="problem">${problem}</p>`)}
+${problems().map(({ summary }) => html`<p class="problem">${summary}</p>`)}
 <table><thead><tr><th>Product</th><th>Newest</th><th>Platform</th><th>Channels</th><th>Published</th><th>Size</th><th>Machines</th></tr></thead>
 <tbody>${newestReleases(releases, 1).map(row)}</tbody></table>
 ${releases.length === 0 ? html`<p>Nothing has been published yet.</p>` : ''}

@@ -7,10 +7,10 @@ import { ONLINE_ROLES, renewOnlineRoles } from '../renew.ts'
 import { type Repository, rolesNamed } from '../repository.ts'
 import { expiryProblems } from './expiry.ts'
 import type { Log } from './log.ts'
+import type { Problem } from './problem.ts'
 
 export interface OriginRenewal extends AsyncDisposable {
-  /** What a person has to care about now, one sentence each. */
-  problems(): readonly string[]
+  problems(): readonly Problem[]
 }
 
 export interface OriginRenewalOptions {
@@ -40,10 +40,10 @@ export const startRenewal = async (options: OriginRenewalOptions): Promise<Origi
   const { repository, now, log, checkEveryMs = CHECK_EVERY_MS, retryMs = RETRY_MS } = options
   const usable = await usableKeys(options)
   const stopped = new AbortController()
-  let failure = usable.failure
+  let failure: Problem | undefined = usable.failure
   let noticedAt = Number.NEGATIVE_INFINITY
 
-  const problemsOf = (current: Repository): readonly string[] => [
+  const problemsOf = (current: Repository): readonly Problem[] => [
     ...(failure === undefined ? [] : [failure]),
     ...expiryProblems(current, now()),
   ]
@@ -52,7 +52,7 @@ export const startRenewal = async (options: OriginRenewalOptions): Promise<Origi
     if (now().getTime() - noticedAt < NOTICE_EVERY_MS) return
     const problems = problemsOf(current)
     if (problems.length > 0) noticedAt = now().getTime()
-    for (const problem of problems) log.warn(problem)
+    for (const { summary, detail } of problems) log.warn(`${summary}: ${detail}`)
   }
 
   /** Gives how long there is nothing to do. */
@@ -68,7 +68,7 @@ export const startRenewal = async (options: OriginRenewalOptions): Promise<Origi
       // Whoever holds the lock is publishing, and renews both roles by that.
       if (hasCode(error, 'LOCKED')) log.debug('somebody works on the repository: renewing later')
       else {
-        failure = `renewing failed: ${messageOf(error)}`
+        failure = { summary: 'renewing failed', detail: messageOf(error) }
         log.error({ err: error }, 'renewing failed')
       }
       return Math.min(retryMs, checkEveryMs)
@@ -101,7 +101,7 @@ export const startRenewal = async (options: OriginRenewalOptions): Promise<Origi
 interface UsableKeys {
   readonly keys: KeySource | undefined
   /** Why there are none although there should be. */
-  readonly failure: string | undefined
+  readonly failure: Problem | undefined
 }
 
 /** Whether the keys can sign the online roles. Asks for the passphrase now, while somebody may be sitting there. */
@@ -114,7 +114,8 @@ const usableKeys = async ({ keys, repository }: OriginRenewalOptions): Promise<U
   } catch (error) {
     if (!isUpdateError(error) || error.code === 'PASSPHRASE_WRONG' || error.code === 'ABORTED') throw error
     const expiries = online.map(({ role, expires }) => `${role} at ${expires.toISOString()}`).join(', ')
-    const failure = `nothing is renewed by this origin (${expiries} will expire): ${error.message}`
-    return { keys: undefined, failure: error.hint === undefined ? failure : `${failure}; ${error.hint}` }
+    const summary = `this origin renews nothing, and without that will expire: ${expiries}`
+    const detail = error.hint === undefined ? error.message : `${error.message}; ${error.hint}`
+    return { keys: undefined, failure: { summary, detail } }
   }
 }

@@ -7,6 +7,7 @@ import type { Swarm, SwarmTorrent } from '@updraft/core/swarm/swarm'
 import type { PublishedRelease } from '../repository.ts'
 import { newestReleases } from './catalog.ts'
 import type { Log } from './log.ts'
+import type { Problem } from './problem.ts'
 import { verifyBundle } from './verify-bundle.ts'
 
 export interface Seeder extends AsyncDisposable {
@@ -14,8 +15,8 @@ export interface Seeder extends AsyncDisposable {
   readonly port: number
   /** Infohashes that are shared now. */
   seeding(): ReadonlySet<string>
-  /** What should be shared and cannot be, one sentence each. */
-  problems(): readonly string[]
+  /** One for each release that should be shared and cannot be. */
+  problems(): readonly Problem[]
   /** Stops what is no longer among the newest, then verifies and shares what is new. Not to be called twice at a time. */
   follow(releases: readonly PublishedRelease[], signal: AbortSignal): Promise<void>
 }
@@ -41,7 +42,7 @@ export const noSeeder: Seeder = {
 /** Owns the swarm: disposing of the seeder leaves all swarms and closes it. */
 export const openSeeder = ({ swarm, releasesMax, trackers, log }: SeederOptions): Seeder => {
   const torrents = new Map<string, SwarmTorrent>()
-  let problems: readonly string[] = []
+  let problems: readonly Problem[] = []
 
   const start = async (published: PublishedRelease, signal: AbortSignal): Promise<void> => {
     const metainfo = await verifyBundle(published, signal)
@@ -72,17 +73,18 @@ export const openSeeder = ({ swarm, releasesMax, trackers, log }: SeederOptions)
         await torrent.remove()
         log.info({ infoHash }, 'no longer seeding')
       }
-      const failed: string[] = []
+      const failed: Problem[] = []
       for (const [infoHash, published] of wanted) {
         if (torrents.has(infoHash)) continue
         try {
           await start(published, signal)
         } catch (error) {
           if (signal.aborted) return
-          const what = `${describeRelease(published.release)} is not seeded`
-          const problem = `${what}: ${messageOf(error)}`
-          if (!problems.includes(problem)) log.error({ err: error }, what)
-          failed.push(problem)
+          const summary = `${describeRelease(published.release)} is not seeded`
+          const detail = messageOf(error)
+          const told = problems.some((problem) => problem.summary === summary && problem.detail === detail)
+          if (!told) log.error({ err: error }, summary)
+          failed.push({ summary, detail })
         }
       }
       problems = failed
