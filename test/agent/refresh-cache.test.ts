@@ -5,7 +5,7 @@ import { describe, expect, test } from '@jest/globals'
 import { type CacheDisk, realDisk } from '../../agent/src/refresh/cache.ts'
 import { findBelowFloor, floorsFrom } from '../../agent/src/refresh/floors.ts'
 import { type Machine, openMachine } from '../support/refreshing.ts'
-import { type Loose, type RepositorySimulator, simulateRepository } from '../support/repository-simulator.ts'
+import { fileOf, type Loose, type RepositorySimulator, simulateRepository } from '../support/repository-simulator.ts'
 
 const FILES = ['2.root.json', 'timestamp.json', 'snapshot.json', 'targets.json', 'acme.json'] as const
 const NOW = { root: 2, timestamp: 3, snapshot: 3, targets: 3, acme: 3 }
@@ -206,16 +206,25 @@ describe('pins', () => {
     await expect(machine.refresh()).rejects.toMatchObject({ code: 'METADATA_ROLLBACK' })
   })
 
-  test('a pinned root that is no root says so, and asks nobody', async () => {
-    const { machine: opened, repository } = await arrange()
-    await using machine = opened
-    repository.requests.length = 0
-    for (const rootBytes of [Buffer.from('{'), repository.files.get('metadata/timestamp.json') ?? Buffer.alloc(0)]) {
-      machine.source = { ...machine.source, rootBytes }
+  test.each([
+    ['is no JSON', () => Buffer.from('{')],
+    ['is other metadata', ({ files }) => files.get('metadata/timestamp.json')],
+    ['nobody signed', ({ signed }) => fileOf(signed.root ?? {}, [])],
+    [
+      'breaks our policy',
+      ({ signed, signers }) => fileOf({ ...signed.root, consistent_snapshot: false }, signers.root ?? []),
+    ],
+  ] as [string, (repository: RepositorySimulator) => Buffer][])(
+    'a pinned root that %s is said to be damaged, and nobody is asked',
+    async (_, rootOf) => {
+      const { machine: opened, repository } = await arrange()
+      await using machine = opened
+      repository.requests.length = 0
+      machine.source = { ...machine.source, rootBytes: rootOf(repository) }
       await expect(machine.refresh()).rejects.toMatchObject({ code: 'STATE_DAMAGED' })
-    }
-    expect(repository.requests).toEqual([])
-  })
+      expect(repository.requests).toEqual([])
+    },
+  )
 })
 
 describe('floors', () => {

@@ -117,8 +117,9 @@ describe('several products', () => {
 
   test('a product that the source does not have fails alone', async () => {
     await using machine = await openMachine(simulateRepository())
-    const { releases, failed } = await machine.refresh({ products: ['acme', 'ghost'] })
+    const { releases, failed, skipped } = await machine.refresh({ products: ['acme', 'ghost'] })
     expect(releases).toHaveLength(1)
+    expect(skipped).toEqual([])
     expect(failed).toMatchObject([{ product: 'ghost', error: { code: 'PRODUCT_UNKNOWN' } }])
   })
 
@@ -267,4 +268,17 @@ test('an interruption is neither unreachable nor untrusted, and keeps what was v
   }
   await expect(machine.refresh({ signal: controller.signal })).rejects.toMatchObject({ code: 'ABORTED' })
   expect(machine.committed()).toEqual({ root: 1, timestamp: 1, snapshot: 1 })
+})
+
+test('a temporary folder that is full, or not there, does not matter', async () => {
+  const repository = simulateRepository()
+  await using machine = await openMachine(repository)
+  const { TMPDIR } = process.env
+  process.env.TMPDIR = '/nonexistent'
+  try {
+    await expect(machine.refresh()).resolves.toMatchObject({ releases: [{}] })
+  } finally {
+    if (TMPDIR === undefined) delete process.env.TMPDIR
+    else process.env.TMPDIR = TMPDIR
+  }
 })

@@ -84,7 +84,7 @@ const TABLE: readonly Row[] = [
     error: ([why = '']) =>
       /ENOSPC|EDQUOT/.test(why)
         ? new UpdateError('DISK_FULL', `cannot write metadata: ${why}`, { hint: 'free some space and try again' })
-        : new UpdateError('IO', `cannot write metadata: ${why}`),
+        : new UpdateError('IO', `cannot write metadata: ${why}`, { hint: 'check the disk; nothing was half-done' }),
   },
 ]
 

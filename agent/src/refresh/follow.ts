@@ -69,12 +69,11 @@ export const followSource = async <Result>(
   const cache = await openCache(options.directory, options.disk)
   const before = await cache.read()
   const now = options.now()
-  const floors = options.floors.read(source.name)
 
   let committed = before
   let known = soundFiles(before, source.rootBytes, options.anyNames ?? false)
   const skipped: SkippedMirror[] = []
-  let flawed: { readonly result: Result } | undefined
+  let flawed: { readonly result: Result; readonly url: string } | undefined
 
   const keep = async (session: Session): Promise<void> => {
     known = listedFiles(session.files())
@@ -94,7 +93,7 @@ export const followSource = async <Result>(
       pin: source.pin,
       mirrors,
       cached: known,
-      floors,
+      floors: options.floors.read(source.name),
       now,
       anyNames: options.anyNames ?? false,
       timeoutMs: options.timeoutMs ?? LIMITS.metadataTimeoutMs,
@@ -119,7 +118,7 @@ export const followSource = async <Result>(
     if (outcome.kind === 'done') {
       const { result, flaw } = outcome
       if (flaw === undefined) return { result, changed: !sameFiles(before, known), skipped }
-      flawed ??= { result }
+      flawed ??= { result, url: primary }
       skipped.push({ url: primary, error: flaw })
     } else if (outcome.from === CACHE) {
       // A damaged root in the cache is no reason to stop: all of them are fetched again.
@@ -128,8 +127,9 @@ export const followSource = async <Result>(
       skipped.push({ url: outcome.from, error: outcome.error })
     }
   }
-  if (flawed !== undefined) return { ...flawed, changed: !sameFiles(before, known), skipped }
-  throw worstOf(skipped, source.name)
+  if (flawed === undefined) throw worstOf(skipped, source.name)
+  const { result, url } = flawed
+  return { result, changed: !sameFiles(before, known), skipped: skipped.filter((mirror) => mirror.url !== url) }
 }
 
 type Outcome<Result> =

@@ -17,13 +17,14 @@ import {
   TOP_LEVEL_ROLES,
   type TopLevelRole,
 } from '@updraft/core/trust/metadata'
+import { assertMetadataPolicy } from '@updraft/core/trust/policy'
 import type { Authority } from '@updraft/core/trust/signatures'
 import { TargetFile, Updater } from 'tuf-js'
 import type { MetadataFiles } from './cache.ts'
 import { failureOf } from './failures.ts'
 import { fileNameOf, roleOfFile } from './file-names.ts'
 import { type BelowFloor, type Floors, findBelowFloor, floorsFrom, type VerifiedSet } from './floors.ts'
-import { openSourceFiles, type SourceFilesOptions } from './source-files.ts'
+import { openSourceFiles, type SourceFiles, type SourceFilesOptions } from './source-files.ts'
 
 export interface SessionOptions extends Omit<SourceFilesOptions, 'authorityOf'> {
   /** An empty folder for tuf-js. */
@@ -76,6 +77,7 @@ export const openSession = async (options: SessionOptions): Promise<Session> => 
   }
   const source = openSourceFiles({ ...options, authorityOf: (role) => authorityFrom(role, parsed) })
   const updater = openUpdater(options, source)
+  setReferenceTime(updater, options.now)
 
   const accepted = new Map<string, Buffer>()
   let verified: VerifiedSet | undefined
@@ -115,8 +117,8 @@ export const openSession = async (options: SessionOptions): Promise<Session> => 
     const below = complete || source.wanted !== 'root' ? findBelowFloor(options.floors, verified) : undefined
     if (below === undefined) return
     verified = truncate(verified, below)
-    for (const role of TOP_LEVEL_ROLES.slice(TOP_LEVEL_ROLES.indexOf(below.sayer)))
-      accepted.delete(fileNameOf({ role }))
+    const doubtful = TOP_LEVEL_ROLES.slice(TOP_LEVEL_ROLES.indexOf(below.sayer))
+    for (const role of doubtful) accepted.delete(fileNameOf({ role }))
     throw belowFloorError(below, mirrors[0])
   }
 
@@ -164,11 +166,13 @@ const seed = async ({ scratch, pinnedRoot, cached }: SessionOptions): Promise<vo
   }
 }
 
-const openUpdater = (options: SessionOptions, source: ReturnType<typeof openSourceFiles>): Updater => {
+const openUpdater = (options: SessionOptions, source: SourceFiles): Updater => {
+  const { scratch, pinnedRoot, anyNames, mirrors } = options
   try {
-    const updater = new Updater({
-      metadataDir: options.scratch,
-      metadataBaseUrl: options.mirrors[0],
+    assertMetadataPolicy('root', parseMetadata(pinnedRoot, 'it'), { received: true, anyNames }, 'it')
+    return new Updater({
+      metadataDir: scratch,
+      metadataBaseUrl: mirrors[0],
       fetcher: source,
       config: {
         maxRootRotations: LIMITS.rootRotationsMax,
@@ -178,10 +182,7 @@ const openUpdater = (options: SessionOptions, source: ReturnType<typeof openSour
         targetsMaxLength: LIMITS.targetsLengthBytes,
       },
     })
-    setReferenceTime(updater, options.now)
-    return updater
   } catch (error) {
-    if (error instanceof TypeError && error.message === CLOCK_MOVED) throw error
     throw new UpdateError('STATE_DAMAGED', `the pinned root is not usable: ${messageOf(error)}`, {
       cause: error,
       hint: 'compare the root with the publisher, then remove the source and add it again',
@@ -189,12 +190,12 @@ const openUpdater = (options: SessionOptions, source: ReturnType<typeof openSour
   }
 }
 
-const CLOCK_MOVED = 'tuf-js keeps its reference time elsewhere now'
-
 /** TUF 5.1: one time for the whole run. tuf-js 6.0.2 takes the machine's clock and has no option for another. */
 const setReferenceTime = (updater: Updater, now: Date): void => {
   const { trustedSet } = updater as unknown as { trustedSet?: { referenceTime?: unknown } }
-  if (trustedSet === undefined || !types.isDate(trustedSet.referenceTime)) throw new TypeError(CLOCK_MOVED)
+  if (trustedSet === undefined || !types.isDate(trustedSet.referenceTime)) {
+    throw new TypeError('tuf-js keeps its reference time elsewhere now')
+  }
   trustedSet.referenceTime = now
 }
 
