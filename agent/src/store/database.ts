@@ -1,6 +1,6 @@
 // SQLite as the agent uses it: opened whole or not at all, every row parsed as it is read, every failure one of our codes.
 // Knows no table; see schema.ts for those.
-import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs'
+import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statfsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import { fromFileSystem, messageOf, UpdateError } from '@updraft/core/errors'
@@ -41,7 +41,10 @@ export const openDatabase = (path: string, { readOnly = false, busyTimeoutMs = 5
       connection.exec('PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON')
       assertWhole(connection, path)
       if (readOnly) assertCurrentSchema(connection)
-      else migrate(connection)
+      else {
+        connection.exec('PRAGMA journal_mode = WAL')
+        migrate(connection)
+      }
     } catch (error) {
       connection.close()
       throw error
@@ -60,7 +63,8 @@ const createDatabase = (path: string): void => {
     for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(`${temporary}${suffix}`, { force: true })
     const connection = new DatabaseSync(temporary)
     try {
-      connection.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL')
+      // Not yet WAL: a log that cannot be written back when it is closed, on a full disk, would go unnoticed.
+      connection.exec('PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL')
       migrate(connection)
     } finally {
       connection.close()
@@ -154,15 +158,31 @@ const fromSqlite = (error: unknown, path: string): unknown => {
     case SQLITE.readOnly:
       return new UpdateError('PERMISSION', what, { cause: error, hint: 'the agent must be able to write there' })
     case SQLITE.full:
-      return new UpdateError('DISK_FULL', what, { cause: error, hint: 'free some space; the agent goes on by itself' })
+      return diskFull(path, error)
     case SQLITE.corrupt:
     case SQLITE.notDatabase:
       return damaged(path, messageOf(error), error)
     case SQLITE.inputOutput:
     case SQLITE.cannotOpen:
+      // SQLite has no better word when there is no room for the files beside the database.
+      if (isFull(dirname(path))) return diskFull(path, error)
       return new UpdateError('IO', what, { cause: error })
     default:
       return error // A statement of ours is wrong: a defect, shown with its stack.
+  }
+}
+
+const diskFull = (path: string, cause: unknown): UpdateError =>
+  new UpdateError('DISK_FULL', `the agent's database ${path}: no space left on the disk`, {
+    cause,
+    hint: 'free some space; the agent goes on by itself',
+  })
+
+const isFull = (directory: string): boolean => {
+  try {
+    return statfsSync(directory).bavail === 0
+  } catch {
+    return false // Not even that can be asked: the first error says more.
   }
 }
 
