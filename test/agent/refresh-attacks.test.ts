@@ -1,6 +1,8 @@
 // What others may try on the way from a repository to this machine: whoever owns the network, a mirror, or stolen keys.
 // Each attack names its code and what is trusted afterwards; and after each of them an honest repository is followed.
 import { describe, expect, test } from '@jest/globals'
+import { ERROR_CODES, isUpdateError } from '@updraft/core/errors'
+import fc from 'fast-check'
 import { openMachine } from '../support/refreshing.ts'
 import {
   ecdsaKey,
@@ -604,4 +606,30 @@ describe('a fast-forward attack is recovered from by new keys', () => {
     repository.publish('root', 'timestamp')
     await expect(machine.refresh()).rejects.toMatchObject({ code: 'METADATA_ROLLBACK' })
   })
+})
+
+test('a flipped bit anywhere in any file is refused, or changes nothing', async () => {
+  const repository = simulateRepository()
+  repository.publish('root') // Pinned is the first; this one is fetched.
+  const names = [...repository.files.keys()].filter((name) => name.startsWith('metadata/') && !name.includes('1.root'))
+  await using clean = await openMachine(repository)
+  const { releases } = await clean.refresh()
+  await fc.assert(
+    fc.asyncProperty(fc.constantFrom(...names), fc.nat(), fc.nat({ max: 7 }), async (name, place, bit) => {
+      const altered = repository.fork()
+      const bytes = Buffer.from(altered.files.get(name) ?? [])
+      const at = place % bytes.length
+      bytes[at] = (bytes[at] ?? 0) ^ (1 << bit)
+      altered.files.set(name, bytes)
+      await using machine = await openMachine(altered)
+      const outcome = await machine.refresh().catch((error: unknown) => error)
+      if (isUpdateError(outcome)) expect(['untrusted', 'unreachable']).toContain(ERROR_CODES[outcome.code].exit)
+      else {
+        const result = outcome as Awaited<ReturnType<typeof machine.refresh>>
+        if (result.failed.length === 0) expect(result.releases).toEqual(releases)
+        else expect(result.releases).toEqual([])
+      }
+    }),
+    { numRuns: 150 },
+  )
 })

@@ -4,6 +4,7 @@ import { LIMITS } from '@updraft/core/limits'
 import { keyIdOf } from '@updraft/core/trust/keys'
 import { parseMetadata } from '@updraft/core/trust/metadata'
 import { assertMetadataPolicy, checkMetadata, type PolicyContext } from '@updraft/core/trust/policy'
+import fc from 'fast-check'
 import {
   ecdsaKey,
   ed25519Key,
@@ -348,3 +349,35 @@ describe('parsing', () => {
     )
   })
 })
+
+describe('whatever arrives', () => {
+  test('is judged, never a crash', () => {
+    fc.assert(
+      fc.property(fc.constantFrom(...Object.keys(FILES)), fc.jsonValue(), (role, file) => {
+        expect(checkMetadata(role, file)).not.toEqual([])
+      }),
+    )
+  })
+
+  test('in any place of a sound file is judged, never a crash', () => {
+    fc.assert(
+      fc.property(fc.constantFrom(...Object.keys(FILES)), fc.nat(), fc.jsonValue(), (role, place, value) => {
+        const file = fileOf(role)
+        const places = placesIn(file)
+        const [holder, name] = places[place % places.length] ?? [file, 'signed']
+        holder[name] = value
+        for (const context of [{}, { received: true, anyNames: true }]) {
+          expect(Array.isArray(checkMetadata(role, file, context))).toBe(true)
+        }
+      }),
+      { numRuns: 500 },
+    )
+  })
+})
+
+/** Every property in the JSON value: its holder and its name. */
+const placesIn = (value: Loose): (readonly [Loose, string])[] =>
+  Object.entries(value).flatMap(([name, inner]) => [
+    [value, name] as const,
+    ...(typeof inner === 'object' && inner !== null ? placesIn(inner) : []),
+  ])
