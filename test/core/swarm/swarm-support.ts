@@ -179,13 +179,18 @@ export const openWebSeed = async (
     requests.push(`${path} ${request.headers.range}`)
     const file = await readFile(join(directory, path)).catch(() => undefined)
     const range = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '')
-    if (file === undefined || range === null) return void response.writeHead(404).end()
+    if (file === undefined || range === null) {
+      response.writeHead(404).end()
+      return
+    }
     const [start, end] = [Number(range[1]), Math.min(Number(range[2]), file.length - 1)]
     response.writeHead(206, {
       'content-range': `bytes ${start}-${end}/${file.length}`,
       'content-length': end - start + 1,
     })
-    return void response.end(spoil(file.subarray(start, end + 1), path, start))
+    const bytes = spoil(file.subarray(start, end + 1), path, start)
+    if (bytes.length === end - start + 1) response.end(bytes)
+    else response.write(bytes, () => response.destroy())
   })
   return { url, requests }
 }
