@@ -10,6 +10,7 @@ import { fromFileSystem, hasCode, messageOf, UpdateError } from '@updraft/core/e
 import { makeDirectory } from '@updraft/core/files/atomic'
 import { type Lock, takeLock } from '@updraft/core/files/lock'
 import type { Product, ReleaseVersion } from '@updraft/core/names'
+import { type BanList, memoryBans } from '@updraft/core/swarm/peers/bans'
 import { serveControl } from './control.ts'
 import type { Cycle } from './cycle-types.ts'
 import { eventLogger, type Log } from './log.ts'
@@ -79,6 +80,7 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
   await using sharing = openSharing({
     openSwarm: parts.openSwarm,
     network: initial.network,
+    bans: loggedBans(log),
     resume: once ? async () => {} : resumeSeeds({ store, home, seedKept: parts.seedKept, log }),
   })
 
@@ -194,6 +196,18 @@ const takeHome = ({ stateDirectory, dataDirectory }: Home): Lock => {
       cause: error,
       hint: 'look at it with: updraft-agent status; or set UPDRAFT_HOME to give this one a home of its own',
     })
+  }
+}
+
+/** Bans are worth a line: a person may want to know whose machine sends bad data. */
+const loggedBans = (log: Log): BanList => {
+  const bans = memoryBans()
+  return {
+    isBanned: (subject) => bans.isBanned(subject),
+    ban: (subject, reason) => {
+      bans.ban(subject, reason)
+      log.warn(`banned ${subject}: ${reason}`)
+    },
   }
 }
 

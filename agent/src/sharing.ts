@@ -1,6 +1,7 @@
 // The agent's part in the swarm: holds the swarm open, takes the kept bundles up again after a start, and knows every
 // torrent that is in it. A change of the network settings opens a new swarm in place of the old one.
 import { isDeepStrictEqual } from 'node:util'
+import type { BanList } from '@updraft/core/swarm/peers/bans'
 import type { Swarm, SwarmOptions, SwarmTorrent } from '@updraft/core/swarm/swarm'
 import type { NetworkSettings } from './settings.ts'
 
@@ -30,19 +31,21 @@ export interface Sharing extends AsyncDisposable {
 export interface SharingOptions {
   readonly openSwarm: OpenSwarm
   readonly network: NetworkSettings
+  /** Who sent bad data: remembered over a change of the settings. */
+  readonly bans?: BanList
   /** Runs beside everything else: hashing takes its time. */
   readonly resume: Resume
 }
 
 /** Begins to open the swarm and does not wait for it. */
-export const openSharing = ({ openSwarm, network: initial, resume }: SharingOptions): Sharing => {
+export const openSharing = ({ openSwarm, network: initial, bans, resume }: SharingOptions): Sharing => {
   const torrents = new Map<string, SwarmTorrent>()
   let network = initial
   let session: Session | undefined
   let opening: Promise<Session> | undefined
 
   const open = async (): Promise<Session> => {
-    const swarm = await openSwarm(swarmOptionsOf(network))
+    const swarm = await openSwarm({ ...swarmOptionsOf(network), bans })
     const stopped = new AbortController()
     const resumed = resume(
       lent(async () => swarm),

@@ -1,11 +1,12 @@
 // The agent's memory: one SQLite file, opened by one agent, divided by concern. What must survive a kill is here; what can
 // be fetched again is not.
 import { join } from 'node:path'
+import type { VersionFloors } from './refresh.ts'
 import { type Checks, openChecks } from './store/checks.ts'
 import { type OpenOptions, openDatabase } from './store/database.ts'
 import { type EventLog, type EventLogOptions, openEvents } from './store/events.ts'
 import { type Findings, openFindings } from './store/findings.ts'
-import { openFloors, type VersionFloors } from './store/floors.ts'
+import { openFloors } from './store/floors.ts'
 import { type InstalledVersions, openInstalled } from './store/installed.ts'
 import { type Journal, openJournal } from './store/journal.ts'
 import { openSeeds, type Seeds } from './store/seeds.ts'

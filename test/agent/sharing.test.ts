@@ -52,6 +52,7 @@ test('the settings of the network become those of the swarm', async () => {
     localDiscovery: false,
     uploadLimit: 2_000,
     downloadLimit: undefined,
+    bans: undefined,
   })
   expect(sharing.swarm.port).toBe(7_000)
 })

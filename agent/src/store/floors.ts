@@ -1,14 +1,9 @@
-// Version floors: the highest metadata version that was ever accepted, per source and TUF role. They live here, outside
-// the metadata cache, so that a cache that was damaged or deleted cannot bring an older signed state back.
+// Version floors: the highest metadata versions that were ever accepted of each source, under the names that the refresh
+// room gives them. They live here, outside the metadata cache, so that a cache that was damaged or deleted cannot bring an
+// older signed state back. Raising never lowers.
 import * as z from 'zod'
+import type { VersionFloors } from '../refresh.ts'
 import type { Database } from './database.ts'
-
-export interface VersionFloors {
-  /** Version by role; empty for a source never refreshed. */
-  read(source: string): Readonly<Record<string, number>>
-  /** Raises what is higher than known and leaves the rest: a floor never sinks. */
-  raise(source: string, versions: Readonly<Record<string, number>>): void
-}
 
 export const openFloors = (database: Database): VersionFloors => ({
   read: (source) => {

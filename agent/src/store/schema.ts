@@ -5,7 +5,7 @@ import { UpdateError } from '@updraft/core/errors'
 
 const MIGRATIONS: readonly string[] = [
   `
-  -- The highest metadata version ever accepted, per source and TUF role. Only ever raised.
+  -- The highest metadata versions ever accepted, per source; the role is the name that the refresh room gives it.
   CREATE TABLE floor (
     source TEXT NOT NULL, role TEXT NOT NULL, version INTEGER NOT NULL CHECK (version > 0),
     PRIMARY KEY (source, role)
