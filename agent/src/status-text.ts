@@ -23,6 +23,7 @@ export const textOfStatus = ({ agent, products, sources }: StatusView, now: Date
           sources.map((source) => sourceRow(source, now)),
         ),
     ...sources.flatMap(sourceTrouble),
+    ...products.flatMap(updateTrouble),
     ...products.flatMap(({ name, trust }) => trust.findings.map((finding) => findingText(name, finding, now))),
     ...seedingText(products),
   ].join('\n\n')
@@ -52,7 +53,7 @@ export const stateOf = ({ installed, available, update, decision }: ProductStatu
     const peers = update.state === 'downloading' && running ? `, ${update.peers} peers` : ''
     return running ? `${what} (${update.version}${peers})` : `interrupted at ${what} (${update.version})`
   }
-  if (update?.error !== undefined && update.version !== installed?.version) return `failed: ${update.error.detail}`
+  if (hasFailed({ installed, update })) return `failed (${update?.version})`
   const refusal = decision.findLast(({ passed }) => !passed)?.detail
   if (installed === undefined) return refusal === undefined ? 'not looked at yet' : `not installed: ${refusal}`
   if (available === undefined || available.version === installed.version) {
@@ -62,6 +63,10 @@ export const stateOf = ({ installed, available, update, decision }: ProductStatu
   }
   return refusal === undefined ? 'waiting' : `stays: ${refusal}`
 }
+
+/** The last update failed, and nothing that came later has made up for it. */
+const hasFailed = ({ installed, update }: Pick<ProductStatus, 'installed' | 'update'>): boolean =>
+  update?.error !== undefined && update.version !== installed?.version
 
 const signersText = (signers: readonly Signer[]): string =>
   signers.length === 0 ? '-' : signers.map(({ name, keyId }) => name ?? `key ${keyId.slice(0, 8)}`).join(', ')
@@ -87,6 +92,14 @@ const sourceTrouble = ({ name, lastCheck }: SourceStatus): readonly string[] => 
   if (lastCheck?.error === undefined) return []
   const { detail, hint } = lastCheck.error
   return [`! source ${name} could not be checked\n  ${detail}${hint === undefined ? '' : `\n  hint: ${hint}`}`]
+}
+
+const updateTrouble = ({ name, installed, update }: ProductStatus): readonly string[] => {
+  if (update?.error === undefined || !hasFailed({ installed, update })) return []
+  const { detail, hint } = update.error
+  return [
+    `! ${name}: the update to ${update.version} failed\n  ${detail}${hint === undefined ? '' : `\n  hint: ${hint}`}`,
+  ]
 }
 
 const findingText = (product: string, { code, severity, message, hint, since }: TrustFinding, now: Date): string => {

@@ -49,7 +49,7 @@ const states: readonly (readonly [expected: string, product: Partial<ProductStat
   ['downloading (1.1.0, 3 peers)', { update: { ...update, totalBytes: 0 } }, true],
   ['verifying (1.1.0)', { update: { ...update, state: 'verifying' } }, true],
   ['interrupted at downloading 45 % (1.1.0)', { installed, update }, false],
-  ['failed: no peer had piece 7', { installed, available, update: failedUpdate }, true],
+  ['failed (1.1.0)', { installed, available, update: failedUpdate }, true],
   ['up to date', { installed: { ...installed, version: '1.1.0' }, available, update: failedUpdate }, true],
   ['not updated: not in the settings, so nothing updates it', { installed, decision: [{ rule: 'subscribed', passed: false, detail: 'not in the settings, so nothing updates it' }] }, true],
 ] // biome-ignore format: one case per line
@@ -93,6 +93,7 @@ test('the whole text says who, what, until when, what is wrong and what to do', 
         ...product,
         installed,
         available,
+        update: failedUpdate,
         seeding: { releases: 2, peers: 5, uploadedBytes: 3 * 1_048_576 },
         trust: {
           ...product.trust,
@@ -114,8 +115,8 @@ test('the whole text says who, what, until when, what is wrong and what to do', 
   expect(textOfStatus(view, NOW)).toBe(
     `Agent 1.0.0 runs on box since 3 h (process 42, peers reach port 6881, home /h)
 
-PRODUCT  INSTALLED  AVAILABLE  STATE    TRUST      SIGNED BY  SOURCE
-acme     1.0.0      1.1.0      waiting  attention  Acme       main
+PRODUCT  INSTALLED  AVAILABLE  STATE           TRUST      SIGNED BY  SOURCE
+acme     1.0.0      1.1.0      failed (1.1.0)  attention  Acme       main
 
 SOURCE  CHECKED            NEXT CHECK  EXPIRES                     ROOT
 main    2 min ago, failed  in 30 min   timestamp expired 24 h ago  version 3, pinned by first use: never compared
@@ -123,6 +124,9 @@ main    2 min ago, failed  in 30 min   timestamp expired 24 h ago  version 3, pi
 ! source main could not be checked
   metadata has expired
   hint: tell the publisher
+
+! acme: the update to 1.1.0 failed
+  no peer had piece 7
 
 ! acme: metadata has expired, so updates have stopped (metadata-expired, for 24 h)
   timestamp expired on 9 January
