@@ -18,7 +18,8 @@ export interface Exchange {
   announce(index: number): void
   /** Bans whoever this is and ends its connections. */
   ban(source: Source, reason: string): void
-  isConnectedTo(endpoint: string): boolean
+  /** There is no use in calling this endpoint: we are connected to it, or it is ourselves. */
+  isKnown(endpoint: string): boolean
   close(): void
 }
 
@@ -48,6 +49,8 @@ export const createExchange = (options: ExchangeOptions): Exchange => {
   const { torrent, pieces, bits, isDone, port, bans, download, upload, now, onLonely } = options
   const links = new Map<Wire, Link>()
   const greeted = new Set<Link>()
+  /** Endpoints that turned out to be this very agent: trackers name us to ourselves. */
+  const ourselves = new Set<string>()
   const news: number[] = []
   let receivedBytes = 0
   let closed = false
@@ -75,7 +78,11 @@ export const createExchange = (options: ExchangeOptions): Exchange => {
   }
 
   const isWelcome = (link: Link): boolean => {
-    if (closed || link.peerId === torrent.client.peerId) return false
+    if (closed) return false
+    if (link.peerId === torrent.client.peerId) {
+      if (link.endpoint !== undefined) ourselves.add(link.endpoint)
+      return false
+    }
     if (isBannedPeer(bans, link.address, link.peerId)) return false
     const twin = [...links.values()].find((other) => other.peerId === link.peerId && other.address === link.address)
     if (twin === undefined) return true
@@ -162,7 +169,7 @@ export const createExchange = (options: ExchangeOptions): Exchange => {
       for (const subject of source.banSubjects) bans.ban(subject, reason)
       for (const link of [...links.values()]) if (isBannedPeer(bans, link.address, link.peerId)) link.close()
     },
-    isConnectedTo: (endpoint) => [...links.values()].some((link) => link.endpoint === endpoint),
+    isKnown: (endpoint) => ourselves.has(endpoint) || [...links.values()].some((link) => link.endpoint === endpoint),
     close: () => {
       closed = true
       clearImmediate(flush)

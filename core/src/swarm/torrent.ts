@@ -110,7 +110,7 @@ export const joinTorrent = async (
       })
 
   const torrent = await addDormant(client, metainfo, (added) => {
-    guardOutgoing(added, gate, (endpoint) => exchange.isConnectedTo(endpoint))
+    guardOutgoing(added, gate, (endpoint) => exchange.isKnown(endpoint))
   })
   torrent.on('warning', (warning: unknown) => onWarning(String(warning)))
   torrent.on('error', (error: unknown) => fail(error))

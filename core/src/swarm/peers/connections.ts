@@ -96,7 +96,7 @@ export const guardOutgoing = (torrent: Torrent, { policy, bans }: Gate, isKnown:
     const endpoint = parseEndpoint(peer)
     if (endpoint === undefined || !policy.allows(endpoint.host) || isBannedAddress(bans, endpoint.host)) return null
     const name = formatEndpoint(endpoint)
-    if (isOurselves(torrent, name) || isKnown(name) || torrent._peers.size >= KNOWN_PEERS_MAX) return null
+    if (isKnown(name) || torrent._peers.size >= KNOWN_PEERS_MAX) return null
     return add(name, 'tcp', source)
   }
   const register = torrent._registerPeer.bind(torrent)
@@ -121,9 +121,6 @@ const hasRoomFor = (torrent: Torrent, address: string): boolean => {
   }
   return fromSame < PEERS_PER_ADDRESS_MAX || isLoopback(address)
 }
-
-const isOurselves = ({ client }: Torrent, name: string): boolean =>
-  isLoopback(parseEndpoint(name)?.host ?? '') && parseEndpoint(name)?.port === client.torrentPort
 
 const refuse = (peer: { destroy(): void }): null => {
   peer.destroy()

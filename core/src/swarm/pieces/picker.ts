@@ -297,9 +297,11 @@ export const createPicker = ({ pieces, pieceLengthOf, has: haveAlready, random }
     receive: ({ piece, block }, source, data) => {
       if (!isCurrent(piece) || piece.senders[block] !== undefined) return 'unwanted'
       if (piece.mustBeAlone && piece.alone !== source) return 'unwanted'
+      const wasAsked = piece.askers[block] === source
       piece.buffer.set(data, block * BLOCK_LENGTH)
       piece.senders[block] = source
       piece.askers[block] = undefined
+      if (!wasAsked) file(piece.index) // It was free: there may be nothing left to claim.
       return piece.senders.includes(undefined) ? 'kept' : 'complete'
     },
 
