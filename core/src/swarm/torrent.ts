@@ -5,10 +5,11 @@ import type WebTorrent from 'webtorrent'
 import type { Torrent } from 'webtorrent'
 import { UpdateError } from '../errors.ts'
 import { createAnnouncer } from './announce/announcer.ts'
+import type { LocalDiscovery } from './announce/local-discovery.ts'
 import { createTrackers } from './announce/trackers.ts'
 import { type Completion, createCompletion } from './completion.ts'
 import { createExchange } from './exchange.ts'
-import { formatEndpoint } from './peers/addresses.ts'
+import { type Endpoint, formatEndpoint } from './peers/addresses.ts'
 import { type Gate, guardOutgoing } from './peers/connections.ts'
 import { addDormant } from './peers/dormant-torrent.ts'
 import { createDownload, type Download } from './peers/download.ts'
@@ -36,6 +37,8 @@ export interface SwarmParts {
   readonly now: () => number
   /** By info hash, those that take peers. */
   readonly torrents: Map<string, Torrent>
+  /** Undefined unless it was asked for. */
+  readonly localDiscovery: LocalDiscovery | undefined
 }
 
 export interface JoinedTorrent extends SwarmTorrent {
@@ -43,6 +46,7 @@ export interface JoinedTorrent extends SwarmTorrent {
   closeIdle(): Promise<void>
   /** The swarm as a whole failed. */
   fail(error: unknown): void
+  warn(message: string): void
 }
 
 const TICK_MS = 1_000
@@ -130,10 +134,13 @@ export const joinTorrent = async (
     },
   })
   parts.torrents.set(metainfo.infoHash, torrent)
+  const addPeer = (source: string) => (peer: Endpoint) =>
+    void (torrent.destroyed || torrent.addPeer(formatEndpoint(peer), source))
+  parts.localDiscovery?.add(metainfo.infoHash, addPeer('lsd'))
   const staticPeers = createStaticPeers({
     peers: options.peers ?? [],
     policy: gate.policy,
-    onPeer: (peer) => torrent.destroyed || torrent.addPeer(formatEndpoint(peer), 'manual'),
+    onPeer: addPeer('manual'),
     onWarning,
   })
   const announcer = createAnnouncer({
@@ -149,7 +156,7 @@ export const joinTorrent = async (
       leftBytes: metainfo.lengthBytes - haveBytes,
     }),
     isAlone: () => !isDone() && exchange.links.size === 0,
-    onPeer: (peer) => torrent.destroyed || torrent.addPeer(formatEndpoint(peer), 'tracker'),
+    onPeer: addPeer('tracker'),
     onWarning,
   })
   const webSeeds =
@@ -204,6 +211,7 @@ export const joinTorrent = async (
   let removal: Promise<void> | undefined
   const remove = async (): Promise<void> => {
     parts.torrents.delete(metainfo.infoHash)
+    parts.localDiscovery?.remove(metainfo.infoHash)
     stopFetching()
     completion.fail(new UpdateError('ABORTED', `${metainfo.name} was removed from the swarm`))
     exchange.close()
@@ -228,6 +236,7 @@ export const joinTorrent = async (
     whenDone: completion.whenDone,
     closeIdle: files.closeIdle,
     fail,
+    warn: onWarning,
     remove: () => {
       if (removal === undefined) {
         removal = remove()

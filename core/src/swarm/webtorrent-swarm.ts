@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto'
 import WebTorrent from 'webtorrent'
 import { fromFileSystem, messageOf, systemCodeOf, UpdateError } from '../errors.ts'
 import { LIMITS } from '../limits.ts'
+import { openLocalDiscovery } from './announce/local-discovery.ts'
 import { PEER_ID_PREFIX } from './exchange.ts'
 import { addressPolicy } from './peers/addresses.ts'
 import { memoryBans } from './peers/bans.ts'
@@ -40,6 +41,15 @@ export const openSwarm = async (options: SwarmOptions): Promise<Swarm> => {
     random: Math.random,
     now: () => performance.now(),
     torrents: new Map(),
+    localDiscovery: options.localDiscovery
+      ? await openLocalDiscovery({
+          port: client.torrentPort,
+          allowLoopback: options.allowLoopback,
+          onWarning: (message) => {
+            for (const torrent of joined.values()) torrent.warn(message)
+          },
+        })
+      : undefined,
   }
   const closeHalfOpen = acceptPeers(client, gate, (infoHash) => parts.torrents.get(infoHash))
   const sweep = setInterval(() => {
@@ -75,6 +85,7 @@ export const openSwarm = async (options: SwarmOptions): Promise<Swarm> => {
     for (const torrent of [...joined.values()]) void torrent.remove()
     await Promise.all(leaving)
     closeHalfOpen()
+    await parts.localDiscovery?.close()
     parts.http[Symbol.dispose]()
     parts.uploadLimiter[Symbol.dispose]()
     parts.downloadLimiter[Symbol.dispose]()
