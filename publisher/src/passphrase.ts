@@ -2,8 +2,7 @@
 // order. It is never an argument (other users can see those), never printed and never in a message.
 import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline/promises'
-import type { Readable } from 'node:stream'
-import { Writable } from 'node:stream'
+import { type Readable, Writable } from 'node:stream'
 import { messageOf, UpdateError } from '@updraft/core/errors'
 
 /** Resolves to undefined if there is none to be had. */

@@ -3,8 +3,7 @@ import { once } from 'node:events'
 import { UpdateError } from '@updraft/core/errors'
 import type { Command } from 'commander'
 import type { Context } from '../context.ts'
-import { openLog } from '../origin/log.ts'
-import { type Origin, startOrigin } from '../origin.ts'
+import type { Origin } from '../origin.ts'
 import { addKeyOptions, type KeyOptions, keysFor } from './key-options.ts'
 
 interface ServeCommandOptions extends KeyOptions {
@@ -57,6 +56,8 @@ export const addServeCommand = (program: Command, context: Context): void => {
 }
 
 const serve = async (directory: string, options: ServeCommandOptions, context: Context): Promise<void> => {
+  // Web server, tracker and swarm take as long to load as another command takes to run.
+  const [{ openLog }, { startOrigin }] = await Promise.all([import('../origin/log.ts'), import('../origin.ts')])
   const { seed, swarmPort, seedReleases, host, port } = options
   const { signal } = context
   await using origin = await startOrigin({

@@ -1,0 +1,94 @@
+// `publish BUILD`: makes a signed release of a build.
+import { lstat } from 'node:fs/promises'
+import { UpdateError } from '@updraft/core/errors'
+import { readFileBounded } from '@updraft/core/files/atomic'
+import { LIMITS } from '@updraft/core/limits'
+import { parseChannel, parsePlatform, parseProduct, parseReleaseVersion } from '@updraft/core/names'
+import { formatBytes, noProgress, showProgress } from '@updraft/core/terminal/progress'
+import type { Command } from 'commander'
+import type { Context } from '../context.ts'
+import type { Published } from '../publish/result.ts'
+import { publish } from '../publish.ts'
+import { addKeyOptions, type KeyOptions, keysFor } from './key-options.ts'
+
+interface PublishCommandOptions extends KeyOptions {
+  readonly repo: string
+  readonly product: string
+  readonly version: string
+  readonly platform: string
+  readonly channel: readonly string[]
+  readonly notes?: string
+  readonly json?: true
+}
+
+const HELP = `
+Examples:
+  $ updraft-publisher publish build/ --repo r --product acme --version 1.4.0
+  $ updraft-publisher publish acme.exe --repo r --product acme --version 2.0.0-rc.1 \\
+      --platform win32-x64 --channel beta --notes CHANGES.md
+
+The keys of the product, of snapshot and of timestamp have to be at hand.`
+
+export const addPublishCommand = (program: Command, context: Context): void => {
+  const command = program
+    .command('publish')
+    .description('make a signed release of a build')
+    .argument('<build>', 'a folder, or a single file')
+    .requiredOption('--repo <dir>', 'the repository')
+    .requiredOption('--product <name>', 'one of the products of the repository')
+    .requiredOption('--version <version>', 'semver, and newer than the newest on the same channel')
+    .option('--platform <platform>', 'OS-ARCHITECTURE, such as linux-x64', 'any')
+    .option('--channel <name...>', 'who gets it', ['stable'])
+    .option('--notes <file|text>', 'what is new: a file, or a sentence')
+    .option('--json', 'print the result as one JSON object, and no progress')
+    .addHelpText('after', HELP)
+  addKeyOptions(command).action(async (build: string, options: PublishCommandOptions) => {
+    const published = await runPublish(build, options, context)
+    context.print(options.json ? JSON.stringify(published) : describe(published, options.repo))
+  })
+}
+
+const runPublish = async (build: string, options: PublishCommandOptions, context: Context): Promise<Published> => {
+  const name = {
+    product: parseProduct(options.product),
+    version: parseReleaseVersion(options.version),
+    platform: parsePlatform(options.platform),
+  }
+  const channels = [...new Set(options.channel)].map(parseChannel)
+  const keys = keysFor(options.repo, options, context)
+  const notes = options.notes === undefined ? undefined : await readNotes(options.notes)
+  const request = { ...name, channels, notes, build, repository: options.repo, keysDirectory: keys.directory }
+  using progress = options.json ? noProgress : showProgress()
+  return await publish(request, {
+    keys: keys.source,
+    now: context.now(),
+    signal: context.signal,
+    onProgress: progress.listener(name.product),
+    onStep: options.json || process.stderr.isTTY ? undefined : (step) => process.stderr.write(`step ${step}\n`),
+  })
+}
+
+/** A word that is no file is more likely a mistyped file name than all there is to say. */
+const readNotes = async (value: string): Promise<string> => {
+  const isFile = await lstat(value).then(
+    (stats) => stats.isFile(),
+    () => false, // Not a name at all, perhaps because it is a sentence.
+  )
+  if (isFile) return (await readFileBounded(value, LIMITS.notesLengthBytes)).toString('utf8')
+  if (/\s/.test(value.trim())) return value
+  throw new UpdateError('USAGE', `--notes ${JSON.stringify(value)} is neither a file nor a sentence`)
+}
+
+const describe = (published: Published, repository: string): string => {
+  const { product, version, platform, channels, sizes, files, previousVersion, metadataVersions } = published
+  const versions = [product, 'snapshot', 'timestamp'].map((role) => `${role} ${metadataVersions[role]}`)
+  const carried = `${formatBytes(published.reusedBytes)} carried over from ${previousVersion}`
+  return `published ${product} ${version} (${platform}) on ${channels.join(', ')}
+  installed  ${formatBytes(sizes.installedBytes)} in ${sizes.files} ${sizes.files === 1 ? 'file' : 'files'}
+  bundle     index ${formatBytes(sizes.indexBytes)}, pack ${formatBytes(sizes.packBytes)}${previousVersion === undefined ? '' : `, ${carried}`}
+  infohash   ${published.infoHash}
+  torrent    ${files.metainfo}
+  metadata   ${versions.join(', ')}
+next
+  updraft-publisher serve ${repository}`
+}

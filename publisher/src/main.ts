@@ -1,0 +1,49 @@
+// The publisher's program: reads the command line, runs one command, and turns whatever it throws into an exit code.
+import { UpdateError } from '@updraft/core/errors'
+import { exitCodeOfUsage, printFailure } from '@updraft/core/terminal/failure'
+import { Command, CommanderError } from 'commander'
+import manifest from '../package.json' with { type: 'json' }
+import { addInitCommand } from './commands/init.ts'
+import { addProductCommand } from './commands/product.ts'
+import { addPublishCommand } from './commands/publish.ts'
+import { addRenewCommand } from './commands/renew.ts'
+import { addServeCommand } from './commands/serve.ts'
+import type { Context } from './context.ts'
+import { terminalOfProcess } from './passphrase.ts'
+
+const NAME = 'updraft-publisher'
+
+const stopped = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  // Once: whoever asks a second time means it.
+  process.once(signal, () => stopped.abort(new UpdateError('ABORTED', `stopped by ${signal}`)))
+}
+
+const context: Context = {
+  environment: process.env,
+  terminal: terminalOfProcess(),
+  now: () => new Date(),
+  signal: stopped.signal,
+  print: (text) => process.stdout.write(`${text}\n`),
+}
+
+const program = new Command(NAME)
+  .description('Signs builds as releases, and keeps the repository that agents update from')
+  .version(manifest.version)
+  .exitOverride()
+  .enablePositionalOptions() // So that --version after `publish` is the release's.
+  .showHelpAfterError('(--help shows what there is)')
+addInitCommand(program, context)
+addProductCommand(program, context)
+addPublishCommand(program, context)
+addServeCommand(program, context)
+addRenewCommand(program, context)
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  process.exitCode =
+    error instanceof CommanderError
+      ? exitCodeOfUsage(error.exitCode)
+      : printFailure(NAME, error, process.argv.includes('--json'))
+}

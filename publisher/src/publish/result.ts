@@ -1,0 +1,44 @@
+// What publishing tells once it has succeeded: enough for a person to check it, and for a script to go on from it.
+import { join } from 'node:path'
+import { indexPathOf } from '@updraft/core/names'
+import type { ReleasePayload } from '@updraft/core/release'
+import type { PackedBundle } from '../pack.ts'
+import type { Repository } from '../repository.ts'
+import type { ReleasePlan } from './plan.ts'
+
+export interface Published {
+  readonly product: string
+  readonly version: string
+  readonly platform: string
+  readonly channels: readonly string[]
+  /** SHA-1 of the info dictionary, in hex. */
+  readonly infoHash: string
+  readonly pieceLength: number
+  readonly sizes: ReleasePayload['sizes']
+  /** The release whose chunks were carried over, and how many bytes of the pack they are. */
+  readonly previousVersion?: string
+  readonly reusedBytes: number
+  readonly files: { readonly index: string; readonly pack: string; readonly metainfo: string }
+  /** By role, as they are in force now. */
+  readonly metadataVersions: Readonly<Record<string, number>>
+}
+
+/** `repository` as it is after the release. */
+export const publishedOf = (repository: Repository, plan: ReleasePlan, { reusedBytes }: PackedBundle): Published => {
+  const found = repository.releases.find(({ index }) => index.path === indexPathOf(plan))
+  if (found === undefined) throw new TypeError(`${indexPathOf(plan)} was not signed`)
+  const { release, index, metainfo, bundleDirectory } = found
+  return {
+    product: release.product,
+    version: release.version,
+    platform: release.platform,
+    channels: release.channels,
+    infoHash: release.torrent.btih,
+    pieceLength: release.torrent.pieceLength,
+    sizes: release.sizes,
+    ...(plan.previous === undefined ? {} : { previousVersion: plan.previous.release.version }),
+    reusedBytes,
+    files: { index: index.file, pack: join(bundleDirectory, 'pack'), metainfo: metainfo.file },
+    metadataVersions: Object.fromEntries(repository.roles.map(({ role, metadataVersion }) => [role, metadataVersion])),
+  }
+}

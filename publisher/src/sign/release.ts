@@ -1,0 +1,70 @@
+// What is signed about one release: its payload, and its two targets. Pure.
+import { createHash } from 'node:crypto'
+import { indexPathOf, metainfoPathOf } from '@updraft/core/names'
+import { parseRelease, RELEASE_SCHEMA, type ReleasePayload } from '@updraft/core/release'
+import type { TufTarget } from '@updraft/core/trust/metadata'
+import type { PackedBundle } from '../pack.ts'
+import type { ReleasePlan } from '../publish/plan.ts'
+import type { NewTarget } from '../repository/commit.ts'
+import type { Edition } from '../repository/edition.ts'
+import type { Change } from '../sign.ts'
+import type { Torrent } from '../torrent.ts'
+
+export interface ReleaseChange {
+  readonly change: Change
+  readonly targets: readonly NewTarget[]
+}
+
+/** Errors: RELEASE_INVALID if the payload is one that agents would refuse, such as notes beyond the limit. */
+export const releaseChange = (
+  edition: Edition,
+  plan: ReleasePlan,
+  bundle: PackedBundle,
+  torrent: Torrent,
+  published: Date,
+): ReleaseChange => {
+  const index = newTarget(indexPathOf(plan), bundle.indexBytes)
+  const metainfo = newTarget(metainfoPathOf(plan), torrent.metainfo.bytes)
+  const payload = payloadOf(plan, bundle, torrent, published)
+  parseRelease(payload, index.path)
+
+  const product = edition.products.get(plan.product)
+  if (product === undefined) throw new TypeError(`no role ${plan.product}: the plan should have refused`)
+  const targets = {
+    ...product.metadata.signed.targets,
+    [index.path]: { ...targetFile(index), custom: payload },
+    [metainfo.path]: targetFile(metainfo),
+  }
+  return { change: { products: new Map([[plan.product, { targets }]]) }, targets: [index, metainfo] }
+}
+
+const payloadOf = (plan: ReleasePlan, bundle: PackedBundle, torrent: Torrent, published: Date): ReleasePayload => ({
+  schema: RELEASE_SCHEMA,
+  product: plan.product,
+  version: plan.version,
+  platform: plan.platform,
+  channels: plan.channels,
+  published: published.toISOString(),
+  ...(plan.notes === undefined ? {} : { notes: plan.notes }),
+  torrent: {
+    btih: torrent.metainfo.infoHash,
+    pieceLength: torrent.metainfo.pieceLength,
+    metainfo: metainfoPathOf(plan),
+    trackers: torrent.trackers,
+    webSeeds: torrent.webSeeds,
+  },
+  sizes: bundle.sizes,
+})
+
+const newTarget = (path: string, bytes: Uint8Array): NewTarget => ({
+  path,
+  bytes,
+  sha256: createHash('sha256').update(bytes).digest('hex'),
+  sha512: createHash('sha512').update(bytes).digest('hex'),
+})
+
+/** SHA-256 comes first: tuf-js and python-tuf ask for the file under the first hash that is listed. */
+const targetFile = ({ bytes, sha256, sha512 }: NewTarget): TufTarget => ({
+  length: bytes.length,
+  hashes: { sha256, sha512 },
+})

@@ -1,0 +1,158 @@
+// The program as people and scripts meet it: exit codes, one JSON object, help, and what it says when it is refused.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { describe, expect, test } from '@jest/globals'
+import { openRepository } from '../../publisher/src/repository.ts'
+import { fingerprintTree, openWorkspace, type Workspace, writeTree } from './workspace.ts'
+
+const PROGRAM = join(import.meta.dirname, '../../publisher/bin/updraft-publisher.mjs')
+
+interface Outcome {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+const run = async (
+  { directory }: Workspace,
+  args: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Outcome> => {
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', PROGRAM, ...args], {
+    cwd: directory,
+    env: { PATH: process.env.PATH, ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
+  return { code, stdout, stderr }
+}
+
+const INIT = ['init', 'r', '--product', 'acme', '--no-passphrase']
+const PUBLISH = ['publish', 'build', '--repo', 'r', '--product', 'acme', '--version', '1.0.0']
+
+describe('the main path', () => {
+  test('init, publish, product add and renew say what they did and what comes next', async () => {
+    await using workspace = await openWorkspace()
+    await writeTree(workspace.build, { 'bin/acme': 'the program' })
+    const made = await run(workspace, INIT)
+    expect(made).toMatchObject({ code: 0, stderr: '' })
+    expect(made.stdout).toMatch(/sha256:[0-9a-f]{64}\n( {2}([0-9a-f]{4} ?){8}\n){2}/)
+    expect(made.stdout).toMatch(/root-[0-9a-f]{8}\.pem +move it offline/)
+    expect(made.stdout).toContain('NOT encrypted')
+
+    const published = await run(workspace, PUBLISH)
+    expect(published.code).toBe(0)
+    expect(published.stdout).toContain('published acme 1.0.0 (any) on stable')
+    expect(published.stderr).toMatch(/step pack\n[\s\S]*step timestamp\n/)
+
+    expect((await run(workspace, ['product', 'add', 'zeta', '--repo', 'r', '--no-passphrase'])).code).toBe(0)
+    expect((await run(workspace, ['renew', 'r'])).stdout).toContain('nothing was due')
+    expect((await run(workspace, ['renew', 'r', '--role', 'root'])).stdout).toContain(
+      'renewed root, snapshot, timestamp',
+    )
+    expect((await openRepository(workspace.repository)).products).toEqual(['acme', 'zeta'])
+  })
+
+  test('--json prints one object and nothing else, also of a failure', async () => {
+    await using workspace = await openWorkspace()
+    await writeTree(workspace.build, { 'bin/acme': 'the program' })
+    const made = await run(workspace, [...INIT, '--json'])
+    expect(JSON.parse(made.stdout)).toMatchObject({ fingerprint: expect.stringMatching(/^sha256:/) })
+    const published = await run(workspace, [...PUBLISH, '--json'])
+    expect(published.stderr).toBe('')
+    expect(JSON.parse(published.stdout)).toMatchObject({
+      product: 'acme',
+      version: '1.0.0',
+      infoHash: expect.stringMatching(/^[0-9a-f]{40}$/),
+      metadataVersions: { acme: 2, timestamp: 2 },
+    })
+    const refused = await run(workspace, [...PUBLISH, '--json'])
+    expect(refused).toMatchObject({ code: 4, stderr: '' })
+    expect(JSON.parse(refused.stdout)).toMatchObject({ error: { code: 'VERSION_NOT_NEWER' } })
+  })
+
+  test('encrypted keys open with UPDRAFT_PASSPHRASE, and UPDRAFT_KEYS says where they are', async () => {
+    await using workspace = await openWorkspace()
+    await writeTree(workspace.build, { 'bin/acme': 'the program' })
+    const environment = { UPDRAFT_PASSPHRASE: 'a phrase', UPDRAFT_KEYS: join(workspace.directory, 'safe') }
+    const made = await run(workspace, ['init', 'r', '--product', 'acme'], environment)
+    expect(made.stdout).toContain(', encrypted')
+    expect(await readdir(workspace.directory)).toEqual(['build', 'r', 'safe'])
+    expect(await run(workspace, PUBLISH)).toMatchObject({ code: 5, stderr: expect.stringContaining('KEY') })
+    expect((await run(workspace, PUBLISH, environment)).code).toBe(0)
+  })
+})
+
+describe('what cannot be done', () => {
+  test.concurrent.each<[string, readonly string[], number, RegExp]>([
+    ['no command', [], 2, /Usage: updraft-publisher/],
+    ['an unknown command', ['publihs'], 2, /unknown command 'publihs'[\s\S]*Did you mean publish/],
+    ['an option left out', ['publish', 'build', '--repo', 'r'], 2, /--product <name>/],
+    ['a version that is none', [...PUBLISH.slice(0, -1), 'v1'], 2, /version "v1" is not a semver version\n {2}hint: /],
+    ['a product name that is none', ['init', 'r', '--product', 'Acme'], 2, /product name "Acme"/],
+    ['a channel that is none', [...PUBLISH, '--channel', 'Beta!'], 2, /channel "Beta!"/],
+    ['a threshold beyond the keys', [...INIT, '--root-threshold', '2'], 2, /--root-threshold 2/],
+    ['an address that is none', [...INIT, '--url', 'u.example'], 2, /"u\.example"/],
+    ['keys inside of the repository', [...INIT, '--keys', 'r/keys'], 2, /inside the repository/],
+    ['a descriptor that is not open', [...PUBLISH, '--passphrase-fd', '77'], 2, /file descriptor 77/],
+    ['new keys without a passphrase', ['init', 'r', '--product', 'acme'], 5, /UPDRAFT_PASSPHRASE/],
+    ['no repository', PUBLISH, 3, /r is not a repository/],
+    ['notes that are neither file nor sentence', [...PUBLISH, '--notes', 'NOTES.md'], 2, /"NOTES\.md"/],
+  ])('%s', async (_, args, code, says) => {
+    await using workspace = await openWorkspace()
+    await writeTree(workspace.build, { 'bin/acme': 'the program' })
+    const outcome = await run(workspace, args)
+    expect(outcome.code).toBe(code)
+    expect(outcome.stderr).toMatch(says)
+    expect(outcome.stderr).not.toMatch(/ {4}at /) // no stack
+    expect(await readdir(workspace.directory)).toEqual(['build'])
+  })
+
+  test('a publish that is told to stop exits with 130 and leaves the repository as it was', async () => {
+    await using workspace = await openWorkspace()
+    // Large enough that packing is still under way when the signal arrives.
+    await writeTree(workspace.build, { large: Buffer.alloc(64 * 1024 * 1024, 'not quite the same again ') })
+    await run(workspace, INIT)
+    const before = await fingerprintTree(workspace.repository)
+    const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', PROGRAM, ...PUBLISH], {
+      cwd: workspace.directory,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
+    const closed = once(child, 'close')
+    let said = ''
+    for await (const data of child.stderr) {
+      said += data
+      if (/step pack\n$/.test(said)) child.kill('SIGTERM')
+    }
+    const [code] = await closed
+    expect({ code, said }).toMatchObject({
+      code: 130,
+      said: expect.stringMatching(/updraft-publisher: .*(stopped|interrupted)/),
+    })
+    expect(await fingerprintTree(workspace.repository)).toEqual(before)
+    expect(await readdir(workspace.repository)).not.toContain('.staging')
+  })
+})
+
+describe('help', () => {
+  test.concurrent.each([['init'], ['publish'], ['product', 'add'], ['renew']])(
+    'of %s has an example',
+    async (...command) => {
+      await using workspace = await openWorkspace()
+      const { code, stdout } = await run(workspace, [...command, '--help'])
+      expect(code).toBe(0)
+      expect(stdout).toMatch(new RegExp(`Examples?:\n {2}\\$ updraft-publisher ${command.join(' ')} `))
+    },
+  )
+
+  test('--version is the version of the package', async () => {
+    await using workspace = await openWorkspace()
+    expect(await run(workspace, ['--version'])).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/),
+    })
+  })
+})
