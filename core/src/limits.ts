@@ -39,9 +39,15 @@ export const LIMITS = {
   fileLengthBytes: 64 * GIB,
   installedLengthBytes: 256 * GIB,
   indexLengthBytes: 64 * MIB,
-  /** An index compresses about 2:1 (digests do not compress); more than this is a bomb. */
-  indexInflatedBytes: 256 * MIB,
+  /** Only the tables of an index are compressed, its digests are not: a hundred bytes for each of the most files. */
+  indexInflatedBytes: 64 * MIB,
   chunkLengthBytes: 1 * MIB,
+  /** 32 bytes of digest each, half of the longest index. Chunks of large files are larger, so this is 16 GiB and more. */
+  chunksMax: 1_048_576,
+  /** Places in files that chunks stand at: one chunk may stand at many, as in a sparse file. 4 bytes each in memory. */
+  referencesMax: 4_194_304,
+  /** What is decompressed at once. With the dictionary, the result and the input it is held up to three times. */
+  frameLengthBytes: 8 * MIB,
   notesLengthBytes: 64 * KIB,
 
   // Torrents.

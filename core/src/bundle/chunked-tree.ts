@@ -1,0 +1,150 @@
+// The content of a build as chunks: every file cut and hashed, every chunk counted once however often it occurs.
+import type { ProgressListener } from '../progress.ts'
+import { DIGEST_BYTES, makeDigestTable } from './digest-table.ts'
+import { inOrder } from './in-order.ts'
+import type { Tree, TreeFile } from './tree.ts'
+import { takeTurns, throwIfAborted } from './turns.ts'
+import type { ChunkedFiles } from './work/chunk-files.ts'
+import type { Workers } from './work/workers.ts'
+
+export interface ChunkedTree {
+  readonly tree: Tree
+  readonly files: readonly TreeFile[]
+  /** For each file the number of its first reference, and, as one more row, the number of references. */
+  readonly firstReferences: Uint32Array
+  /** Chunk numbers of all files, one file after the other. */
+  readonly references: Uint32Array
+  /** SHA-256 of each file, 32 bytes a row. */
+  readonly fileDigests: Uint8Array
+  readonly chunks: TreeChunks
+}
+
+/** Different chunks, numbered as they occur for the first time. */
+export interface TreeChunks {
+  readonly count: number
+  readonly lengths: Uint32Array
+  readonly digests: Uint8Array
+  /** Where each occurs for the first time: number of the file, and offset in it. */
+  readonly files: Uint32Array
+  readonly offsets: Float64Array
+}
+
+export interface ChunkTreeOptions {
+  readonly signal?: AbortSignal | undefined
+  readonly onProgress?: ProgressListener | undefined
+}
+
+/** One order to a worker is for so much content, or so many small files. */
+const BATCH_BYTES = 4 * 1024 * 1024
+const BATCH_FILES = 256
+
+/** Errors: BUILD_CHANGED, PERMISSION, IO, ABORTED. */
+export const chunkTree = async (
+  tree: Tree,
+  workers: Workers,
+  { signal, onProgress }: ChunkTreeOptions = {},
+): Promise<ChunkedTree> => {
+  const files = tree.entries.filter((entry) => entry.kind === 'file')
+  const totalBytes = files.reduce((sum, file) => sum + file.lengthBytes, 0)
+  let doneBytes = 0
+  const report = (bytes: number): void => {
+    doneBytes += bytes
+    onProgress?.({ phase: 'read', doneBytes, totalBytes })
+  }
+  const results: ChunkedFiles[] = []
+  const run = (batch: readonly TreeFile[]) => workers.run('chunkFiles', { root: tree.root, files: batch }, report)
+  for await (const result of inOrder(batchesOf(files), workers.count * 2, run)) {
+    throwIfAborted(signal)
+    results.push(result)
+  }
+  const all = {
+    counts: joined(
+      Uint32Array,
+      results.map((result) => result.counts),
+    ),
+    lengths: joined(
+      Uint32Array,
+      results.map((result) => result.lengths),
+    ),
+    digests: joined(
+      Uint8Array,
+      results.map((result) => result.digests),
+    ),
+    fileDigests: joined(
+      Uint8Array,
+      results.map((result) => result.fileDigests),
+    ),
+  }
+  return { tree, files, fileDigests: all.fileDigests, ...(await deduplicate(all, takeTurns(signal))) }
+}
+
+function* batchesOf(files: readonly TreeFile[]): Generator<readonly TreeFile[]> {
+  let batch: TreeFile[] = []
+  let batchBytes = 0
+  for (const file of files) {
+    batch.push(file)
+    batchBytes += file.lengthBytes
+    if (batchBytes < BATCH_BYTES && batch.length < BATCH_FILES) continue
+    yield batch
+    batch = []
+    batchBytes = 0
+  }
+  if (batch.length > 0) yield batch
+}
+
+const deduplicate = async (all: ChunkedFiles, turn: () => Promise<void>) => {
+  const total = all.lengths.length
+  const table = makeDigestTable(all.digests, total)
+  const references = new Uint32Array(total)
+  const firstReferences = new Uint32Array(all.counts.length + 1)
+  const rows: number[] = []
+  const files: number[] = []
+  const offsets: number[] = []
+  const numbers = new Uint32Array(total)
+  let row = 0
+  for (const [file, count] of all.counts.entries()) {
+    await turn()
+    let offset = 0
+    firstReferences[file] = row
+    for (const end = row + count; row < end; row += 1) {
+      if (row % 4096 === 0) await turn()
+      const known = table.find(all.digests, row)
+      if (known === -1) {
+        table.add(row)
+        numbers[row] = rows.length
+        rows.push(row)
+        files.push(file)
+        offsets.push(offset)
+      }
+      references[row] = numbers[known === -1 ? row : known] ?? 0
+      offset += all.lengths[row] ?? 0
+    }
+  }
+  firstReferences[all.counts.length] = total
+  const digests = new Uint8Array(rows.length * DIGEST_BYTES)
+  for (const [number, source] of rows.entries()) {
+    digests.set(all.digests.subarray(source * DIGEST_BYTES, (source + 1) * DIGEST_BYTES), number * DIGEST_BYTES)
+  }
+  const chunks: TreeChunks = {
+    count: rows.length,
+    lengths: Uint32Array.from(rows, (source) => all.lengths[source] ?? 0),
+    digests,
+    files: Uint32Array.from(files),
+    offsets: Float64Array.from(offsets),
+  }
+  return { firstReferences, references, chunks }
+}
+
+/** Columns end to end. */
+const joined = <Column extends Uint8Array | Uint32Array>(
+  Kind: new (length: number) => Column,
+  columns: readonly Column[],
+): Column => {
+  const all = new Kind(columns.reduce((sum, column) => sum + column.length, 0))
+  let at = 0
+  for (const column of columns) {
+    all.set(column, at)
+    at += column.length
+  }
+  return all
+}

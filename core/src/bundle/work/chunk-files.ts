@@ -1,0 +1,116 @@
+// Job: cuts files of a build into chunks and hashes chunks and files. Keeps no content: whoever packs reads it again.
+import { createHash, hash } from 'node:crypto'
+import { join } from 'node:path'
+import { fromFileSystem, systemCodeOf, UpdateError } from '../../errors.ts'
+import { type ChunkSizes, chunkSizesOf, cutAfter } from '../chunker.ts'
+import type { TreeFile } from '../tree.ts'
+import { isUnchanged, READ, readFully, withFile } from './files.ts'
+import type { Report } from './jobs.ts'
+
+export interface ChunkFilesJob {
+  readonly root: string
+  readonly files: readonly TreeFile[]
+}
+
+/** Columns over all chunks of all files, in order. */
+export interface ChunkedFiles {
+  /** Number of chunks of each file. */
+  readonly counts: Uint32Array
+  readonly lengths: Uint32Array
+  /** SHA-256 of each chunk, 32 bytes a row. */
+  readonly digests: Uint8Array
+  /** SHA-256 of each file, 32 bytes a row. */
+  readonly fileDigests: Uint8Array
+}
+
+/** Read at once. The largest chunk fits several times, so that little is moved to the front again. */
+const BLOCK_BYTES = 4 * 1024 * 1024
+const block = Buffer.allocUnsafeSlow(BLOCK_BYTES)
+
+/** Errors: BUILD_CHANGED, PERMISSION, IO. */
+export const chunkFiles = ({ root, files }: ChunkFilesJob, report: Report): ChunkedFiles => {
+  const counts = new Uint32Array(files.length)
+  const lengths: number[] = []
+  const digests: Buffer[] = []
+  const fileDigests: Buffer[] = []
+  for (const [row, file] of files.entries()) {
+    const before = digests.length
+    fileDigests.push(chunkFile(root, file, lengths, digests, report))
+    counts[row] = digests.length - before
+  }
+  return {
+    counts,
+    lengths: Uint32Array.from(lengths),
+    digests: Buffer.concat(digests),
+    fileDigests: Buffer.concat(fileDigests),
+  }
+}
+
+/** Adds the chunks of one file and returns the digest of the whole. */
+const chunkFile = (root: string, file: TreeFile, lengths: number[], digests: Buffer[], report: Report): Buffer => {
+  const path = join(root, file.path)
+  try {
+    return withFile(path, READ, (handle) => {
+      const digest =
+        file.lengthBytes <= block.length
+          ? chunkAtOnce(handle, file, lengths, digests, report)
+          : chunkInBlocks(handle, file, lengths, digests, report)
+      // Compared after reading: a change before or during it shows in length, time or inode.
+      if (!isUnchanged(handle, file)) throw changed(file.path)
+      return digest
+    })
+  } catch (error) {
+    if (systemCodeOf(error) === 'ENOENT' || systemCodeOf(error) === 'ELOOP') throw changed(file.path, error)
+    throw fromFileSystem(error, `cannot read ${path}`)
+  }
+}
+
+const chunkAtOnce: typeof chunkInBlocks = (handle, file, lengths, digests, report) => {
+  const content = block.subarray(0, file.lengthBytes)
+  if (readFully(handle, content, 0) < content.length) throw changed(file.path)
+  const before = digests.length
+  cutBlock(content.length, true, chunkSizesOf(content.length), lengths, digests)
+  report(content.length)
+  const [only] = digests.length - before === 1 ? digests.slice(-1) : []
+  return only ?? hash('sha256', content, 'buffer')
+}
+
+const chunkInBlocks = (
+  handle: number,
+  file: TreeFile,
+  lengths: number[],
+  digests: Buffer[],
+  report: Report,
+): Buffer => {
+  const sizes = chunkSizesOf(file.lengthBytes)
+  const whole = createHash('sha256')
+  let kept = 0
+  for (let position = 0; position < file.lengthBytes; ) {
+    const read = readFully(handle, block.subarray(kept), position)
+    if (read === 0) throw changed(file.path)
+    whole.update(block.subarray(kept, kept + read))
+    position += read
+    kept = cutBlock(kept + read, position >= file.lengthBytes, sizes, lengths, digests)
+    report(read)
+  }
+  return whole.digest()
+}
+
+/** Cuts what can be cut of the block's first `filled` bytes, moves the rest to the front and returns its length. */
+const cutBlock = (filled: number, isLast: boolean, sizes: ChunkSizes, lengths: number[], digests: Buffer[]): number => {
+  let start = 0
+  while (start < filled && (isLast || filled - start >= sizes.maxBytes)) {
+    const end = cutAfter(block, start, filled, sizes)
+    lengths.push(end - start)
+    digests.push(hash('sha256', block.subarray(start, end), 'buffer'))
+    start = end
+  }
+  block.copyWithin(0, start, filled)
+  return filled - start
+}
+
+const changed = (path: string, cause?: unknown): UpdateError =>
+  new UpdateError('BUILD_CHANGED', `${path} changed while the build was read`, {
+    cause,
+    hint: 'publish once the build has finished',
+  })

@@ -1,0 +1,102 @@
+// Puts together the content of a frame: from slices of files, or by reading a frame of a pack. Either way every byte is
+// checked against a SHA-256 before it is used.
+import { hash } from 'node:crypto'
+import { fromFileSystem, UpdateError } from '../../errors.ts'
+import type { FrameRow } from '../bundle-index.ts'
+import { digestAt } from '../digest-table.ts'
+import { unpackFrame } from '../frame.ts'
+import { READ, readFully, withFile } from './files.ts'
+
+/** Slices of files, one after the other; one row each. */
+export interface Slices {
+  readonly kind: 'slices'
+  readonly paths: readonly string[]
+  /** Row of `paths`. */
+  readonly files: Uint32Array
+  readonly offsets: Float64Array
+  readonly lengths: Uint32Array
+  /** SHA-256 of each slice, 32 bytes a row. */
+  readonly digests: Uint8Array
+}
+
+/** A frame without a base. */
+export interface PackedContent {
+  readonly kind: 'frame'
+  readonly packPath: string
+  readonly frame: FrameRow
+}
+
+export type Content = Slices | PackedContent
+
+/** Errors: BUILD_CHANGED if a slice is not what it was, BUNDLE_INVALID if a frame is not, PERMISSION, IO. */
+export const readContent = (content: Content): Buffer =>
+  content.kind === 'slices' ? readSlices(content) : unpackNumbered(content.packPath, content.frame)
+
+/** The packed bytes of a frame. Errors: BUNDLE_INVALID, PERMISSION, IO. */
+export const readPacked = (packPath: string, { number, offset, packedLength, sha256 }: FrameRow): Buffer => {
+  const packed = Buffer.allocUnsafeSlow(packedLength)
+  try {
+    const read = withFile(packPath, READ, (file) => readFully(file, packed, offset))
+    if (read !== packedLength) {
+      throw new UpdateError(
+        'BUNDLE_INVALID',
+        `pack ends in frame ${number}: ${read} of ${packedLength} bytes at ${offset}`,
+      )
+    }
+  } catch (error) {
+    throw fromFileSystem(error, `cannot read ${packPath}`)
+  }
+  const digest = hash('sha256', packed, 'buffer')
+  if (!digest.equals(sha256)) {
+    throw new UpdateError(
+      'BUNDLE_INVALID',
+      `frame ${number} of the pack has SHA-256 ${digest.toString('hex')}, signed is ${Buffer.from(sha256).toString('hex')}`,
+    )
+  }
+  return packed
+}
+
+/** Reads a frame and decompresses it. Errors: BUNDLE_INVALID, PERMISSION, IO. */
+export const unpackNumbered = (packPath: string, frame: FrameRow, base?: Uint8Array): Buffer => {
+  const packed = readPacked(packPath, frame)
+  try {
+    return unpackFrame(packed, frame.lengthBytes, base)
+  } catch (error) {
+    throw new UpdateError(
+      'BUNDLE_INVALID',
+      `frame ${frame.number} of the pack is no frame: ${(error as Error).message}`,
+      {
+        cause: error,
+      },
+    )
+  }
+}
+
+const readSlices = ({ paths, files, offsets, lengths, digests }: Slices): Buffer => {
+  const content = Buffer.allocUnsafeSlow(lengths.reduce((sum, length) => sum + length, 0))
+  let at = 0
+  for (let row = 0; row < files.length; ) {
+    const path = paths[files[row] ?? 0] ?? ''
+    const first = row
+    try {
+      withFile(path, READ, (file) => {
+        // Slices of one file stand together, so it is opened once.
+        for (; row < files.length && files[row] === files[first]; row += 1) {
+          const slice = content.subarray(at, at + (lengths[row] ?? 0))
+          const read = readFully(file, slice, offsets[row] ?? 0)
+          if (read < slice.length || !hash('sha256', slice, 'buffer').equals(digestAt(digests, row)))
+            throw changed(path)
+          at += slice.length
+        }
+      })
+    } catch (error) {
+      throw fromFileSystem(error, `cannot read ${path}`)
+    }
+  }
+  return content
+}
+
+const changed = (path: string): UpdateError =>
+  new UpdateError('BUILD_CHANGED', `${path} changed while the build was read`, {
+    hint: 'publish once the build has finished',
+  })
