@@ -22,7 +22,7 @@ export const textOfStatus = ({ agent, products, sources }: StatusView, now: Date
           ['SOURCE', 'CHECKED', 'NEXT CHECK', 'EXPIRES', 'ROOT'],
           sources.map((source) => sourceRow(source, now)),
         ),
-    ...sources.flatMap(sourceTrouble),
+    ...sources.flatMap((source) => sourceTrouble(source, products)),
     ...products.flatMap(updateTrouble),
     ...products.flatMap(({ name, trust }) => trust.findings.map((finding) => findingText(name, finding, now))),
     ...seedingText(products),
@@ -50,7 +50,7 @@ export const stateOf = ({ installed, available, update, decision }: ProductStatu
   if (update !== undefined && update.endedAt === undefined) {
     const share = update.totalBytes === 0 ? '' : ` ${Math.floor((update.haveBytes / update.totalBytes) * 100)} %`
     const what = update.state === 'downloading' ? `downloading${share}` : update.state
-    const peers = update.state === 'downloading' && running ? `, ${update.peers} peers` : ''
+    const peers = update.state === 'downloading' && running ? `, ${count(update.peers, 'peer')}` : ''
     return running ? `${what} (${update.version}${peers})` : `interrupted at ${what} (${update.version})`
   }
   if (hasFailed({ installed, update })) return `failed (${update?.version})`
@@ -88,9 +88,11 @@ const nextText = (at: string, now: Date): string => (Date.parse(at) <= now.getTi
 const expiryText = ({ role, at }: NonNullable<SourceStatus['expires']>, now: Date): string =>
   Date.parse(at) <= now.getTime() ? `${role} expired ${span(at, now)} ago` : `${role} in ${span(at, now)}`
 
-const sourceTrouble = ({ name, lastCheck }: SourceStatus): readonly string[] => {
+/** Why the source could not be checked, unless a finding says the same. */
+const sourceTrouble = ({ name, lastCheck }: SourceStatus, products: readonly ProductStatus[]): readonly string[] => {
   if (lastCheck?.error === undefined) return []
   const { detail, hint } = lastCheck.error
+  if (products.some(({ trust }) => trust.findings.some(({ message }) => message === detail))) return []
   return [`! source ${name} could not be checked\n  ${detail}${hint === undefined ? '' : `\n  hint: ${hint}`}`]
 }
 
@@ -114,8 +116,10 @@ const seedingText = (products: readonly ProductStatus[]): readonly string[] => {
   const releases = sum((seeding) => seeding.releases)
   if (releases === 0) return []
   const [peers, uploaded] = [sum((seeding) => seeding.peers), formatBytes(sum((seeding) => seeding.uploadedBytes))]
-  return [`Shares ${releases} releases with ${peers} peers; gave ${uploaded} since the start.`]
+  return [`Shares ${count(releases, 'release')} with ${count(peers, 'peer')}; gave ${uploaded} since the start.`]
 }
+
+const count = (number: number, what: string): string => `${number} ${what}${number === 1 ? '' : 's'}`
 
 /** Columns as wide as their widest cell. */
 const table = (head: readonly string[], rows: readonly (readonly string[])[]): string => {

@@ -136,6 +136,23 @@ Shares 2 releases with 5 peers; gave 3.0 MiB since the start.`,
   )
 })
 
+test('a failed check is told once, not again by its finding', () => {
+  const detail = 'no answer from updates.example.com'
+  const source: SourceStatus = {
+    name: 'main',
+    url: 'https://updates.example.com/',
+    root: { version: 1, fingerprint: 'sha256:00', pinnedBy: 'file' },
+    lastCheck: {
+      at: '2026-01-10T11:58:00Z',
+      error: { type: 't', title: 't', status: 502, detail, code: 'SOURCE_UNREACHABLE' },
+    },
+  }
+  const finding = { code: 'source-unreachable', severity: 'warning', message: detail, hint: '', since: 't' } as const
+  const told = { ...product, trust: { ...product.trust, findings: [finding] } }
+  const text = textOfStatus({ apiVersion: 1, agent: null, sources: [source], products: [told], cursor: 0 }, NOW)
+  expect(text.split(detail)).toHaveLength(2)
+})
+
 test('nothing yet says what to do first', () => {
   const text = textOfStatus({ apiVersion: 1, agent: null, sources: [], products: [], cursor: 0 }, NOW)
   for (const command of ['updraft-agent run', 'updraft-agent install PRODUCT', 'updraft-agent trust add URL']) {
