@@ -1,7 +1,5 @@
 // Renewal: what is due when, and that only what is due changes.
 import { describe, expect, test } from '@jest/globals'
-import { parseProduct } from '@updraft/core/names'
-import { addProduct } from '../../publisher/src/products.ts'
 import { renewOnlineRoles, renewRoles } from '../../publisher/src/renew.ts'
 import { lockRepository, openRepository } from '../../publisher/src/repository.ts'
 import { fingerprintTree, hoursAfter, init, NOW, openWorkspace, type Workspace } from './workspace.ts'
@@ -89,34 +87,5 @@ describe('renewing other roles', () => {
     const options = { keys: workspace.keys, now: NOW }
     await expect(renewRoles(workspace.repository, ['nobody'], options)).rejects.toMatchObject({ code: 'USAGE' })
     expect((await versionsOf(workspace)).timestamp).toBe(1)
-  })
-})
-
-describe('adding a product', () => {
-  const options = (workspace: Workspace) => ({
-    keys: workspace.keys,
-    keysDirectory: workspace.keysDirectory,
-    passphrase: undefined,
-    now: NOW,
-  })
-
-  test('delegates to it with a key of its own', async () => {
-    await using workspace = await openWorkspace()
-    await init(workspace)
-    const { key } = await addProduct(workspace.repository, parseProduct('zeta'), options(workspace))
-    const { products, roles } = await openRepository(workspace.repository)
-    expect(products).toEqual(['acme', 'zeta'])
-    expect(roles.find(({ role }) => role === 'zeta')).toMatchObject({ keyIds: [key.keyId], metadataVersion: 1 })
-    expect(await versionsOf(workspace)).toMatchObject({ root: 1, acme: 1, targets: 2, snapshot: 2, timestamp: 2 })
-  })
-
-  test('refuses one that is there, and changes nothing', async () => {
-    await using workspace = await openWorkspace()
-    await init(workspace)
-    const before = await fingerprintTree(workspace.directory)
-    await expect(addProduct(workspace.repository, parseProduct('acme'), options(workspace))).rejects.toMatchObject({
-      code: 'USAGE',
-    })
-    expect(await fingerprintTree(workspace.directory)).toEqual({ ...before, 'r/.lock': expect.any(String) })
   })
 })
