@@ -2,6 +2,7 @@
 import type { Browser } from 'playwright-core'
 import type { Lane } from '../support/vscode-install.ts'
 import type { VscodeServer } from '../support/vscode-server.ts'
+import type { Workbench } from '../support/workbench.ts'
 
 export interface LaneContext {
   readonly lane: Lane
@@ -15,4 +16,10 @@ export interface LaneContext {
   readonly stageFolder: string
 }
 
+/** The same for tests that share one window of it. */
+export interface WindowContext extends LaneContext {
+  readonly window: Workbench
+}
+
+export const STATUS_ITEM = 'updraft.updraft.agent'
 export const AGENT_NAME = 'a'

@@ -10,7 +10,9 @@ import { REPORT_VARIABLE, runInExtensionHost } from '../support/extension-host.t
 import { describeWith, needsProgram } from '../support/needs.ts'
 import { INSTALL_TIMEOUT_MS, type Lane } from '../support/vscode-install.ts'
 import { startVscode } from '../support/vscode-server.ts'
-import { AGENT_NAME, type LaneContext } from './context.ts'
+import { openWorkbench, type Workbench } from '../support/workbench.ts'
+import { AGENT_NAME, type LaneContext, STATUS_ITEM } from './context.ts'
+import { realProductTests } from './real-product.ts'
 import { restrictedModeTests } from './restricted-mode.ts'
 import { windowTests } from './window.ts'
 
@@ -86,6 +88,20 @@ export const testLane = (lane: Lane): void =>
       ).toEqual(PACKAGED_FILES)
     })
 
-    describe('the window', () => windowTests(() => context))
-    describe('Restricted Mode', () => restrictedModeTests(() => context))
+    describe('a window', () => {
+      let window: Workbench
+
+      beforeAll(async () => {
+        window = await openWorkbench(context.browser, context.server)
+        await window.statusItem(STATUS_ITEM).waitFor()
+        await window.openContainer('Updraft')
+      }, 120_000)
+
+      afterAll(async () => await window[Symbol.asyncDispose]())
+
+      describe('while agents come and go', () => windowTests(() => ({ ...context, window })))
+      describe('with a real product', () => realProductTests(() => ({ ...context, window })))
+    })
+
+    describe('a window in Restricted Mode', () => restrictedModeTests(() => context))
   })

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { type ControlServer, productOf, startControlServer, statusOf } from '../extension/control-server.ts'
 import { openWorkbench, type Workbench } from '../support/workbench.ts'
-import type { LaneContext } from './context.ts'
+import { type LaneContext, STATUS_ITEM } from './context.ts'
 
 export const restrictedModeTests = (context: () => LaneContext): void => {
   const open = new AsyncDisposableStack()
@@ -21,7 +21,7 @@ export const restrictedModeTests = (context: () => LaneContext): void => {
     foreign = open.use(await startControlServer(foreignSocket, statusOf([productOf('foreign')])))
     agent = open.use(await startControlServer(join(home, 'agent.sock'), statusOf([productOf('acme')])))
     window = open.use(await openWorkbench(browser, server, { folder }))
-    await window.statusItem('updraft.updraft.agent').waitFor()
+    await window.statusItem(STATUS_ITEM).waitFor()
     await window.openContainer('Updraft')
   }, 120_000)
 

@@ -5,14 +5,13 @@ import { controlClient } from '@updraft/core/control/client'
 import { FINDINGS, type FindingCode, trustLevelOf } from '@updraft/core/trust/finding'
 import { startProgram } from '../../scripts/demo/program.ts'
 import { type ControlServer, productOf, startControlServer, statusOf, updateOf } from '../extension/control-server.ts'
-import { openWorkbench, until, type Workbench } from '../support/workbench.ts'
-import type { LaneContext } from './context.ts'
+import { until, type Workbench } from '../support/workbench.ts'
+import { STATUS_ITEM, type WindowContext } from './context.ts'
 import { HOSTILE, hostileProduct } from './host/hostile.ts'
 
-const STATUS_ITEM = 'updraft.updraft.agent'
 const COMMANDS = ['Check for Updates', 'Copy Diagnostics', 'Refresh', 'Show Log'].map((title) => `Updraft: ${title}`)
 
-export const windowTests = (context: () => LaneContext): void => {
+export const windowTests = (context: () => WindowContext): void => {
   const open = new AsyncDisposableStack()
   let window: Workbench
   let agent: ControlServer
@@ -29,11 +28,9 @@ export const windowTests = (context: () => LaneContext): void => {
     agent.tell({ kind: 'check', source: 'main' })
   }
 
-  beforeAll(async () => {
-    window = open.use(await openWorkbench(context().browser, context().server))
-    await item().waitFor()
-    await window.openContainer('Updraft')
-  }, 120_000)
+  beforeAll(() => {
+    window = context().window
+  })
 
   afterAll(() => open.disposeAsync())
 

@@ -1,4 +1,5 @@
 // The rows below a product in the tree: plain values, so that what is shown can be tested without a screen.
+import type { TrustLevel } from '@updraft/core/trust/finding'
 import { l10n, ThemeIcon } from 'vscode'
 import type { FindingView, ProductView, RuleView, SignerView, SourceView, UpdateView } from '../view-model.ts'
 import {
@@ -35,7 +36,7 @@ export const rowsOf = (product: ProductView, source: SourceView | undefined): re
   trustRow(product),
   ...product.findings.map(findingRow),
   sourceRow(product, source),
-  ...(product.decision.length === 0 ? [] : [decisionRow(product.decision)]),
+  ...(product.decision.length === 0 ? [] : [decisionRow(product)]),
 ]
 
 const installedRow = ({ installed, available, update }: ProductView): Row => {
@@ -159,12 +160,12 @@ const describeSource = ({
     nextCheckAt === undefined ? '' : l10n.t('Next check {0}', time(nextCheckAt)),
   )
 
-const decisionRow = (rules: readonly RuleView[]): Row => ({
+const decisionRow = ({ decision, level }: ProductView): Row => ({
   id: 'decision',
   label: l10n.t('Why'),
-  description: rules.find(({ passed }) => !passed)?.detail ?? l10n.t('every rule passed'),
+  ...answerOf(decision, level),
   icon: new ThemeIcon('question'),
-  children: rules.map(({ rule, passed, detail }, index) => ({
+  children: decision.map(({ rule, passed, detail }, index) => ({
     id: `rule ${index}`,
     label: rule,
     description: detail,
@@ -172,6 +173,13 @@ const decisionRow = (rules: readonly RuleView[]): Row => ({
     icon: new ThemeIcon(passed ? 'pass' : 'circle-slash'),
   })),
 })
+
+/** While updates are refused, the findings are the answer, and the rules are those of an earlier look. */
+const answerOf = (decision: readonly RuleView[], level: TrustLevel): { readonly description?: string } => {
+  const failed = decision.find(({ passed }) => !passed)
+  if (failed !== undefined) return { description: failed.detail }
+  return level === 'untrusted' ? {} : { description: l10n.t('every rule passed') }
+}
 
 const originOf = ({ bytes: { peers, origin, reused } }: UpdateView): string =>
   l10n.t('{0} from peers, {1} from the origin, {2} reused', bytes(peers), bytes(origin), bytes(reused))

@@ -92,13 +92,14 @@ export const signaturesOf = ({ signers, threshold }: ProductView): string =>
     ? l10n.t('1 signature, {0} needed', threshold)
     : l10n.t('{0} signatures, {1} needed', signers.length, threshold)
 
-export const findingTitle = (code: FindingCode): string => {
-  const title = l10n.t(FINDINGS[code].title)
-  return title.charAt(0).toLocaleUpperCase() + title.slice(1)
-}
+export const findingTitle = (code: FindingCode): string => sentence(l10n.t(FINDINGS[code].title))
 
-/** A sentence for people: ours begin in lower case and have no full stop, so that they can stand inside others. */
-export const sentence = (text: string): string => text.charAt(0).toLocaleUpperCase() + text.slice(1)
+/**
+ * A sentence for people: the agent's begin in lower case, so that they can stand inside others. One that begins with the
+ * name of a file or with an address stays as it is.
+ */
+export const sentence = (text: string): string =>
+  /^\p{Ll}+(?![\p{L}.:/_-])/u.test(text) ? text.charAt(0).toLocaleUpperCase() + text.slice(1) : text
 
 export const severityIcon = (severity: Severity): ThemeIcon => {
   switch (severity) {

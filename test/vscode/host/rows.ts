@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { UPDATE_STATES } from '@updraft/core/control/api'
 import { FINDINGS, type FindingCode, TRUST_LEVELS } from '@updraft/core/trust/finding'
 import { type Row, rowsOf } from '../../../extension/src/views/rows.ts'
-import { findingTitle, levelIcon, levelWord, stateWord } from '../../../extension/src/views/words.ts'
+import { findingTitle, levelIcon, levelWord, sentence, stateWord } from '../../../extension/src/views/words.ts'
 import { productOf, updateOf } from '../../extension/control-server.ts'
 import { HOSTILE, hostileProduct, modelOf } from './hostile.ts'
 import type { HostTests } from './tests.ts'
@@ -75,6 +75,17 @@ export const rowTests: HostTests = {
       ],
     })
     assert.deepEqual(summaries(rows).at(-1), ['Why', 'it opens at 22:00'])
+  },
+
+  'while updates are refused, rules that passed earlier are no answer': () => {
+    const trust = { level: 'untrusted', signers: [], threshold: 1, findings: [] } as const
+    assert.deepEqual(summaries(rowsFor('acme', { trust })).at(-1), ['Why', undefined])
+  },
+
+  'a sentence begins with a capital letter, but a file or an address keeps its name': () => {
+    assert.equal(sentence('snapshot 3 is older'), 'Snapshot 3 is older')
+    assert.equal(sentence('timestamp.json is missing'), 'timestamp.json is missing')
+    assert.equal(sentence('http://a.example does not answer'), 'http://a.example does not answer')
   },
 
   'every state, level and finding has words': () => {
