@@ -76,7 +76,7 @@ async function follow(agents: readonly StageAgent[], version: string, expected: 
   return Promise.all(
     agents.map(async (agent) => {
       const update = await agent.whenInstalled(version, { onProgress: progress.listener(`agent ${agent.name}`) })
-      if ((await digestOfTree(`${agent.installedPath}/`)) !== digest) {
+      if ((await digestOfTree(agent.installedPath)) !== digest) {
         throw new Error(`what agent ${agent.name} installed is not the build of ${version}`)
       }
       const signers = (await agent.productStatus())?.installed?.signers ?? []

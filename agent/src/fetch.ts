@@ -75,10 +75,17 @@ export const fetchBundle = async (release: TrustedRelease, options: FetchOptions
     peers: options.peers,
     onWarning: options.onWarning,
   })
-  const ticker = setInterval(() => options.onProgress(torrent.state()), PROGRESS_INTERVAL_MS)
+  // The index was fetched as a signed description; the swarm finds its whole pieces on disk, but nothing was saved by that.
+  const indexPieces = Math.floor(indexBytes.length / metainfo.pieceLength)
+  const transfer = (): TransferState => {
+    const state = torrent.state()
+    const reused = Math.max(0, state.bytes.reused - indexPieces * metainfo.pieceLength)
+    return { ...state, bytes: { ...state.bytes, reused } }
+  }
+  const ticker = setInterval(() => options.onProgress(transfer()), PROGRESS_INTERVAL_MS)
   try {
     await torrent.whenDone({ stallTimeoutMs: options.stallTimeoutMs ?? LIMITS.swarmStallTimeoutMs, signal })
-    const state = torrent.state()
+    const state = transfer()
     options.onProgress(state)
     return { release, directory, bundleDirectory, metainfo, bytes: state.bytes } as StagedBundle
   } finally {

@@ -136,6 +136,7 @@ const seederFor = async (
     allowLoopback: seed.allowLoopback || isLoopback(host),
     dht: false,
     localDiscovery: false,
+    isOrigin: true,
   })
   // Announced where others reach the tracker, so that the address that it sees is one that others reach as well.
   const own = addressesOf(host).map((address) => `http://${authorityOf(address, port)}/announce`)

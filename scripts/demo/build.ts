@@ -1,8 +1,8 @@
 // The builds of the demonstration: the tree of a package that is installed anyway, and a changed copy of it.
 
 import { createHash } from 'node:crypto'
-import { appendFile, cp, mkdir, readdir, readFile, readlink, rm, stat, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { appendFile, cp, mkdir, readdir, readFile, readlink, realpath, rm, stat, writeFile } from 'node:fs/promises'
+import { join, relative } from 'node:path'
 
 /** Copies the build, and changes it the way a small release does: a few lines, one new file, one file gone. */
 export const makeChangedBuild = async (build: string, into: string): Promise<void> => {
@@ -15,12 +15,13 @@ export const makeChangedBuild = async (build: string, into: string): Promise<voi
 }
 
 /** One digest over the names, kinds, executable bits and contents of a tree: equal trees, equal digests. */
-export const digestOfTree = async (root: string): Promise<string> => {
+export const digestOfTree = async (tree: string): Promise<string> => {
+  const root = await realpath(tree)
   const hash = createHash('sha256')
   const entries = await readdir(root, { recursive: true, withFileTypes: true })
   const paths = entries.map((entry) => ({ entry, path: join(entry.parentPath, entry.name) }))
   for (const { entry, path } of paths.sort((a, b) => (a.path < b.path ? -1 : 1))) {
-    const name = path.slice(root.length)
+    const name = relative(root, path)
     if (entry.isSymbolicLink()) hash.update(`link ${name} ${await readlink(path)}\n`)
     else if (entry.isDirectory()) hash.update(`directory ${name}\n`)
     else {

@@ -15,7 +15,7 @@ beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'ud-'))
   stage = await openStage({ directory: join(directory, 's'), product: 'acme' })
   const build = await makeSmallBuild(join(directory, 'build'))
-  digest = await digestOfTree(`${build}/`)
+  digest = await digestOfTree(build)
   await stage.init()
   await stage.publish(build, '1.0.0')
 })
@@ -56,7 +56,7 @@ describe('a flipped bit in one file of the repository', () => {
       // After the start of the origin, so that it seeds what it has verified and the flip is the network's.
       await flip(join(stage.repository, file))
       const { exitCode, stderr } = await agent.run(['run', '--once'])
-      const installed = await digestOfTree(`${agent.installedPath}/`).catch(() => 'nothing')
+      const installed = await digestOfTree(agent.installedPath).catch(() => 'nothing')
       outcomes[file] = installed === digest ? 'installed' : installed
       // What was not installed was refused with a reason, never with a defect.
       if (installed === 'nothing') expect({ file, exitCode, stderr }).toMatchObject({ exitCode: 6 })

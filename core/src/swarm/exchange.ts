@@ -12,8 +12,8 @@ import type { Source } from './pieces/picker.ts'
 
 export interface Exchange {
   readonly links: ReadonlySet<Link>
-  /** Payload that peers sent us, wanted or not. */
-  readonly receivedBytes: number
+  /** Payload that peers sent us, wanted or not; what the publisher's own seeder sent is counted apart. */
+  readonly receivedBytes: { readonly peers: number; readonly origin: number }
   /** We have this piece now: peers are told with the next turn of the event loop, all of one turn in one go. */
   announce(index: number): void
   /** Bans whoever this is and ends its connections. */
@@ -38,9 +38,11 @@ export interface ExchangeOptions {
   readonly onLonely: () => void
 }
 
-/** BEP 20: ours, so that two agents know each other. */
-export const PEER_ID_PREFIX = '-UD0100-'
-const PEER_ID_PREFIX_HEX = Buffer.from(PEER_ID_PREFIX).toString('hex')
+/** BEP 20: ours, so that two agents know each other, and an origin from an agent. */
+export const PEER_ID_PREFIXES = { agent: '-UD0100-', origin: '-UO0100-' } as const
+const AGENT_PREFIX_HEX = Buffer.from(PEER_ID_PREFIXES.agent).toString('hex')
+const ORIGIN_PREFIX_HEX = Buffer.from(PEER_ID_PREFIXES.origin).toString('hex')
+const isOurs = (peerId: string): boolean => peerId.startsWith(AGENT_PREFIX_HEX) || peerId.startsWith(ORIGIN_PREFIX_HEX)
 
 /** A peer says something at least every two minutes (BEP 3, keep-alive). */
 const DEAF_MS = 150_000
@@ -52,7 +54,7 @@ export const createExchange = (options: ExchangeOptions): Exchange => {
   /** Endpoints that turned out to be this very agent: trackers name us to ourselves. */
   const ourselves = new Set<string>()
   const news: number[] = []
-  let receivedBytes = 0
+  const receivedBytes = { peers: 0, origin: 0 }
   let closed = false
   let flush: NodeJS.Immediate | undefined
 
@@ -70,8 +72,9 @@ export const createExchange = (options: ExchangeOptions): Exchange => {
       return
     }
     links.set(wire, link)
+    const sender = link.peerId.startsWith(ORIGIN_PREFIX_HEX) ? 'origin' : 'peers'
     wire.on('download', (bytes: number) => {
-      receivedBytes += bytes
+      receivedBytes[sender] += bytes
     })
     download?.add(link)
     upload.add(link)
@@ -99,7 +102,7 @@ export const createExchange = (options: ExchangeOptions): Exchange => {
    * smaller peer id began. Others may decide by other rules, so of theirs the older one stays.
    */
   const keepsNewer = (newer: Link, older: Link): boolean => {
-    if (!newer.peerId.startsWith(PEER_ID_PREFIX_HEX) || isOutgoing(newer.wire) === isOutgoing(older.wire)) return false
+    if (!isOurs(newer.peerId) || isOutgoing(newer.wire) === isOutgoing(older.wire)) return false
     const ourIdIsSmaller = torrent.client.peerId < newer.peerId
     return isOutgoing(newer.wire) === ourIdIsSmaller
   }
@@ -158,9 +161,7 @@ export const createExchange = (options: ExchangeOptions): Exchange => {
     get links() {
       return new Set(links.values())
     },
-    get receivedBytes() {
-      return receivedBytes
-    },
+    receivedBytes,
     announce: (index) => {
       news.push(index)
       flush ??= setImmediate(tellNews)

@@ -15,6 +15,8 @@ export interface SwarmOptions {
   /** Bytes per second; undefined is without limit. */
   readonly uploadLimit?: number | undefined
   readonly downloadLimit?: number | undefined
+  /** The publisher's own seeder: peers then count what it sends as the origin's. For figures only; anyone can claim it. */
+  readonly isOrigin?: boolean | undefined
   /** Who sent bad data before. Without one, the swarm forgets it when it is closed. */
   readonly bans?: BanList | undefined
 }

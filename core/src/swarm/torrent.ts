@@ -229,7 +229,11 @@ export const joinTorrent = async (
       done: completion.isDone,
       haveBytes,
       totalBytes: metainfo.lengthBytes,
-      bytes: { peers: exchange.receivedBytes, origin: webSeeds?.receivedBytes ?? 0, reused: reusedBytes },
+      bytes: {
+        peers: exchange.receivedBytes.peers,
+        origin: exchange.receivedBytes.origin + (webSeeds?.receivedBytes ?? 0),
+        reused: reusedBytes,
+      },
       uploadedBytes: upload.uploadedBytes,
       peers: exchange.links.size,
     }),

@@ -6,7 +6,7 @@ import WebTorrent from 'webtorrent'
 import { fromFileSystem, messageOf, systemCodeOf, UpdateError } from '../errors.ts'
 import { LIMITS } from '../limits.ts'
 import { openLocalDiscovery } from './announce/local-discovery.ts'
-import { PEER_ID_PREFIX } from './exchange.ts'
+import { PEER_ID_PREFIXES } from './exchange.ts'
 import { addressPolicy } from './peers/addresses.ts'
 import { memoryBans } from './peers/bans.ts'
 import { acceptPeers, type Gate } from './peers/connections.ts'
@@ -110,11 +110,14 @@ export const openSwarm = async (options: SwarmOptions): Promise<Swarm> => {
   }
 }
 
-const listen = ({ port, dht }: SwarmOptions): Promise<WebTorrent> =>
+const listen = ({ port, dht, isOrigin = false }: SwarmOptions): Promise<WebTorrent> =>
   new Promise((resolve, reject) => {
     const client = new WebTorrent({
       torrentPort: port,
-      peerId: Buffer.concat([Buffer.from(PEER_ID_PREFIX), randomBytes(12)]).toString('hex'),
+      peerId: Buffer.concat([
+        Buffer.from(isOrigin ? PEER_ID_PREFIXES.origin : PEER_ID_PREFIXES.agent),
+        randomBytes(12),
+      ]).toString('hex'),
       userAgent: USER_AGENT,
       maxConns: LIMITS.peersPerTorrentMax,
       dht,
