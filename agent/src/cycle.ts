@@ -1,11 +1,12 @@
 // ★ The agent's whole story: one product, once, from "is there something new?" to "given back to the swarm". Each room takes
 // what only the room before it can make, so none can be left out; and what happens is reported before it does.
 import { join } from 'node:path'
-import { compareVersions } from '@updraft/core/names'
+import { compareVersions, type ReleaseName } from '@updraft/core/names'
 import type { Cycle, CycleDependencies } from './cycle-types.ts'
-import { fetchBundle, type StagedBundle } from './fetch.ts'
+import { type FetchOptions, fetchBundle, type StagedBundle } from './fetch.ts'
 import { type InstalledVersion, installBundle, removeVersionsExcept } from './install.ts'
 import { plan } from './plan.ts'
+import { recover } from './recover.ts'
 import { type RefreshResult, refresh, type TrustedRelease } from './refresh.ts'
 import { bundleDirectoryOf, dropBundle, keepBundle, seedBundle } from './seed.ts'
 import type { ProductSettings } from './settings.ts'
@@ -14,14 +15,17 @@ import { readTrustedSource, type TrustedSource } from './trust-store.ts'
 import { type VerifiedBundle, verifyBundle } from './verify.ts'
 
 export const runCycle: Cycle = async (product, dependencies) => {
+  await recover(product, dependencies)
   const trusted = await refreshSource(product, dependencies)
   const release = planUpdate(product, trusted, dependencies)
-  if (release === undefined) return { kind: 'current' }
-
+  if (release === undefined) {
+    await seedAgain(product, trusted, dependencies)
+    return { kind: 'current' }
+  }
   const staged = await fetchRelease(release, dependencies)
   const verified = await verifyStaged(staged, dependencies)
   const installed = await installVerified(verified, dependencies)
-  await seedInstalled(installed, dependencies)
+  await seedVerified(verified, dependencies)
   await removeSurplus(installed, dependencies)
   return { kind: 'installed', version: installed.version }
 }
@@ -65,26 +69,30 @@ const planUpdate = (
 }
 
 const fetchRelease = (release: TrustedRelease, dependencies: CycleDependencies): Promise<StagedBundle> => {
-  const { home, store, settings, swarm, report, signal } = dependencies
-  const { product } = release.release
-  report.entering(release.release, 'downloading')
-  return fetchBundle(release, {
-    stagingDirectory: join(home.dataDirectory, 'staging'),
-    local: store.seeds
-      .all()
-      .filter((seed) => seed.product === product)
-      .sort((a, b) => compareVersions(b.version, a.version))
-      .map((seed) => ({
-        bundleDirectory: bundleDirectoryOf(join(home.dataDirectory, 'bundles'), seed.name),
-        treePath: join(home.dataDirectory, 'products', product, 'versions', seed.version),
-      })),
-    swarm,
-    peers: settings.network.peers,
-    signal,
-    onProgress: report.transferring,
-    onWarning: report.warning,
-  })
+  dependencies.report.entering(release.release, 'downloading')
+  return fetchBundle(release, fetchOptions(release, dependencies))
 }
+
+const fetchOptions = (
+  { release: { product } }: TrustedRelease,
+  { home, store, settings, swarm, report, signal }: CycleDependencies,
+): FetchOptions => ({
+  stagingDirectory: join(home.dataDirectory, 'staging'),
+  local: store.seeds
+    .all()
+    .filter((seed) => seed.product === product)
+    .sort((a, b) => compareVersions(b.version, a.version))
+    .map((seed) => ({
+      bundleDirectory: bundleDirectoryOf(join(home.dataDirectory, 'bundles'), seed.name),
+      treePath: join(home.dataDirectory, 'products', product, 'versions', seed.version),
+    })),
+  swarm,
+  peers: settings.network.peers,
+  stallTimeoutMs: settings.network.stallTimeoutSeconds * 1000,
+  signal,
+  onProgress: report.transferring,
+  onWarning: report.warning,
+})
 
 const verifyStaged = (staged: StagedBundle, { report, signal }: CycleDependencies): Promise<VerifiedBundle> => {
   report.entering(staged.release.release, 'verifying')
@@ -102,15 +110,31 @@ const installVerified = async (
   return installed
 }
 
-const seedInstalled = async (
-  installed: InstalledVersion,
-  { home, swarm, report }: CycleDependencies,
-): Promise<void> => {
+const seedVerified = async (verified: VerifiedBundle, { home, swarm, report }: CycleDependencies): Promise<void> => {
   const bundlesDirectory = join(home.dataDirectory, 'bundles')
-  const { metainfo, release } = installed.bundle
-  const kept = await keepBundle(installed, bundlesDirectory)
+  const { metainfo, release } = verified
+  const kept = await keepBundle(verified, bundlesDirectory)
   await seedBundle(kept, { bundlesDirectory, swarm, onWarning: report.warning })
   report.seeding({ release: release.release, ...kept, lengthBytes: metainfo.lengthBytes })
+}
+
+/**
+ * The installed version is shared even if an earlier cycle did not come so far, or its bundle was lost since. Most of its
+ * bytes are still on this machine.
+ */
+const seedAgain = async (
+  { name }: ProductSettings,
+  { releases }: RefreshResult,
+  dependencies: CycleDependencies,
+): Promise<void> => {
+  const { store, signal } = dependencies
+  const installed = store.installed.current(name)
+  if (installed === undefined) return
+  const isIt = ({ version, platform }: ReleaseName) => version === installed.version && platform === installed.platform
+  const release = releases.find((candidate) => isIt(candidate.release))
+  if (release === undefined || store.seeds.all().some((seed) => seed.product === name && isIt(seed))) return
+  const silent = { ...fetchOptions(release, dependencies), onProgress: () => {} } // This is no update.
+  await seedVerified(await verifyBundle(await fetchBundle(release, silent), { signal }), dependencies)
 }
 
 /** Keeps as many versions, and bundles, as the settings say; the current one is always among them. */

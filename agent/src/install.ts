@@ -35,7 +35,8 @@ export interface InstallOptions {
 export const installBundle = async (bundle: VerifiedBundle, options: InstallOptions): Promise<InstalledVersion> => {
   const { product, version } = bundle.release.release
   const home = join(options.productsDirectory, product)
-  const versionPath = join(home, 'versions', version)
+  const place = placeFor(version, await readCurrentPlace(options.productsDirectory, product))
+  const versionPath = join(home, 'versions', place)
   const path = join(home, 'current')
 
   await makeDirectory(join(home, 'versions'))
@@ -43,12 +44,23 @@ export const installBundle = async (bundle: VerifiedBundle, options: InstallOpti
   // What stands in the way is the remainder of an installation that never became current.
   await rm(versionPath, { recursive: true, force: true })
   await renameDurably(bundle.treePath, versionPath)
-  await replaceLink(path, join('versions', version))
+  await replaceLink(path, join('versions', place))
   return { product, version, path, versionPath, bundle } as InstalledVersion
 }
 
+/** Not part of any semver version, so no other version can have the name of such a folder. */
+const AGAIN = '~again'
+
+/** A version that is installed over itself goes beside itself: what `current` points to is never taken away. */
+const placeFor = (version: ReleaseVersion, currentPlace: string | undefined): string =>
+  currentPlace === version ? `${version}${AGAIN}` : version
+
 /** The version that `current` points to, read from the link itself; undefined if the product is not installed. */
-export const readCurrentVersion = async (productsDirectory: string, product: Product): Promise<string | undefined> => {
+export const readCurrentVersion = async (productsDirectory: string, product: Product): Promise<string | undefined> =>
+  (await readCurrentPlace(productsDirectory, product))?.replace(AGAIN, '')
+
+/** Name of the folder under `versions/` that `current` points to. */
+const readCurrentPlace = async (productsDirectory: string, product: Product): Promise<string | undefined> => {
   const link = join(productsDirectory, product, 'current')
   try {
     return /^versions\/([^/]+)$/.exec(await readlink(link))?.[1]
@@ -58,14 +70,15 @@ export const readCurrentVersion = async (productsDirectory: string, product: Pro
   }
 }
 
-/** Removes installed versions other than `keep`. Running programs keep the files that they have open. */
+/** Removes installed versions other than `keep` and the current one. Running programs keep the files that they have open. */
 export const removeVersionsExcept = async (
   productsDirectory: string,
   product: Product,
   keep: readonly string[],
-): Promise<readonly string[]> => {
+): Promise<void> => {
+  const current = await readCurrentPlace(productsDirectory, product)
   const versions = join(productsDirectory, product, 'versions')
-  const surplus = (await readdir(versions)).filter((version) => !keep.includes(version))
-  for (const version of surplus) await rm(join(versions, version), { recursive: true, force: true })
-  return surplus
+  for (const place of await readdir(versions)) {
+    if (place !== current && !keep.includes(place)) await rm(join(versions, place), { recursive: true, force: true })
+  }
 }

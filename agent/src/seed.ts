@@ -8,7 +8,7 @@ import { bundleNameOf } from '@updraft/core/names'
 import { resolveHints } from '@updraft/core/release'
 import { parseMetainfo } from '@updraft/core/swarm/metainfo'
 import type { Swarm, SwarmTorrent } from '@updraft/core/swarm/swarm'
-import type { InstalledVersion } from './install.ts'
+import type { VerifiedBundle } from './verify.ts'
 
 /** A verified bundle that rests under `bundles/`. */
 export interface KeptBundle {
@@ -31,12 +31,12 @@ export const metainfoFileOf = (bundlesDirectory: string, name: string): string =
   join(bundlesDirectory, `${name}.torrent`)
 
 /**
- * Moves the bundle of an installed version to its lasting place. After this `staging/` holds nothing of the release.
+ * Moves a verified bundle to its lasting place. After this `staging/` holds nothing of the release.
  *
  * Errors: DISK_FULL, PERMISSION, IO.
  */
-export const keepBundle = async (installed: InstalledVersion, bundlesDirectory: string): Promise<KeptBundle> => {
-  const { release, metainfo, bundleDirectory, directory } = installed.bundle
+export const keepBundle = async (verified: VerifiedBundle, bundlesDirectory: string): Promise<KeptBundle> => {
+  const { release, metainfo, bundleDirectory, directory } = verified
   const name = bundleNameOf(release.release)
   const place = bundleDirectoryOf(bundlesDirectory, name)
   await makeDirectory(bundlesDirectory, 0o755)

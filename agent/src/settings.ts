@@ -47,6 +47,8 @@ export interface NetworkSettings {
   /** Bytes per second; undefined is without limit. */
   readonly uploadLimitBytes: number | undefined
   readonly downloadLimitBytes: number | undefined
+  /** How long a download waits for anything useful before it is left to the next look. */
+  readonly stallTimeoutSeconds: number
   /** `host:port` of peers known in advance. */
   readonly peers: readonly string[]
 }
@@ -148,6 +150,11 @@ const networkSchema = z.strictObject({
   localDiscovery: z.boolean().default(false),
   uploadLimitBytes: bytesPerSecond,
   downloadLimitBytes: bytesPerSecond,
+  stallTimeoutSeconds: z
+    .int()
+    .min(1)
+    .max(3_600)
+    .default(LIMITS.swarmStallTimeoutMs / 1000),
   peers: z.array(named(parsePeer)).max(LIMITS.peersPerTorrentMax).default([]),
 })
 
