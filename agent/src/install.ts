@@ -1,11 +1,11 @@
 // Makes a verified tree the installed version: modes, one rename into `versions/`, one swap of the link `current`. Either
 // the old or the new version is there at every moment. It takes a VerifiedBundle and nothing else.
-import { readdir, readlink, rm } from 'node:fs/promises'
+import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { finishTree } from '@updraft/core/bundle/unpack'
-import { fromFileSystem, systemCodeOf } from '@updraft/core/errors'
 import { makeDirectory, renameDurably, replaceLink } from '@updraft/core/files/atomic'
 import type { Product, ReleaseVersion } from '@updraft/core/names'
+import { placeFor, readCurrentPlace } from './current-link.ts'
 import type { VerifiedBundle } from './verify.ts'
 
 declare const installed: unique symbol
@@ -46,28 +46,6 @@ export const installBundle = async (bundle: VerifiedBundle, options: InstallOpti
   await renameDurably(bundle.treePath, versionPath)
   await replaceLink(path, join('versions', place))
   return { product, version, path, versionPath, bundle } as InstalledVersion
-}
-
-/** Not part of any semver version, so no other version can have the name of such a folder. */
-const AGAIN = '~again'
-
-/** A version that is installed over itself goes beside itself: what `current` points to is never taken away. */
-const placeFor = (version: ReleaseVersion, currentPlace: string | undefined): string =>
-  currentPlace === version ? `${version}${AGAIN}` : version
-
-/** The version that `current` points to, read from the link itself; undefined if the product is not installed. */
-export const readCurrentVersion = async (productsDirectory: string, product: Product): Promise<string | undefined> =>
-  (await readCurrentPlace(productsDirectory, product))?.replace(AGAIN, '')
-
-/** Name of the folder under `versions/` that `current` points to. */
-const readCurrentPlace = async (productsDirectory: string, product: Product): Promise<string | undefined> => {
-  const link = join(productsDirectory, product, 'current')
-  try {
-    return /^versions\/([^/]+)$/.exec(await readlink(link))?.[1]
-  } catch (error) {
-    if (systemCodeOf(error) === 'ENOENT') return undefined
-    throw fromFileSystem(error, `cannot read ${link}`)
-  }
 }
 
 /** Removes installed versions other than `keep` and the current one. Running programs keep the files that they have open. */

@@ -4,8 +4,8 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { replaceLink } from '@updraft/core/files/atomic'
+import { readCurrentVersion } from './current-link.ts'
 import type { CycleDependencies } from './cycle-types.ts'
-import { readCurrentVersion } from './install.ts'
 import type { ProductSettings } from './settings.ts'
 
 /**

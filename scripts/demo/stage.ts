@@ -112,7 +112,7 @@ export const openStage = async ({ directory, product, errors = 'keep' }: StageOp
         join(home, 'agent.json'),
         `{
   // Everything of this demonstration is on one machine, so peers on loopback are allowed.
-  "network": { "allowLoopback": true },
+  "network": { "allowLoopback": true, "stallTimeoutSeconds": 20 },
   "checkIntervalSeconds": 2,
   "products": { "${product}": { "source": "demo" } }
 }

@@ -30,6 +30,7 @@ describe('what settings mean', () => {
       checkIntervalSeconds: 3_600,
       network: {
         port: 0,
+        stallTimeoutSeconds: 120,
         allowLoopback: false,
         dht: false,
         localDiscovery: false,
