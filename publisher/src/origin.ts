@@ -11,6 +11,7 @@ import { openHttpServer } from './origin/http.ts'
 import type { Log } from './origin/log.ts'
 import { createPages } from './origin/pages.ts'
 import type { Problem } from './origin/problem.ts'
+import { readRememberedPeers, writeRememberedPeers } from './origin/remembered-peers.ts'
 import { type OriginRenewal, type OriginRenewalOptions, startRenewal } from './origin/renew.ts'
 import { noSeeder, openSeeder, type Seeder } from './origin/seed.ts'
 import { isLoopback, openTracker, type Tracker } from './origin/tracker.ts'
@@ -69,6 +70,8 @@ export const startOrigin = async (options: OriginOptions): Promise<Origin> => {
   await using rooms = new AsyncDisposableStack()
 
   const tracker = rooms.use(openTracker({ log }))
+  tracker.restore(await readRememberedPeers(directory, options.now(), log))
+  rooms.defer(() => writeRememberedPeers(directory, tracker.peers(), options.now(), log))
   const { host, port } = await listen(options, state, tracker, rooms)
   state.seeder = rooms.use(await seederFor(options, repository, host, port))
   rooms.use(watchFile(followingOptions(options, state, tracker)))

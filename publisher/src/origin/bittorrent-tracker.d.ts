@@ -39,6 +39,7 @@ declare module 'bittorrent-tracker/server' {
   interface Peer {
     readonly type: 'http' | 'udp' | 'ws'
     readonly complete: boolean
+    readonly peerId: string
     readonly ip: string
     readonly port: number
     readonly socket?: WebSocketConnection

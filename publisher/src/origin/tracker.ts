@@ -17,6 +17,7 @@ import Server, {
 } from 'bittorrent-tracker/server'
 import { listenFailure } from './listen.ts'
 import type { Log } from './log.ts'
+import type { RememberedPeer } from './remembered-peers.ts'
 import { judgeUdpPacket } from './udp-guard.ts'
 
 export interface SwarmCounts {
@@ -34,6 +35,10 @@ export interface Tracker extends AsyncDisposable {
   /** From now on these infohashes are known and no others. */
   track(infoHashes: ReadonlySet<string>): void
   countsOf(infoHash: string): SwarmCounts
+  /** Everybody who can be told to others after a restart: a WebSocket does not outlive one. */
+  peers(): readonly RememberedPeer[]
+  /** Takes up peers of an earlier run, as if each had just announced itself. */
+  restore(peers: readonly RememberedPeer[]): void
 }
 
 /**
@@ -169,6 +174,23 @@ export const openTracker = ({
     countsOf: (infoHash) => {
       const swarm = server.torrents[infoHash]
       return { seeders: swarm?.complete ?? 0, leechers: swarm?.incomplete ?? 0 }
+    },
+    peers: () =>
+      Object.entries(server.torrents).flatMap(([infoHash, swarm]) =>
+        swarm.peers.keys.flatMap((id) => {
+          const peer = swarm.peers.peek(id)
+          if (peer === undefined || peer.type === 'ws') return []
+          return [{ infoHash, peerId: peer.peerId, ip: peer.ip, port: peer.port, complete: peer.complete }]
+        }),
+      ),
+    restore: (remembered) => {
+      for (const { infoHash, peerId, ip, port, complete } of remembered) {
+        const addr = `${ip.includes(':') ? `[${ip}]` : ip}:${port}`
+        const left = complete ? 0 : 1
+        server.createSwarm(infoHash, (_, swarm) =>
+          swarm.announce({ type: 'http', event: 'started', peer_id: peerId, addr, ip, port, left }, () => {}),
+        )
+      }
     },
     [Symbol.asyncDispose]: async () => {
       clearInterval(sweep)
