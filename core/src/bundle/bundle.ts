@@ -12,6 +12,7 @@ import { type BundleIndex, frameOf, framesOfChunks, sizesOf } from './bundle-ind
 import { type ChunkedTree, chunkTree } from './chunked-tree.ts'
 import { inOrder } from './in-order.ts'
 import { encodeIndex } from './index-file.ts'
+import { release } from './memory.ts'
 import { createPackFile, type PackFile } from './pack-file.ts'
 import { bytesOf, cutFrames, type PackPlan, planPack } from './plan.ts'
 import { type MadeFrame, makeFrame, type NewFrame, type SettleContext, settleFamily } from './settle.ts'
@@ -91,20 +92,22 @@ interface Work {
 /** Writes all new frames, and says which frames of the previous release are kept. */
 const packNew = async (work: Work): Promise<{ created: readonly NewFrame[]; kept: ReadonlySet<number> }> => {
   const { tree, plan, previous, workers, packFile, report } = work
-  const ahead = workers.count * 2
   const fresh: NewFrame[] = []
   const reframed: NewFrame[] = []
   const kept = new Set<number>()
   const dissolved: number[] = []
   const add = async (made: MadeFrame, isFresh: boolean): Promise<void> => {
     await (isFresh ? packFile.addFresh(made.packed) : packFile.addReframed(made.packed))
+    release(made.packed)
     ;(isFresh ? fresh : reframed).push(made.frame)
     report(made.frame.chunks)
   }
 
   if (previous !== undefined) {
     const context: SettleContext = { tree, plan, previous, workers }
-    for await (const settled of inOrder(plan.families, ahead, (family) => settleFamily(context, family))) {
+    for await (const settled of inOrder(plan.families, familiesAhead(workers), (family) =>
+      settleFamily(context, family),
+    )) {
       for (const made of settled.fresh) await add(made, true)
       for (const made of settled.reframed) await add(made, false)
       for (const frame of settled.carried) kept.add(frame)
@@ -112,7 +115,7 @@ const packNew = async (work: Work): Promise<{ created: readonly NewFrame[]; kept
     }
   }
   const others = [...plan.unrelated, ...dissolved].sort((a, b) => a - b)
-  for await (const made of inOrder(cutFrames(tree, others), ahead, (chunks) => makeFrame(work, chunks))) {
+  for await (const made of inOrder(cutFrames(tree, others), workers.count + 1, (chunks) => makeFrame(work, chunks))) {
     await add(
       made,
       made.frame.chunks.some((chunk) => plan.oldChunks[chunk] === -1),
@@ -120,6 +123,9 @@ const packNew = async (work: Work): Promise<{ created: readonly NewFrame[]; kept
   }
   return { created: [...fresh, ...reframed], kept }
 }
+
+/** A frame and its dictionary take 100 MB to compress, three times what other work takes: so one thread is left to that. */
+const familiesAhead = ({ count }: Workers): number => Math.max(1, count - 1)
 
 /** Copies the kept frames, in the order that they had. */
 const carryOver = async (work: Work, kept: ReadonlySet<number>): Promise<CarriedFrame[]> => {

@@ -93,6 +93,7 @@ interface Contents {
 const readContents = (reader: ColumnReader, fileCount: number, chunks: ChunkColumns): Contents => {
   const runCounts = reader.numbers(fileCount)
   const runCount = runCounts.reduce((sum, count) => sum + count, 0)
+  assertLimit('runs of chunks', runCount, LIMITS.referencesMax)
   const distances = reader.numbers(runCount)
   const lengths = reader.numbers(runCount)
   const references = new Uint32Array(countReferences(lengths))

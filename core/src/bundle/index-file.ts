@@ -15,8 +15,8 @@ export type { BundleIndex } from './bundle-index.ts'
 export const FORMAT_VERSION = 1
 const MAGIC = Buffer.from('updraft')
 const HEADER_BYTES = 16
-/** The tables are small, and every machine fetches all of them. */
-const LEVEL = 19
+/** The digests are most of an index and do not compress, so more effort with the tables would save little. */
+const LEVEL = 12
 /** Bounds what a reader must hold besides the result. */
 const WINDOW_BITS_MAX = 23
 

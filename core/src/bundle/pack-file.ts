@@ -4,6 +4,7 @@ import { hash } from 'node:crypto'
 import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { fromFileSystem, UpdateError } from '../errors.ts'
 import type { FrameRow } from './bundle-index.ts'
+import { release } from './memory.ts'
 
 export interface PackFile extends AsyncDisposable {
   addFresh(packed: Uint8Array): Promise<void>
@@ -41,7 +42,9 @@ export const createPackFile = async (path: string): Promise<PackFile> => {
     addReframed: reframed.append,
     addCarried: async (packPath, frame) => {
       await endNew()
-      await pack.append(await readCarried(packPath, frame))
+      const packed = await readCarried(packPath, frame)
+      await pack.append(packed)
+      release(packed)
     },
     finish: async () => {
       await endNew()

@@ -8,6 +8,7 @@ import type { ProgressListener } from '../progress.ts'
 import { type BundleIndex, type FrameRow, frameOf, packLengthOf } from './bundle-index.ts'
 import { DIGEST_BYTES, digestTableOf } from './digest-table.ts'
 import { inOrder } from './in-order.ts'
+import { release } from './memory.ts'
 import { joinRanges, lengthOfRanges, type Ranges } from './ranges.ts'
 import { takeTurns, throwIfAborted } from './turns.ts'
 import type { Content, Slices } from './work/content.ts'
@@ -101,6 +102,7 @@ const copyFrames = async ({ index, packs, pack, filled, report, signal }: Fill):
       const packed = await readPart(older, source)
       if (packed === undefined) continue
       await writeFully(pack, packed, place.offset)
+      release(packed)
       filled.add(place.number)
       report(place)
     }
@@ -121,6 +123,7 @@ const repackFrames = async (fill: Fill): Promise<void> => {
     for await (const { frame, made } of inOrder(frames, workers.count + 1, run)) {
       if (made !== undefined) {
         await writeFully(fill.pack, made, frame.offset)
+        release(made)
         filled.add(frame.number)
       }
       fill.report(frame)

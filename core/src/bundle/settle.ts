@@ -84,12 +84,18 @@ interface Base {
   readonly of: number | NewFrame
 }
 
-/** The first way: everything stays where it is, and what is new is compressed with the key frame as dictionary. */
+/**
+ * The first way: everything stays where it is, and what is new is compressed with the key frame as dictionary. A key frame
+ * that is less than half of its family has become too small for that.
+ */
 const keep: Way = async (context, family, packedShare) => {
   const { index, packPath } = context.previous
-  const base = { content: { kind: 'frame', packPath, frame: frameOf(index, family.key) } as const, of: family.key }
+  const { tree } = context
+  const key = frameOf(index, family.key)
+  if (key.lengthBytes * 2 < bytesOf(tree, family.carried) + bytesOf(tree, family.fresh)) return undefined
+  const base = { content: { kind: 'frame', packPath, frame: key } as const, of: family.key }
   const fresh = await Promise.all(
-    cutFrames(context.tree, family.fresh).map((chunks) => makeFreshFrame(context, chunks, base, packedShare)),
+    cutFrames(tree, family.fresh).map((chunks) => makeFreshFrame(context, chunks, base, packedShare)),
   )
   const isNeeded = family.carried.length > 0 || fresh.some(({ frame }) => frame.base === family.key)
   return { carried: isNeeded ? [family.key, ...family.deltas] : [], fresh, reframed: [], dissolved: [] }

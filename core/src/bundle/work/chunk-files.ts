@@ -3,6 +3,7 @@ import { createHash, hash } from 'node:crypto'
 import { join } from 'node:path'
 import { fromFileSystem, systemCodeOf, UpdateError } from '../../errors.ts'
 import { type ChunkSizes, chunkSizesOf, cutAfter } from '../chunker.ts'
+import { scratch } from '../memory.ts'
 import type { TreeFile } from '../tree.ts'
 import { isUnchanged, READ, readFully, withFile } from './files.ts'
 import type { Report } from './jobs.ts'
@@ -25,7 +26,6 @@ export interface ChunkedFiles {
 
 /** Read at once. The largest chunk fits several times, so that little is moved to the front again. */
 const BLOCK_BYTES = 4 * 1024 * 1024
-const block = Buffer.allocUnsafeSlow(BLOCK_BYTES)
 
 /** Errors: BUILD_CHANGED, PERMISSION, IO. */
 export const chunkFiles = ({ root, files }: ChunkFilesJob, report: Report): ChunkedFiles => {
@@ -52,7 +52,7 @@ const chunkFile = (root: string, file: TreeFile, lengths: number[], digests: Buf
   try {
     return withFile(path, READ, (handle) => {
       const digest =
-        file.lengthBytes <= block.length
+        file.lengthBytes <= BLOCK_BYTES
           ? chunkAtOnce(handle, file, lengths, digests, report)
           : chunkInBlocks(handle, file, lengths, digests, report)
       // Compared after reading: a change before or during it shows in length, time or inode.
@@ -66,10 +66,10 @@ const chunkFile = (root: string, file: TreeFile, lengths: number[], digests: Buf
 }
 
 const chunkAtOnce: typeof chunkInBlocks = (handle, file, lengths, digests, report) => {
-  const content = block.subarray(0, file.lengthBytes)
+  const content = scratch('block', BLOCK_BYTES).subarray(0, file.lengthBytes)
   if (readFully(handle, content, 0) < content.length) throw changed(file.path)
   const before = digests.length
-  cutBlock(content.length, true, chunkSizesOf(content.length), lengths, digests)
+  cutBlock(content, content.length, true, chunkSizesOf(content.length), lengths, digests)
   report(content.length)
   const [only] = digests.length - before === 1 ? digests.slice(-1) : []
   return only ?? hash('sha256', content, 'buffer')
@@ -83,6 +83,7 @@ const chunkInBlocks = (
   report: Report,
 ): Buffer => {
   const sizes = chunkSizesOf(file.lengthBytes)
+  const block = scratch('block', BLOCK_BYTES)
   const whole = createHash('sha256')
   let kept = 0
   for (let position = 0; position < file.lengthBytes; ) {
@@ -90,14 +91,21 @@ const chunkInBlocks = (
     if (read === 0) throw changed(file.path)
     whole.update(block.subarray(kept, kept + read))
     position += read
-    kept = cutBlock(kept + read, position >= file.lengthBytes, sizes, lengths, digests)
+    kept = cutBlock(block, kept + read, position >= file.lengthBytes, sizes, lengths, digests)
     report(read)
   }
   return whole.digest()
 }
 
 /** Cuts what can be cut of the block's first `filled` bytes, moves the rest to the front and returns its length. */
-const cutBlock = (filled: number, isLast: boolean, sizes: ChunkSizes, lengths: number[], digests: Buffer[]): number => {
+const cutBlock = (
+  block: Buffer,
+  filled: number,
+  isLast: boolean,
+  sizes: ChunkSizes,
+  lengths: number[],
+  digests: Buffer[],
+): number => {
   let start = 0
   while (start < filled && (isLast || filled - start >= sizes.maxBytes)) {
     const end = cutAfter(block, start, filled, sizes)

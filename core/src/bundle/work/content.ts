@@ -5,6 +5,7 @@ import { fromFileSystem, UpdateError } from '../../errors.ts'
 import type { FrameRow } from '../bundle-index.ts'
 import { digestAt } from '../digest-table.ts'
 import { unpackFrame } from '../frame.ts'
+import { scratch } from '../memory.ts'
 import { READ, readFully, withFile } from './files.ts'
 
 /** Slices of files, one after the other; one row each. */
@@ -28,13 +29,17 @@ export interface PackedContent {
 
 export type Content = Slices | PackedContent
 
-/** Errors: BUILD_CHANGED if a slice is not what it was, BUNDLE_INVALID if a frame is not, PERMISSION, IO. */
-export const readContent = (content: Content): Buffer =>
-  content.kind === 'slices' ? readSlices(content) : unpackNumbered(content.packPath, content.frame)
+/**
+ * The result may lie in memory that the next call with the same purpose uses again.
+ *
+ * Errors: BUILD_CHANGED if a slice is not what it was, BUNDLE_INVALID if a frame is not, PERMISSION, IO.
+ */
+export const readContent = (content: Content, purpose: 'content' | 'base'): Buffer =>
+  content.kind === 'slices' ? readSlices(content, purpose) : unpackNumbered(content.packPath, content.frame)
 
-/** The packed bytes of a frame. Errors: BUNDLE_INVALID, PERMISSION, IO. */
+/** The packed bytes of a frame, in memory that the next call uses again. Errors: BUNDLE_INVALID, PERMISSION, IO. */
 export const readPacked = (packPath: string, { number, offset, packedLength, sha256 }: FrameRow): Buffer => {
-  const packed = Buffer.allocUnsafeSlow(packedLength)
+  const packed = scratch('packed', packedLength)
   try {
     const read = withFile(packPath, READ, (file) => readFully(file, packed, offset))
     if (read !== packedLength) {
@@ -72,8 +77,11 @@ export const unpackNumbered = (packPath: string, frame: FrameRow, base?: Uint8Ar
   }
 }
 
-const readSlices = ({ paths, files, offsets, lengths, digests }: Slices): Buffer => {
-  const content = Buffer.allocUnsafeSlow(lengths.reduce((sum, length) => sum + length, 0))
+const readSlices = ({ paths, files, offsets, lengths, digests }: Slices, purpose: 'content' | 'base'): Buffer => {
+  const content = scratch(
+    purpose,
+    lengths.reduce((sum, length) => sum + length, 0),
+  )
   let at = 0
   for (let row = 0; row < files.length; ) {
     const path = paths[files[row] ?? 0] ?? ''

@@ -1,6 +1,7 @@
 // Job: compresses one frame of a pack.
 import { hash } from 'node:crypto'
 import { canBeBase, packFrame } from '../frame.ts'
+import { release } from '../memory.ts'
 import { type Content, readContent, type Slices } from './content.ts'
 
 export interface PackContentJob {
@@ -20,9 +21,10 @@ export interface PackedFrame {
 
 /** Errors: BUILD_CHANGED, BUNDLE_INVALID if the base is not what it should be, PERMISSION, IO. */
 export const packContent = ({ content, base }: PackContentJob): PackedFrame => {
-  const bytes = readContent(content)
-  const dictionary = base === undefined ? undefined : readContent(base)
+  const bytes = readContent(content, 'content')
+  const dictionary = base === undefined ? undefined : readContent(base, 'base')
   const isBased = dictionary !== undefined && canBeBase(dictionary)
   const packed = packFrame(bytes, isBased ? dictionary : undefined)
+  release(dictionary)
   return { packed, sha256: hash('sha256', packed, 'buffer'), lengthBytes: bytes.length, isBased }
 }

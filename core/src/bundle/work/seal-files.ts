@@ -5,6 +5,7 @@ import { fsyncSync } from 'node:fs'
 import { join } from 'node:path'
 import { fromFileSystem } from '../../errors.ts'
 import { digestAt } from '../digest-table.ts'
+import { scratch } from '../memory.ts'
 import { READ, readFully, WRITE, withFile } from './files.ts'
 import { verifyFile } from './unpack-frames.ts'
 
@@ -18,7 +19,7 @@ export interface SealFilesJob {
   readonly directories: readonly string[]
 }
 
-const block = Buffer.allocUnsafeSlow(1024 * 1024)
+const BLOCK_BYTES = 1024 * 1024
 
 /** Errors: BUNDLE_INVALID, DISK_FULL, PERMISSION, IO. */
 export const sealFiles = ({ root, paths, isUnchecked, digests, directories }: SealFilesJob): void => {
@@ -44,6 +45,7 @@ const seal = (path: string, flags: number, check: (file: number) => void): void 
 }
 
 const hashFile = (file: number): Buffer => {
+  const block = scratch('block', BLOCK_BYTES)
   const digest = createHash('sha256')
   for (let position = 0; ; ) {
     const read = readFully(file, block, position)

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { fromFileSystem, UpdateError } from '../../errors.ts'
 import type { FrameRow } from '../bundle-index.ts'
 import { digestAt } from '../digest-table.ts'
+import { release } from '../memory.ts'
 import { unpackNumbered } from './content.ts'
 import { CREATE, WRITE, withFile, writeFully } from './files.ts'
 import type { Report } from './jobs.ts'
@@ -54,9 +55,11 @@ export const unpackFrames = ({ packPath, into, frames }: UnpackFramesJob, report
     const content = unpackNumbered(packPath, work.frame, base)
     verifyChunks(work, content)
     writePlacements(into, work.placements, content)
-    base ??= content
     report(content.length)
+    if (base === undefined) base = content
+    else release(content)
   }
+  release(base)
 }
 
 const verifyChunks = (work: FrameWork, content: Buffer): void => {

@@ -1,0 +1,24 @@
+// Memory for what is megabytes long: used again by the next job of a thread, or given back at once. The garbage collector
+// would let dozens pile up first.
+
+const buffers = new Map<string, Buffer>()
+
+/** `lengthBytes` of memory with any content, the same for every call with this `purpose`. */
+export const scratch = (purpose: 'block' | 'content' | 'base' | 'packed', lengthBytes: number): Buffer => {
+  let buffer = buffers.get(purpose)
+  if (buffer === undefined || buffer.length < lengthBytes) {
+    buffer = Buffer.allocUnsafeSlow(lengthBytes)
+    buffers.set(purpose, buffer)
+  }
+  return buffer.subarray(0, lengthBytes)
+}
+
+/** Gives back the memory of `bytes`, which nobody may use any more. Memory that others share is left alone. */
+export const release = (bytes: Uint8Array | undefined): void => {
+  if (bytes === undefined || bytes.length < RELEASE_BYTES_MIN || !(bytes.buffer instanceof ArrayBuffer)) return
+  const isScratch = buffers.values().some((buffer) => buffer.buffer === bytes.buffer)
+  if (!isScratch) bytes.buffer.transfer(0)
+}
+
+/** Smaller buffers come from Node's shared pool. */
+const RELEASE_BYTES_MIN = 65_536
