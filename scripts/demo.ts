@@ -54,6 +54,7 @@ await makeChangedBuild(build, changedBuild)
 await stage.publish(changedBuild, '1.1.0', { errors: 'show' })
 await follow([a, b], '1.1.0', changedBuild)
 
+rows.sort()
 say(`\n${renderTable(['agent', 'version', 'from peers', 'from origin', 'reused', 'seconds', 'signed by'], rows)}`)
 say(`\nAll of it took ${((performance.now() - startedAt) / 1000).toFixed(1)} s.`)
 

@@ -42,6 +42,8 @@ export interface StageAgent {
   /** Where the installed version always is. */
   readonly installedPath: string
   start(): Promise<Running>
+  /** The process that was started last. */
+  running(): Running
   stop(): Promise<void>
   /** Runs a command of this agent to its end. */
   run(args: readonly string[]): Promise<Finished>
@@ -157,6 +159,10 @@ const stageAgent = ({ name, home, product, track }: AgentParts): StageAgent => {
           () => false,
         )
       running = track(await startProgram('updraft-agent', ['run'], { environment, isReady }))
+      return running
+    },
+    running: () => {
+      if (running === undefined) throw new Error(`agent ${name} was not started`)
       return running
     },
     stop: async () => running?.stop(),

@@ -5,7 +5,7 @@ import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
-import { join } from 'node:path'
+import { delimiter, dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { hasCode } from '@updraft/core/errors'
 import { type Lock, takeLock } from '@updraft/core/files/lock'
@@ -86,10 +86,23 @@ const npm = (cwd: string, ...args: string[]): Promise<void> =>
   })
 
 /** Tests often run below an `npm test`, whose own settings (prefix, workspace) must not reach this other project. */
-const environmentForNpm = (): NodeJS.ProcessEnv =>
-  Object.fromEntries(
-    Object.entries(process.env).filter(([name]) => !/^npm_(package|lifecycle|config_(local_)?prefix)/i.test(name)),
+const environmentForNpm = (): NodeJS.ProcessEnv => {
+  const own = Object.entries(process.env).filter(
+    ([name]) => !/^npm_(package|lifecycle|config_(local_)?prefix)/i.test(name),
   )
+  const headers = nodeWithHeaders()
+  return { ...(headers === undefined ? {} : { npm_config_nodedir: headers }), ...Object.fromEntries(own) }
+}
+
+/**
+ * Prefix of an installed Node that has its headers beside it: npm's own Node has none, and node-gyp would download some.
+ * spdlog uses Node-API, so the headers of any version will do.
+ */
+const nodeWithHeaders = (): string | undefined =>
+  (process.env.PATH ?? '')
+    .split(delimiter)
+    .map((folder) => dirname(folder))
+    .find((prefix) => existsSync(join(prefix, 'bin', 'node')) && existsSync(join(prefix, 'include/node/common.gypi')))
 
 const waitForLock = async (folder: string, name: string): Promise<Lock> => {
   const deadline = Date.now() + INSTALL_TIMEOUT_MS
