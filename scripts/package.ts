@@ -32,6 +32,22 @@ const withoutNativeAddons: Plugin = {
   },
 }
 
+/** The worker threads of core/src/bundle, as one script; see workers.ts for how a shipped program starts them. */
+const bundleWorker = async (): Promise<string> => {
+  const { outputFiles } = await build({
+    entryPoints: [join(PROJECT, 'core/src/bundle/work/worker.ts')],
+    write: false,
+    bundle: true,
+    minify: true,
+    platform: 'node',
+    format: 'cjs',
+    target: 'node24',
+    legalComments: 'none',
+    logLevel: 'warning',
+  })
+  return outputFiles[0]?.text ?? ''
+}
+
 /** Bundles one program into `dist/<name>.mjs`, with a start line that explains itself on a Node too old for it. */
 export const packageProgram = async (name: 'updraft-publisher' | 'updraft-agent', outdir = DIST): Promise<string> => {
   const folder = name.replace('updraft-', '')
@@ -47,6 +63,7 @@ export const packageProgram = async (name: 'updraft-publisher' | 'updraft-agent'
     legalComments: 'none',
     logLevel: 'warning',
     plugins: [withoutNativeAddons],
+    define: { UPDRAFT_WORKER_SOURCE: JSON.stringify(await bundleWorker()) },
     // Its CommonJS build hides its own imports from bundlers.
     alias: { 'jsonc-parser': 'jsonc-parser/lib/esm/main.js' },
     // CommonJS dependencies expect these names.
