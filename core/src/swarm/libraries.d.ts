@@ -58,12 +58,16 @@ declare module 'bittorrent-protocol' {
     setKeepAlive(on: boolean): void
     destroy(): void
 
-    write(bytes: Uint8Array): boolean
     pipe<T>(destination: T): T
+    readonly _finished: boolean
     _push(bytes: Uint8Array): unknown
-    _write(bytes: Uint8Array, done: () => void): void
-    _onMessageLength(bytes: Uint8Array): void
-    readonly _readableState: { readonly buffered: number }
+    _debug(...parts: unknown[]): void
+    _onHandshakeBuffer(handshake: Uint8Array): void
+    _onKeepAlive(): void
+    _onMessage(message: Uint8Array): void
+    _onPiece(index: number, offset: number, block: Uint8Array): void
+    _pull(requests: readonly Request[], index: number, offset: number, length: number): Request | null
+    _callback(request: Request | null, error: Error | null, block?: Uint8Array): void
   }
 
   export interface UtPex extends EventEmitter {
@@ -115,6 +119,9 @@ declare module 'webtorrent' {
     readonly client: WebTorrent
     readonly wires: readonly Wire[]
     readonly _peers: ReadonlyMap<string, Peer>
+    readonly _queue: Peer[]
+    readonly _numConns: number
+    _numPending: number
     discovery: { complete(): void; destroy(done: () => void): void; readonly tracker: null } | null
     destroy(done: (error?: Error) => void): void
     addPeer(address: string, source?: string): boolean
@@ -128,6 +135,7 @@ declare module 'webtorrent' {
     _addPeer(peer: string | { readonly id: string; destroy(): void }, type: string, source?: string): Peer | null
     _addIncomingPeer(peer: Peer): void
     _registerPeer(peer: Peer): void
+    _drain(): void
     _onWireWithMetadata(wire: Wire): void
     _rechoke(): void
     _update(): void
@@ -141,6 +149,7 @@ declare module 'webtorrent' {
     readonly destroyed: boolean
     readonly throttleGroups: unknown
     readonly dht: unknown
+    readonly maxConns: number
     readonly _connPool: { readonly tcpServer: Server; _onConnection(connection: Socket, type: string): void } | null
     add(metainfo: Uint8Array, options: AddOptions): Torrent
     destroy(done: (error?: Error) => void): void
@@ -166,7 +175,9 @@ declare module 'webtorrent/lib/peer.js' {
     swarm: Torrent | null
     throttleGroups: unknown
     retries: number
+    readonly source: string | undefined
     onConnect(): void
+    startConnectTimeout(): void
     onHandshake(infoHash: string, peerId: string): void
     setThrottlePipes(): void
     destroy(error?: Error): void

@@ -10,6 +10,7 @@ import Peer from 'webtorrent/lib/peer.js'
 import { LIMITS } from '../../limits.ts'
 import { type AddressPolicy, formatEndpoint, isLoopback, parseEndpoint } from './addresses.ts'
 import { type BanList, banSubjectsOf } from './bans.ts'
+import { dialPeers } from './dialer.ts'
 import { pipeDirectly } from './direct-pipe.ts'
 import { addressOfSocket, bracketed } from './link.ts'
 
@@ -104,6 +105,7 @@ export const guardOutgoing = (torrent: Torrent, { policy, bans }: Gate, isKnown:
     if (!peer.type.endsWith('Incoming')) pipeDirectly(peer)
     register(peer)
   }
+  dialPeers(torrent)
 }
 
 /** A peer id that is banned is known only after the handshake. */

@@ -8,8 +8,10 @@ import { createBlame, sendersOf } from '../pieces/blame.ts'
 import { BLOCK_LENGTH, type Geometry } from '../pieces/geometry.ts'
 import { type BlockClaim, createPicker, type Picker, type Source, type StartedPiece } from '../pieces/picker.ts'
 import type { RateLimiter } from '../rate-limiter.ts'
+import { pipeOf } from './direct-pipe.ts'
 import { createIntake, type Intake } from './intake.ts'
 import type { Link } from './link.ts'
+import type { BlockSink } from './wire-reader.ts'
 
 export interface Download {
   readonly picker: Picker
@@ -33,7 +35,7 @@ export interface Download {
 export interface DownloadOptions {
   readonly geometry: Geometry
   readonly has: (index: number) => boolean
-  readonly isPiece: (index: number, bytes: Uint8Array<ArrayBuffer>) => Promise<boolean>
+  readonly isPiece: (index: number, bytes: Uint8Array) => boolean
   readonly write: (index: number, bytes: Uint8Array) => Promise<void>
   readonly limiter: RateLimiter
   readonly random: () => number
@@ -118,6 +120,17 @@ export const createDownload = (options: DownloadOptions): Download => {
     })
   }
 
+  /** The place of a block in its piece, as long as this peer is the one who was asked for it. */
+  const sinkFor = (intake: Intake, index: number, offset: number, length: number): BlockSink | undefined => {
+    const claim = intake.claimOf(index, offset)
+    if (claim === undefined || rangeOf(claim).length !== length) return undefined
+    const { piece, block } = claim
+    return {
+      place: piece.buffer.subarray(offset, offset + length),
+      isOpen: () => piece.askers[block] === intake.link,
+    }
+  }
+
   const receive = (claim: BlockClaim, source: Source, data: Uint8Array): void => {
     if (closed) return
     const rival = claim.piece.askers[claim.block]
@@ -142,8 +155,8 @@ export const createDownload = (options: DownloadOptions): Download => {
   const verify = async (piece: StartedPiece): Promise<void> => {
     unwrittenBytes += piece.length
     try {
-      if (await isPiece(piece.index, piece.buffer)) await keep(piece)
-      else if (!closed) reject(piece)
+      if (isPiece(piece.index, piece.buffer)) await keep(piece)
+      else reject(piece)
     } finally {
       unwrittenBytes -= piece.length
       wake()
@@ -151,7 +164,6 @@ export const createDownload = (options: DownloadOptions): Download => {
   }
 
   const keep = async (piece: StartedPiece): Promise<void> => {
-    if (closed) return
     for (const liar of blame.passed(piece)) convict(liar, piece.index)
     await write(piece.index, piece.buffer)
     if (closed) return
@@ -168,9 +180,9 @@ export const createDownload = (options: DownloadOptions): Download => {
   }
 
   const reject = (piece: StartedPiece): void => {
-    picker.restart(piece)
     onBadPiece(piece.index, sendersOf(piece))
     const { guilty, suspects } = blame.failed(piece)
+    picker.restart(piece)
     for (const intake of intakes.values()) if (suspects.includes(intake.link)) intake.isTrusted = false
     for (const liar of guilty) convict(liar, piece.index)
   }
@@ -238,6 +250,8 @@ export const createDownload = (options: DownloadOptions): Download => {
     add: (link) => {
       const intake = createIntake(link, now)
       intakes.set(link, intake)
+      const pipe = pipeOf(link.peer)
+      if (pipe !== undefined) pipe.sinkFor = (...block) => sinkFor(intake, ...block)
       link.wire.on('unchoke', wake)
       link.wire.on('choke', () => intake.forgive())
     },

@@ -6,6 +6,8 @@ import type { Link } from './link.ts'
 export interface Intake {
   readonly link: Link
   readonly claims: Set<BlockClaim>
+  /** The claim for a block, if this peer was asked for it. */
+  claimOf(index: number, offset: number): BlockClaim | undefined
   /** How many blocks may be asked for at once. */
   readonly window: number
   /** Pieces that it has and we lack. */
@@ -66,6 +68,13 @@ export const createIntake = (link: Link, now: () => number): Intake => {
   return {
     link,
     claims,
+    claimOf: (index, offset) => {
+      // Peers answer in the order of the questions, so it is nearly always the first.
+      for (const claim of claims) {
+        if (claim.piece.index === index && claim.block * BLOCK_LENGTH === offset) return claim
+      }
+      return undefined
+    },
     isTrusted: false,
     starvedAt: undefined,
     get window() {

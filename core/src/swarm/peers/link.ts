@@ -8,6 +8,7 @@ import { allBits, bitsFor, clearBit, countBits, hasBit, isBitfieldFor, setBit } 
 import type { Source } from '../pieces/picker.ts'
 import { formatEndpoint, parseEndpoint, plainAddress } from './addresses.ts'
 import { banSubjectsOf } from './bans.ts'
+import { pipeOf } from './direct-pipe.ts'
 
 export interface Link extends Source {
   readonly peer: Peer
@@ -45,6 +46,7 @@ export const createLink = ({ peer, wire, pieces, now, onShown, onHidden, onClose
   let count = 0
   let closed = false
   const address = addressOf(peer)
+  const pipe = pipeOf(peer)
 
   const link: Link = {
     peer,
@@ -59,7 +61,7 @@ export const createLink = ({ peer, wire, pieces, now, onShown, onHidden, onClose
       return count === pieces
     },
     get queuedBytes() {
-      return queuedBytesOf(peer.conn)
+      return pipe?.queuedBytes ?? 0
     },
     heardAt: now(),
     close: () => {
@@ -103,9 +105,11 @@ export const createLink = ({ peer, wire, pieces, now, onShown, onHidden, onClose
     if (link.endpoint !== undefined || address === undefined || !(port > 0 && port < 65_536)) return
     link.endpoint = formatEndpoint({ host: address, port })
   })
-  peer.conn?.on('data', () => {
-    link.heardAt = now()
-  })
+  if (pipe !== undefined) {
+    pipe.onHeard = () => {
+      link.heardAt = now()
+    }
+  }
   peer.once('disconnect', () => {
     closed = true
     onClosed(link)
@@ -133,13 +137,4 @@ export const addressOfSocket = (socket: Socket): string | undefined =>
 
 function* indexesOf(bits: Uint8Array, pieces: number): Iterable<number> {
   for (let index = 0; index < pieces; index += 1) if (hasBit(bits, index)) yield index
-}
-
-/** TCP sockets count what they have queued; WebRTC connections, which are streams of another make, count it elsewhere. */
-const queuedBytesOf = (connection: Socket | null): number => {
-  const { writableLength, _writableState } = (connection ?? {}) as {
-    readonly writableLength?: number
-    readonly _writableState?: { readonly buffered?: number }
-  }
-  return writableLength ?? _writableState?.buffered ?? 0
 }

@@ -4,6 +4,7 @@
 // swarm of 8 agents this order took 1.4 times the ideal time; finishing started pieces at any price took 2.4 times.
 // Pieces stand in shuffled buckets by rarity, so that neither a `have` nor a choice walks over all pieces: webtorrent's
 // rarest-first does, and spends two thirds of its time there (webtorrent issues 1558 and 2150).
+import { createBufferPool } from './buffer-pool.ts'
 import { BLOCK_LENGTH } from './geometry.ts'
 
 /** Who delivers blocks: a connection or a web seed. Compared by identity; the name is for messages. */
@@ -63,7 +64,7 @@ export interface Picker {
   takeOverPiece(source: Source, from: (loser: Source) => boolean): StartedPiece | undefined
   /** `source` was asked for the block and will not send it. */
   release(claim: BlockClaim, source: Source): void
-  /** Keeps a block. `complete` means that every block of the piece is there now; `unwanted` that it was not used. */
+  /** Keeps a block, which may be in its place already. `complete` means that every block of the piece is there now; `unwanted` that it was not used. */
   receive(claim: BlockClaim, source: Source, data: Uint8Array): 'kept' | 'complete' | 'unwanted'
   /** The piece is verified: it is missing no more. */
   finish(piece: StartedPiece): void
@@ -86,6 +87,7 @@ export interface PickerOptions {
 }
 
 export const createPicker = ({ pieces, pieceLengthOf, has: haveAlready, random }: PickerOptions): Picker => {
+  const buffers = createBufferPool(pieceLengthOf(0))
   const missing = new Uint8Array(pieces)
   /** Pieces that failed once: only one source at a time may deliver them. */
   const failed = new Set<number>()
@@ -142,7 +144,7 @@ export const createPicker = ({ pieces, pieceLengthOf, has: haveAlready, random }
     const piece: StartedPiece = {
       index,
       length,
-      buffer: Buffer.allocUnsafeSlow(length),
+      buffer: buffers.acquire(length),
       askers: new Array<Source | undefined>(blocks).fill(undefined),
       senders: new Array<Source | undefined>(blocks).fill(undefined),
       alone,
@@ -152,11 +154,19 @@ export const createPicker = ({ pieces, pieceLengthOf, has: haveAlready, random }
     return piece
   }
 
+  /** Nobody owes anything of the piece any more, and its buffer serves another one. */
+  const retire = (piece: StartedPiece): void => {
+    piece.askers.fill(undefined)
+    piece.alone = undefined
+    started.delete(piece.index)
+    buffers.release(piece.buffer)
+  }
+
   /** Gives a started piece back if nothing of it is there and nobody is asked for it. */
   const tidy = (piece: StartedPiece): void => {
     const idle = piece.askers.every((asker) => asker === undefined)
     if (idle && piece.mustBeAlone) piece.senders.fill(undefined) // Half from one and half from another is not alone.
-    if (idle && piece.senders.every((sender) => sender === undefined)) started.delete(piece.index)
+    if (idle && piece.senders.every((sender) => sender === undefined)) retire(piece)
     else if (idle) piece.alone = undefined
     openings += 1
     file(piece.index)
@@ -195,7 +205,7 @@ export const createPicker = ({ pieces, pieceLengthOf, has: haveAlready, random }
     for (const piece of started.values()) {
       const isGoingOn = piece.alone !== undefined || piece.askers.some((asker) => asker !== undefined)
       if (isGoingOn || !piece.senders.includes(undefined) || !has(piece.index)) continue
-      started.delete(piece.index)
+      retire(piece)
       return ask(start(piece.index, source), 0, source)
     }
     return undefined
@@ -298,7 +308,9 @@ export const createPicker = ({ pieces, pieceLengthOf, has: haveAlready, random }
       if (!isCurrent(piece) || piece.senders[block] !== undefined) return 'unwanted'
       if (piece.mustBeAlone && piece.alone !== source) return 'unwanted'
       const wasAsked = piece.askers[block] === source
-      piece.buffer.set(data, block * BLOCK_LENGTH)
+      const place = block * BLOCK_LENGTH
+      const isInPlace = data.buffer === piece.buffer.buffer && data.byteOffset === piece.buffer.byteOffset + place
+      if (!isInPlace) piece.buffer.set(data, place)
       piece.senders[block] = source
       piece.askers[block] = undefined
       if (!wasAsked) file(piece.index) // It was free: there may be nothing left to claim.
@@ -307,7 +319,7 @@ export const createPicker = ({ pieces, pieceLengthOf, has: haveAlready, random }
 
     finish: (piece) => {
       if (!isCurrent(piece)) return
-      started.delete(piece.index)
+      retire(piece)
       failed.delete(piece.index)
       missing[piece.index] = 0
       missingCount -= 1
@@ -316,7 +328,7 @@ export const createPicker = ({ pieces, pieceLengthOf, has: haveAlready, random }
 
     restart: (piece) => {
       if (!isCurrent(piece)) return
-      started.delete(piece.index)
+      retire(piece)
       failed.add(piece.index)
       openings += 1
       file(piece.index)

@@ -30,17 +30,31 @@ export const createGuardedHttp = (policy: AddressPolicy, userAgent: string): Gua
       // Sockets look up names only, so a literal is judged here.
       const host = plainAddress(url.hostname)
       if (isIP(host) !== 0 && !policy.allows(host)) throw refusal(url.hostname, [host])
+      if (signal.aborted) throw new Error('interrupted')
+
       const send = protocol === 'https:' ? requestSecure : requestPlain
       const request = send(url, {
         agent: agents[protocol],
         lookup,
-        signal,
         timeout: idleTimeoutMs,
         headers: { 'user-agent': userAgent, 'accept-encoding': 'identity', ...headers },
       })
-      request.on('timeout', () => request.destroy(new Error(`nothing from ${url.host} for ${idleTimeoutMs} ms`)))
-      request.on('error', reject)
-      request.on('response', resolve)
+      // Destroyed without an error, and not by the `signal` option: Node may give the error to a socket that nobody
+      // listens to any more, because its answer is complete and only not read yet, and that ends the process.
+      let reason: Error | undefined
+      const stop = (why: string): void => {
+        reason ??= new Error(why)
+        request.destroy()
+      }
+      const onAbort = (): void => stop('interrupted')
+      signal.addEventListener('abort', onAbort)
+      request.on('close', () => signal.removeEventListener('abort', onAbort))
+      request.on('timeout', () => stop(`nothing from ${url.host} for ${idleTimeoutMs} ms`))
+      request.on('error', (error) => reject(reason ?? error))
+      request.on('response', (response) => {
+        response.on('error', () => {}) // Who reads the answer gets its errors; who has stopped reading needs none.
+        resolve(response)
+      })
       request.end()
     })
 
