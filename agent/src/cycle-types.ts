@@ -85,7 +85,7 @@ export interface InstalledReport {
 
 export interface SeedReport {
   readonly release: ReleaseName
-  /** `<product>-<version>-<platform>` */
+  /** `<product>_<version>_<platform>` */
   readonly name: string
   readonly infoHash: string
   /** Absolute announce URLs. */

@@ -12,7 +12,7 @@ import type { VerifiedBundle } from './verify.ts'
 
 /** A verified bundle that rests under `bundles/`. */
 export interface KeptBundle {
-  /** `<product>-<version>-<platform>`, also the name of its folder. */
+  /** `<product>_<version>_<platform>`, also the name of its folder. */
   readonly name: string
   readonly infoHash: string
   /** Absolute announce URLs. */

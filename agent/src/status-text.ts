@@ -1,7 +1,7 @@
 // The status as a person reads it: one line per product and source, then what needs attention. Pure.
 import type { ProductStatus, Signer, SourceStatus, Status } from '@updraft/core/control/api'
 import { formatBytes } from '@updraft/core/terminal/progress'
-import { FINDINGS, type TrustFinding } from '@updraft/core/trust/finding'
+import { type ReportedFinding, titleOfFinding } from '@updraft/core/trust/finding'
 import type { StateOfAll } from './status.ts'
 
 /** The status of a running agent, or with `agent: null` what one that does not run last knew. */
@@ -104,10 +104,10 @@ const updateTrouble = ({ name, installed, update }: ProductStatus): readonly str
   ]
 }
 
-const findingText = (product: string, { code, severity, message, hint, since }: TrustFinding, now: Date): string => {
+const findingText = (product: string, { code, severity, message, hint, since }: ReportedFinding, now: Date): string => {
   const mark = severity === 'info' ? 'i' : '!'
   const advice = hint === '' ? '' : `\n  hint: ${hint}`
-  return `${mark} ${product}: ${FINDINGS[code].title} (${code}, for ${span(since, now)})\n  ${message}${advice}`
+  return `${mark} ${product}: ${titleOfFinding(code)} (${code}, for ${span(since, now)})\n  ${message}${advice}`
 }
 
 const seedingText = (products: readonly ProductStatus[]): readonly string[] => {

@@ -77,8 +77,11 @@ export const indexPathOf = ({ product, version, platform }: ReleaseName): string
 export const metainfoPathOf = ({ product, version, platform }: ReleaseName): string =>
   `${product}/${version}/${platform}.torrent`
 
-/** Name of the folder that a torrent's files live in, and of the folder under `bundles/` (BEP 3 `name`). */
-export const bundleNameOf = ({ product, version, platform }: ReleaseName): string => `${product}-${version}-${platform}`
+/**
+ * Name of the folder that a torrent's files live in, and of the folder under `bundles/` (BEP 3 `name`). No part of it can
+ * contain `_`, so no two releases share one: `1.0.0-linux` for `x64` is not `1.0.0` for `linux-x64`.
+ */
+export const bundleNameOf = ({ product, version, platform }: ReleaseName): string => `${product}_${version}_${platform}`
 
 /** `acme 1.4.0 (linux-x64)`: how people see a release. */
 export const describeRelease = ({ product, version, platform }: ReleaseName): string =>

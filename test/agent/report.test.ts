@@ -66,7 +66,7 @@ test('an installation is told in order, and every event is one of the API', () =
   install(report)
   report.seeding({
     release: releaseOf(settings),
-    name: 'acme-1.0.0-any',
+    name: 'acme_1.0.0_any',
     infoHash: 'h',
     trackers: ['t'],
     lengthBytes: 9,
@@ -76,7 +76,7 @@ test('an installation is told in order, and every event is one of the API', () =
   expect(store.installed.current(ACME)).toMatchObject({ version: '1.0.0', source: 'main', path: '/p' })
   expect(store.journal.latest(ACME)).toMatchObject({ state: 'committed', haveBytes: 100 })
   expect(store.checks.source('main')).toMatchObject({ rootVersion: 3, expires: EXPIRES, problem: undefined })
-  expect(store.seeds.all()).toMatchObject([{ name: 'acme-1.0.0-any', trackers: ['t'] }])
+  expect(store.seeds.all()).toMatchObject([{ name: 'acme_1.0.0_any', trackers: ['t'] }])
 })
 
 test('a second installation names what it replaces', () => {

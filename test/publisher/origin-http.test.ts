@@ -14,9 +14,9 @@ import { silentLog, until } from './origin-support.ts'
 
 const SHA256 = 'a'.repeat(64)
 const INDEX = `targets/acme/1.0.0-rc.1/${SHA256}.linux-x64.index`
-const PACK = 'bundles/acme-1.0.0-linux-x64/pack'
+const PACK = 'bundles/acme_1.0.0_linux-x64/pack'
 const PACK_BYTES = Buffer.from(Array.from({ length: 100_000 }, (_, at) => at % 251))
-const BIG = 'bundles/acme-1.0.0-linux-x64/big'
+const BIG = 'bundles/acme_1.0.0_linux-x64/big'
 const BIG_BYTES = 64 * 1024 * 1024
 
 let folder: string
@@ -57,7 +57,7 @@ beforeAll(async () => {
   await put('metadata/.timestamp.json.abc.tmp', 'half')
   await put(INDEX, 'index')
   await put(PACK, PACK_BYTES)
-  await put('bundles/acme-1.0.0-linux-x64/empty', '')
+  await put('bundles/acme_1.0.0_linux-x64/empty', '')
   await put(BIG, Buffer.alloc(BIG_BYTES))
   await put('repository.json', '{"private":"settings"}')
   await put('.staging/metadata/2.root.json', 'SECRET')
@@ -111,7 +111,7 @@ describe('what may be read', () => {
   })
 
   test('an empty file is an answer without bytes', async () => {
-    const response = await fetch(url('bundles/acme-1.0.0-linux-x64/empty'))
+    const response = await fetch(url('bundles/acme_1.0.0_linux-x64/empty'))
     expect([response.status, response.headers.get('content-length'), await response.text()]).toEqual([200, '0', ''])
   })
 })
@@ -142,7 +142,7 @@ describe('paths that must not lead anywhere', () => {
     ['a named pipe', '/bundles/pipe'],
     ['a folder', '/metadata'],
     ['a folder with a slash', '/metadata/'],
-    ['a folder of a bundle', '/bundles/acme-1.0.0-linux-x64'],
+    ['a folder of a bundle', '/bundles/acme_1.0.0_linux-x64'],
     ['a file with a slash', '/metadata/timestamp.json/'],
     ['a file as a folder', '/metadata/timestamp.json/x'],
     ['another case', '/Metadata/timestamp.json'],
@@ -201,7 +201,7 @@ describe('ranges', () => {
   })
 
   test('of an empty file there is none', async () => {
-    const response = await fetch(url('bundles/acme-1.0.0-linux-x64/empty'), { headers: { range: 'bytes=0-0' } })
+    const response = await fetch(url('bundles/acme_1.0.0_linux-x64/empty'), { headers: { range: 'bytes=0-0' } })
     expect([response.status, response.headers.get('content-range')]).toEqual([416, 'bytes */0'])
   })
 

@@ -68,8 +68,8 @@ describe('what it serves', () => {
     expect(origin.fingerprint).toMatch(/^sha256:[0-9a-f]{64}$/)
     const timestamp = await fetch(`${origin.url}metadata/timestamp.json`)
     expect(await timestamp.text()).toBe(await readFile(join(made.directory, 'metadata/timestamp.json'), 'utf8'))
-    const web = await fetch(`${origin.url}bundles/acme-1.0.0-any/pack`)
-    const pack = await readFile(join(made.directory, 'bundles/acme-1.0.0-any/pack'))
+    const web = await fetch(`${origin.url}bundles/acme_1.0.0_any/pack`)
+    const pack = await readFile(join(made.directory, 'bundles/acme_1.0.0_any/pack'))
     expect(Buffer.from(await web.bytes()).equals(pack)).toBe(true)
     await seeds(origin.url, 1)
     const [http = ''] = origin.trackerUrls
@@ -95,7 +95,7 @@ describe('what it serves', () => {
     expect(origin.swarmPort).toBe(0)
     expect((await fetch(`${origin.url}metadata/timestamp.json`)).status).toBe(200)
     for (const name of ['index', 'pack']) {
-      const response = await fetch(`${origin.url}bundles/acme-1.0.0-any/${name}`)
+      const response = await fetch(`${origin.url}bundles/acme_1.0.0_any/${name}`)
       expect([response.status, (await response.text()).length < 100]).toEqual([404, true])
     }
     expect(await healthOf(origin.url)).toMatchObject({ status: 'ok', releases: 1, seeding: 0 })
@@ -121,7 +121,7 @@ describe('changes while it runs', () => {
     await untilTrue(() => origin.lines.some(({ text }) => text.startsWith('no longer seeding')))
     await seeds(origin.url, 1)
     const [http = ''] = origin.trackerUrls
-    const pack = await readFile(join(made.directory, 'bundles/acme-1.1.0-any/pack'))
+    const pack = await readFile(join(made.directory, 'bundles/acme_1.1.0_any/pack'))
     expect((await fetchFromSwarm([http], '1.1.0')).equals(pack)).toBe(true)
   })
 
@@ -139,7 +139,7 @@ describe('changes while it runs', () => {
     const { problems, seeding } = await healthOf(origin.url)
     expect([problems.length, seeding]).toEqual([1, 1])
     expect(problems).toEqual(['the repository does not verify'])
-    expect((await fetch(`${origin.url}bundles/acme-1.0.0-any/pack`)).status).toBe(200)
+    expect((await fetch(`${origin.url}bundles/acme_1.0.0_any/pack`)).status).toBe(200)
     await writeFile(file, intact)
     await untilTrue(async () => (await healthOf(origin.url)).status === 'ok')
   })

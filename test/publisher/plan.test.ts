@@ -113,12 +113,6 @@ describe('a release is refused', () => {
     ['if it shares one of several channels', [['2.0.0', 'beta stable']], ['1.0.0', 'lts stable'], 'VERSION_NOT_NEWER'],
     ['as a prerelease of what is there', [['2.0.0', 'stable']], ['2.0.0-rc.9', 'stable'], 'VERSION_NOT_NEWER'],
     ['for an unknown product', [], ['1.0.0', 'stable', 'any', 'unknown'], 'PRODUCT_UNKNOWN'],
-    [
-      'if another has its bundle name',
-      [['1.0.0-linux', 'beta', 'x64']],
-      ['1.0.0', 'stable', 'linux-x64'],
-      'VERSION_INVALID',
-    ],
   ])('%s', (_, existing, wanted, code) => {
     expect(() => planRelease(repositoryWith(...existing), requestOf(wanted), NOW)).toThrow(
       expect.objectContaining({ code }),

@@ -42,7 +42,7 @@ describe('a release', () => {
       },
       sizes: published.sizes,
     })
-    const bundle = join(workspace.repository, 'bundles/acme-1.0.0-linux-x64')
+    const bundle = join(workspace.repository, 'bundles/acme_1.0.0_linux-x64')
     expect(found?.bundleDirectory).toBe(bundle)
     expect(await readdir(bundle)).toEqual(['index', 'pack'])
     expect((await stat(join(bundle, 'pack'))).size).toBe(published.sizes.packBytes)
@@ -58,7 +58,7 @@ describe('a release', () => {
     await using workspace = await openRepositoryWorkspace()
     const published = await release(workspace, { version: '1.0.0' })
     const metainfo = parseMetainfo(await readFile(published.files.metainfo))
-    expect(metainfo).toMatchObject({ infoHash: published.infoHash, name: 'acme-1.0.0-any', trackers: [], webSeeds: [] })
+    expect(metainfo).toMatchObject({ infoHash: published.infoHash, name: 'acme_1.0.0_any', trackers: [], webSeeds: [] })
     expect(metainfo.files).toEqual([
       { path: 'index', lengthBytes: published.sizes.indexBytes },
       { path: 'pack', lengthBytes: published.sizes.packBytes },
@@ -130,8 +130,8 @@ describe('the next release', () => {
     await release(workspace, { version: '1.0.0' })
     const before = await fingerprintTree(workspace.repository)
     await writeTree(workspace.repository, {
-      '.staging/acme-1.1.0-any/pack': 'half a pack',
-      'bundles/acme-1.1.0-any/pack': 'a pack that nobody signed',
+      '.staging/acme_1.1.0_any/pack': 'half a pack',
+      'bundles/acme_1.1.0_any/pack': 'a pack that nobody signed',
       'targets/acme/1.1.0/0000.any.index': 'an index that nobody signed',
       'targets/acme/1.0.0/0000.any.index': 'another',
       'metadata/3.acme.json': '{}',

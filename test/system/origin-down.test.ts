@@ -54,7 +54,7 @@ test('what is installed stays as it was', async () => {
 })
 
 test('the bundle is given to others, also after the agent was restarted', async () => {
-  const metainfo = parseMetainfo(await readFile(join(agent.home, 'bundles/acme-1.0.0-any.torrent')))
+  const metainfo = parseMetainfo(await readFile(join(agent.home, 'bundles/acme_1.0.0_any.torrent')))
   await agent.stop()
   await agent.start()
   const { swarmPort } = (await agent.client.status()).agent

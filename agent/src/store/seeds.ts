@@ -5,7 +5,7 @@ import * as columns from './columns.ts'
 import type { Database } from './database.ts'
 
 export interface SeedRecord {
-  /** `<product>-<version>-<platform>`, also the name of the bundle's folder. */
+  /** `<product>_<version>_<platform>`, also the name of the bundle's folder. */
   readonly name: string
   readonly product: Product
   readonly version: ReleaseVersion

@@ -1,13 +1,6 @@
 // Decides, before any work is done, whether a release may be published, and on which earlier one it builds. Pure.
 import { UpdateError } from '@updraft/core/errors'
-import {
-  bundleNameOf,
-  type Channel,
-  compareVersions,
-  describeRelease,
-  isNewer,
-  type ReleaseName,
-} from '@updraft/core/names'
+import { type Channel, compareVersions, describeRelease, isNewer, type ReleaseName } from '@updraft/core/names'
 import type { PublishedRelease, Repository } from '../repository.ts'
 
 export interface ReleaseRequest extends ReleaseName {
@@ -37,7 +30,6 @@ export const planRelease = (repository: Repository, request: ReleaseRequest, now
     release.channels.some((channel) => request.channels.includes(channel)),
   )
   assertNewer(sameLine, sameChannel, request)
-  assertNameFree(releases, request)
   const older = sameLine.filter(({ release }) => isNewer(request.version, release.version))
   return { ...request, previous: newestOf(sameChannel) ?? newestOf(older) }
 }
@@ -72,17 +64,6 @@ const assertNewer = (
     'VERSION_NOT_NEWER',
     `version ${request.version} is not newer than ${describeRelease(release)} on ${release.channels.join(', ')}`,
     { hint: 'publish under a higher version; a released version never changes' },
-  )
-}
-
-/** `1.0.0-linux` for `x64` and `1.0.0` for `linux-x64` would have one folder and one torrent name. */
-const assertNameFree = (releases: readonly PublishedRelease[], request: ReleaseRequest): void => {
-  const taken = releases.find(({ release }) => bundleNameOf(release) === bundleNameOf(request))
-  if (taken === undefined) return
-  throw new UpdateError(
-    'VERSION_INVALID',
-    `${describeRelease(request)} would share the bundle name ${bundleNameOf(request)} with ${describeRelease(taken.release)}`,
-    { hint: 'choose another prerelease name' },
   )
 }
 

@@ -30,7 +30,7 @@ describe('createMetainfo', () => {
     const parts = [randomBytes(10_000), randomBytes(0), randomBytes(5 * 1024 * KIB + 7), randomBytes(3)]
     const files = await Promise.all(parts.map((bytes, i) => write(`f${i}`, bytes)))
     const metainfo = await createMetainfo({
-      name: 'acme-1.0.0-any',
+      name: 'acme_1.0.0_any',
       files: files.map((file, i) => ({ path: `part/${i}`, file })),
       pieceLength: 16 * KIB,
       trackers: ['http://127.0.0.1:1/announce', 'udp://127.0.0.1:2'],
@@ -42,7 +42,7 @@ describe('createMetainfo', () => {
     )
     expect(Buffer.from(metainfo.pieceHashes)).toEqual(Buffer.concat(hashes))
     expect(metainfo).toMatchObject({
-      name: 'acme-1.0.0-any',
+      name: 'acme_1.0.0_any',
       lengthBytes: all.length,
       files: parts.map((bytes, i) => ({ path: `part/${i}`, lengthBytes: bytes.length })),
       trackers: ['http://127.0.0.1:1/announce', 'udp://127.0.0.1:2'],
@@ -131,7 +131,7 @@ test('piece length grows with the size, and the number of pieces stays bounded',
 describe('parseMetainfo', () => {
   const file = (path: Encodable, length: Encodable = 20_000): Encodable => ({ path, length })
   const info = (changes: Record<string, Encodable> = {}): Record<string, Encodable> => ({
-    name: 'acme-1.0.0-any',
+    name: 'acme_1.0.0_any',
     files: [file(['index'], 1_000), file(['pack'], 20_000)],
     'piece length': 16_384,
     pieces: Buffer.alloc(40, 7),
@@ -142,7 +142,7 @@ describe('parseMetainfo', () => {
 
   test('accepts what a publisher makes', () => {
     expect(parse(info())).toMatchObject({
-      name: 'acme-1.0.0-any',
+      name: 'acme_1.0.0_any',
       lengthBytes: 21_000,
       files: [
         { path: 'index', lengthBytes: 1_000 },

@@ -49,7 +49,7 @@ export const makeBuild = async ({
   pieceLength = PIECE_LENGTH,
 }: BuildOptions = {}): Promise<Build> => {
   const directory = await temporaryFolder()
-  const name = 'acme-1.0.0-any'
+  const name = 'acme_1.0.0_any'
   const [index, pack] = [randomBytes(5_000), randomBytes(packBytes)]
   await writeBundle(directory, name, { index, pack })
   const metainfo = await createMetainfo({
