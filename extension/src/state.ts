@@ -2,7 +2,7 @@
 // never knows VS Code, and keeps no text of the agent that text.ts has not cleaned.
 import { isDeepStrictEqual } from 'node:util'
 import type { RecordedEvent, Status } from '@updraft/core/control/api'
-import type { FindingCode } from '@updraft/core/trust/finding'
+import { type FindingCode, isFindingCode, type Severity } from '@updraft/core/trust/finding'
 import type { LostReason, News } from './client.ts'
 import { type Shown, show } from './text.ts'
 import {
@@ -87,7 +87,10 @@ const withEvent = (model: Model, { cursor, event }: RecordedEvent): Model => {
  * What a finding asks of the person at the screen. `decision`: nothing goes on until the person has compared or pinned
  * something. `blocked`: a signature or digest does not hold, and an update was refused for it.
  */
-const FINDING_ASKS: Readonly<Record<FindingCode, 'nothing' | 'decision' | 'blocked'>> = {
+type Asks = 'nothing' | 'decision' | 'blocked'
+
+/** For every code that this version knows. */
+const FINDING_ASKS: Readonly<Record<FindingCode, Asks>> = {
   'root-on-first-use': 'nothing',
   'root-unknown': 'decision',
   'metadata-untrusted': 'blocked',
@@ -98,6 +101,12 @@ const FINDING_ASKS: Readonly<Record<FindingCode, 'nothing' | 'decision' | 'block
   'release-invalid': 'blocked',
   'bundle-tampered': 'blocked',
   'source-unreachable': 'nothing',
+}
+
+/** What a newer agent calls an error refuses updates, so it counts as the worst; anything milder colours nothing. */
+const asksOf = ({ code, severity }: { readonly code: string; readonly severity: Severity }): Asks => {
+  if (isFindingCode(code)) return FINDING_ASKS[code]
+  return severity === 'error' ? 'blocked' : 'nothing'
 }
 
 /** What everything amounts to, from worst to best. Only `blocked` and `decision` may be coloured. */
@@ -117,7 +126,7 @@ export const summaryOf = (model: Model): Summary => {
   }
   const products = [...model.products.values()]
   const asked = (what: 'decision' | 'blocked') =>
-    products.filter(({ findings }) => findings.some(({ code }) => FINDING_ASKS[code] === what))
+    products.filter(({ findings }) => findings.some((finding) => asksOf(finding) === what))
   const inPhase = (phase: Phase) => products.filter(({ update }) => update?.phase === phase)
 
   const working = inPhase('working')

@@ -9,7 +9,7 @@ import type {
   Update,
   UpdateState,
 } from '@updraft/core/control/api'
-import type { FindingCode, Severity, TrustFinding, TrustLevel } from '@updraft/core/trust/finding'
+import type { ReportedFinding, Severity, TrustLevel } from '@updraft/core/trust/finding'
 import { type Shown, show } from './text.ts'
 
 /** Names and versions share a row with other words; their grammar allows no more than 64 characters. */
@@ -45,7 +45,8 @@ export interface SignerView {
 }
 
 export interface FindingView {
-  readonly code: FindingCode
+  /** One of FINDINGS, or one that a newer agent knows. */
+  readonly code: Shown
   readonly severity: Severity
   readonly message: Shown
   readonly hint: Shown | undefined
@@ -176,8 +177,8 @@ const signerView = (signer: Signer): SignerView => ({
   name: signer.name === undefined || signer.name === '' ? undefined : name(signer.name),
 })
 
-const findingView = ({ code, severity, message, hint, since }: TrustFinding): FindingView => ({
-  code,
+const findingView = ({ code, severity, message, hint, since }: ReportedFinding): FindingView => ({
+  code: name(code),
   severity,
   message: show(message),
   hint: hint === '' ? undefined : show(hint),

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import type { AgentEvent, ProductStatus } from '@updraft/core/control/api'
-import { FINDINGS, type FindingCode, trustLevelOf } from '@updraft/core/trust/finding'
+import { FINDINGS, type FindingCode, type Severity, trustLevelOf } from '@updraft/core/trust/finding'
 import type { News } from '../../extension/src/client.ts'
 import { type Model, NOTHING_KNOWN, reduce, summaryOf, type Tone } from '../../extension/src/state.ts'
 import { productOf, statusOf, updateOf } from './control-server.ts'
@@ -17,8 +17,9 @@ const eventNews = (cursor: number, event: AgentEvent): News => ({
 const lost: News = { kind: 'lost', reason: 'not-running', message: 'no agent answers' }
 const modelAfter = (...news: readonly News[]): Model => news.reduce(reduce, NOTHING_KNOWN)
 
-const withFinding = (code: FindingCode): ProductStatus => {
-  const { severity } = FINDINGS[code]
+const withFinding = (code: FindingCode): ProductStatus => withReported(code, FINDINGS[code].severity)
+
+const withReported = (code: string, severity: Severity): ProductStatus => {
   const findings = [{ code, severity, message: 'root 4 has 1 of 2 signatures', hint: 'ask', since: 'yesterday' }]
   return productOf('acme', { trust: { level: trustLevelOf(findings), signers: [], threshold: 2, findings } })
 }
@@ -144,6 +145,20 @@ describe('summaryOf', () => {
   }
   test.each(Object.entries(FINDING_TONES) as [FindingCode, Tone][])('%s makes it %s', (code, tone) => {
     expect(toneOf(withFinding(code))).toBe(tone)
+  })
+
+  test.each([
+    ['error', 'blocked'],
+    ['warning', 'attention'],
+    ['info', 'quiet'],
+  ] as const)('a finding that only a newer agent knows counts by its severity: %s is %s', (severity, tone) => {
+    expect(toneOf(withReported('root-compromised', severity))).toBe(tone)
+    expect(toneOf(withReported('constructor', severity))).toBe(tone)
+  })
+
+  test('the code of a finding is cleaned like every other text', () => {
+    const model = modelAfter(statusNews([withReported('[a](command:b)', 'info')]))
+    expect(model.products.get('acme')?.findings[0]?.code).toBe('[a] (command:b)')
   })
 
   test.each([

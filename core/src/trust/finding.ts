@@ -22,8 +22,18 @@ export const FINDINGS = {
 
 export type FindingCode = keyof typeof FINDINGS
 
+export const isFindingCode = (code: string): code is FindingCode => Object.hasOwn(FINDINGS, code)
+
+/** The line that names a finding, for one of a newer agent as well. */
+export const titleOfFinding = (code: string): string =>
+  isFindingCode(code) ? FINDINGS[code].title : 'something that this version has no name for yet'
+
+/**
+ * A finding as it travels. Codes may be added: one that was added after this program was made must not cost it the whole
+ * status, so the code is any text, and how bad it is comes with it.
+ */
 export const findingSchema = z.object({
-  code: z.enum(Object.keys(FINDINGS) as [FindingCode, ...FindingCode[]]),
+  code: z.string(),
   severity: z.enum(SEVERITIES),
   /** What happened, with the values, as a sentence without a full stop. */
   message: z.string(),
@@ -33,13 +43,16 @@ export const findingSchema = z.object({
   since: z.string(),
 })
 
-export type TrustFinding = z.output<typeof findingSchema>
+export type ReportedFinding = z.output<typeof findingSchema>
+
+/** A finding that this program made itself. */
+export type TrustFinding = ReportedFinding & { readonly code: FindingCode }
 
 /** What the worst finding amounts to: `trusted` nothing to do, `attention` look at it, `untrusted` updates are refused. */
 export const TRUST_LEVELS = ['trusted', 'attention', 'untrusted'] as const
 export type TrustLevel = (typeof TRUST_LEVELS)[number]
 
-export const trustLevelOf = (findings: readonly TrustFinding[]): TrustLevel => {
+export const trustLevelOf = (findings: readonly Pick<ReportedFinding, 'severity'>[]): TrustLevel => {
   if (findings.some((finding) => finding.severity === 'error')) return 'untrusted'
   return findings.some((finding) => finding.severity === 'warning') ? 'attention' : 'trusted'
 }

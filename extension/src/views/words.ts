@@ -1,6 +1,6 @@
 // The words for states, trust and findings, in the language of the screen. The only place where they are chosen.
 import type { UpdateState } from '@updraft/core/control/api'
-import { FINDINGS, type FindingCode, type Severity, type TrustLevel } from '@updraft/core/trust/finding'
+import { type Severity, type TrustLevel, titleOfFinding } from '@updraft/core/trust/finding'
 import { env, l10n, ThemeColor, ThemeIcon } from 'vscode'
 import { formatBytes, formatShare, formatTime } from '../quantities.ts'
 import type { Model } from '../state.ts'
@@ -92,7 +92,7 @@ export const signaturesOf = ({ signers, threshold }: ProductView): string =>
     ? l10n.t('1 signature, {0} needed', threshold)
     : l10n.t('{0} signatures, {1} needed', signers.length, threshold)
 
-export const findingTitle = (code: FindingCode): string => sentence(l10n.t(FINDINGS[code].title))
+export const findingTitle = (code: string): string => sentence(l10n.t(titleOfFinding(code)))
 
 /**
  * A sentence for people: the agent's begin in lower case, so that they can stand inside others. One that begins with the
