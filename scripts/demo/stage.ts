@@ -87,7 +87,8 @@ export const openStage = async ({ directory, product, errors = 'keep' }: StageOp
     },
     publish: async (build, version, options = {}) => {
       const args = ['publish', build, '--repo', repository, '--product', product, '--version', version]
-      await runForJson('updraft-publisher', args, { errors, ...options })
+      const { exitCode, stdout, stderr } = await runProgram('updraft-publisher', args, { errors, ...options })
+      if (exitCode !== 0) throw new Error(`publish ended with ${exitCode}\n${stdout}${stderr}`)
     },
     startOrigin: async ({ seed = true, renew = true } = {}) => {
       const args = [
@@ -186,11 +187,10 @@ const stageAgent = ({ name, home, product, track }: AgentParts): StageAgent => {
       for await (const { event } of client.events(cursor, { signal })) {
         if (event.kind === 'update' && event.update.version === version) {
           const { haveBytes, totalBytes, state } = event.update
-          onProgress?.({
-            phase: state === 'downloading' ? version : `${version} ${state}`,
-            doneBytes: haveBytes,
-            totalBytes,
-          })
+          // Before the first byte there is nothing to show, and checking and installing take no time worth a bar.
+          if (totalBytes > 0 && (state === 'downloading' || state === 'committed')) {
+            onProgress?.({ phase: version, doneBytes: haveBytes, totalBytes })
+          }
         }
         if (event.kind === 'seeding' || event.kind === 'update') {
           const update = await isThere()
