@@ -83,15 +83,25 @@ export interface ProductEdit {
  * Errors: SETTINGS_INVALID if the file was invalid already, or would be then (a new product needs a source); DISK_FULL,
  *         PERMISSION, IO. The file is as it was in each case.
  */
-export const editProduct = async (configDirectory: string, edit: ProductEdit): Promise<Settings> => {
+export const editProduct = (configDirectory: string, { name, source, channel }: ProductEdit): Promise<Settings> =>
+  editSettings(configDirectory, [
+    [['products', name, 'source'], source],
+    [['products', name, 'channel'], channel],
+  ])
+
+/** Lets peers, trackers and web seeds be on this very machine. Errors: as for `editProduct`. */
+export const editAllowLoopback = (configDirectory: string): Promise<Settings> =>
+  editSettings(configDirectory, [[['network', 'allowLoopback'], true]])
+
+type SettingsChange = readonly [path: string[], value: string | boolean | undefined]
+
+const editSettings = async (configDirectory: string, changes: readonly SettingsChange[]): Promise<Settings> => {
   const path = settingsPathOf(configDirectory)
   const before = (await readFileIfThere(path, LIMITS.settingsLengthBytes))?.toString('utf8') ?? ''
   parseSettings(before, path)
   let after = before.trim() === '' ? '{}\n' : before
-  for (const key of ['source', 'channel'] as const) {
-    if (edit[key] === undefined) continue
-    const changes = modify(after, ['products', edit.name, key], edit[key], { formattingOptions: FORMATTING })
-    after = applyEdits(after, changes)
+  for (const [place, value] of changes) {
+    if (value !== undefined) after = applyEdits(after, modify(after, place, value, { formattingOptions: FORMATTING }))
   }
   const settings = parseSettings(after, path)
   if (after !== before) {

@@ -1,11 +1,13 @@
 // `trust add|list|remove`: which sources this machine trusts, and by which root. Shows what a person has to compare; the
 // store of roots is trust-store.ts.
+import { isIPv4 } from 'node:net'
 import { homeOf } from '@updraft/core/control/home'
 import { UpdateError } from '@updraft/core/errors'
 import { readFileIfThere } from '@updraft/core/files/atomic'
 import { LIMITS } from '@updraft/core/limits'
 import type { Command } from 'commander'
 import { fetchFirstRoot, fetchRootByFingerprint } from '../fetch-root.ts'
+import { editAllowLoopback, readSettings } from '../settings.ts'
 import {
   assertRoot,
   type PinMethod,
@@ -61,15 +63,25 @@ export const addTrustCommand = (program: Command, context: Context): void => {
 const add = async (text: string, options: AddOptions, context: Context): Promise<void> => {
   const url = parseSourceUrl(text)
   const { rootBytes, pinnedBy } = await rootFor(url, options, context)
-  const { stateDirectory } = homeOf(context.environment)
+  const { configDirectory, stateDirectory } = homeOf(context.environment)
   const name = options.name ?? sourceNameOf(url)
   const source = await pinRoot(stateDirectory, { name, url, rootBytes, pinnedBy, addedAt: context.now() })
   context.print(describe(source))
+  if (isLoopback(url) && !(await readSettings(configDirectory)).network.allowLoopback) {
+    // Whoever adds a source on this machine wants its bytes as well; anybody else's hint would be refused.
+    await editAllowLoopback(configDirectory)
+    context.note('the source is on this machine: network.allowLoopback is now true in agent.json')
+  }
   if (source.pin.pinnedBy === 'first-use') {
     context.note(
       `nobody has compared this fingerprint yet: ask the publisher for it, and confirm it with\n  updraft-agent trust add ${url} --name ${name} --fingerprint FINGERPRINT`,
     )
   }
+}
+
+const isLoopback = (url: string): boolean => {
+  const host = new URL(url).hostname.replace(/^\[|\]$/g, '')
+  return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'))
 }
 
 const rootFor = async (

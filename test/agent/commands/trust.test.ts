@@ -65,6 +65,30 @@ const rootFile = async () => {
 
 const trusted = () => readTrustedSources(join(home, 'state'))
 
+describe('a source on this machine', () => {
+  const settings = () => readFile(join(home, 'agent.json'), 'utf8').catch(() => '')
+
+  test.each(['http://127.0.0.1:9/r/', 'http://localhost:9/r/', 'http://[::1]:9/r/'])(
+    '%s lets bytes come from this machine, and says so',
+    async (url) => {
+      await writeFile(join(home, 'agent.json'), '{\n  // mine\n  "versionsKept": 3\n}\n')
+      const { notes, exitCode } = await run('add', url, '--root', await rootFile())
+      expect(exitCode).toBe(0)
+      expect(notes).toContain('network.allowLoopback')
+      expect(await settings()).toContain('// mine')
+      expect(JSON.parse((await settings()).replace('// mine', ''))).toEqual({
+        versionsKept: 3,
+        network: { allowLoopback: true },
+      })
+    },
+  )
+
+  test('a source elsewhere changes no setting', async () => {
+    await run('add', 'https://updates.invalid/r', '--root', await rootFile())
+    expect(await settings()).toBe('')
+  })
+})
+
 describe('trust add', () => {
   test('--root pins the file without asking the network', async () => {
     const { text, notes } = await run('add', 'https://unreachable.invalid/r', '--root', await rootFile())
