@@ -13,6 +13,7 @@ import type { Product, ReleaseVersion } from '@updraft/core/names'
 import { type BanList, memoryBans } from '@updraft/core/swarm/peers/bans'
 import { serveControl } from './control.ts'
 import type { Cycle } from './cycle-types.ts'
+import { historyOf } from './history.ts'
 import { eventLogger, type Log } from './log.ts'
 import { lookWith } from './look.ts'
 import { resumeSeeds, type SeedKept } from './resume-seeds.ts'
@@ -149,6 +150,7 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
       schedule.check(product === undefined ? undefined : known(product, settings.current()))
       return { cursor }
     },
+    history: async (product, limit) => historyOf(product, { store, settings: settings.current(), limit }),
     events: store.events,
     onDefect: (error) => log.error(`a defect in the control API: ${messageOf(error)}`, { error }),
   })

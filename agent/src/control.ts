@@ -5,7 +5,14 @@ import { createServer, type Server } from 'node:http'
 import { connect } from 'node:net'
 import { dirname } from 'node:path'
 import { getRequestListener } from '@hono/node-server'
-import { type CheckAnswer, type CheckRequest, checkRequestSchema, PATHS, type Status } from '@updraft/core/control/api'
+import {
+  type CheckAnswer,
+  type CheckRequest,
+  checkRequestSchema,
+  type History,
+  PATHS,
+  type Status,
+} from '@updraft/core/control/api'
 import { problemOf } from '@updraft/core/control/problem'
 import { fromFileSystem, isUpdateError, systemCodeOf, UpdateError } from '@updraft/core/errors'
 import { makeDirectory } from '@updraft/core/files/atomic'
@@ -18,6 +25,8 @@ export interface ControlHandlers {
   readonly status: () => Promise<Status>
   /** Errors: PRODUCT_UNKNOWN. */
   readonly check: (request: CheckRequest) => Promise<CheckAnswer>
+  /** Errors: PRODUCT_UNKNOWN. */
+  readonly history: (product: string, limit: number | undefined) => Promise<History>
   readonly events: EventLog
   /** Called with what went wrong inside: the other end is told less. */
   readonly onDefect: (error: unknown) => void
@@ -76,6 +85,9 @@ const appOf = (handlers: ControlHandlers, listeners: EventListeners): Hono => {
     if (context.req.method === 'HEAD') return answer(methodUnknown(context), 405)
     return listeners.answer(cursorIn(context))
   })
+  app.get(PATHS.history, async (context) =>
+    context.json(await handlers.history(context.req.param('product'), limitIn(context))),
+  )
   app.post(PATHS.check, async (context) => context.json(await handlers.check(await checkRequestIn(context)), 202))
   for (const path of Object.values(PATHS)) app.all(path, (context) => answer(methodUnknown(context), 405))
   app.notFound(({ req }) => answer(new UpdateError('USAGE', `there is nothing at ${req.path}`), 404))
@@ -115,6 +127,15 @@ const cursorIn = ({ req }: Context): number => {
     throw new UpdateError('USAGE', `cursor ${JSON.stringify(text)} is not a number`, {
       hint: 'use the id of the last event seen, or the cursor of the status',
     })
+  }
+  return Number(text)
+}
+
+const limitIn = ({ req }: Context): number | undefined => {
+  const text = req.query('limit')
+  if (text === undefined) return undefined
+  if (!/^[1-9]\d{0,5}$/.test(text)) {
+    throw new UpdateError('USAGE', `limit ${JSON.stringify(text)} is not a count from 1 to 999999`)
   }
   return Number(text)
 }

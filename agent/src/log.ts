@@ -1,8 +1,8 @@
 // The agent's log, on standard error: one JSON object per line, or lines for people. What happened is logged from the event
 // log, so that the two never tell different stories. Never logs a secret: nothing that comes here holds one.
-import type { RecordedEvent, Update } from '@updraft/core/control/api'
-import { formatBytes } from '@updraft/core/terminal/progress'
+import type { RecordedEvent } from '@updraft/core/control/api'
 import { pino } from 'pino'
+import { wordsOfEvent } from './event-text.ts'
 
 export type Fields = Readonly<Record<string, unknown>>
 
@@ -56,8 +56,8 @@ export const eventLogger = (log: Log): ((recorded: RecordedEvent) => void) => {
   return ({ event }) => {
     switch (event.kind) {
       case 'check':
-        if (event.error === undefined) log.debug(`checked the source ${event.source}`, { source: event.source })
-        else log.warn(`the source ${event.source} could not be checked: ${event.error.detail}`, problemFields(event))
+        if (event.error === undefined) log.debug(wordsOfEvent(event), { source: event.source })
+        else log.warn(wordsOfEvent(event), problemFields(event))
         return
       case 'update': {
         const { product, update } = event
@@ -65,22 +65,21 @@ export const eventLogger = (log: Log): ((recorded: RecordedEvent) => void) => {
         if (states.get(product) === state) return
         states.set(product, state)
         if (update.error !== undefined) {
-          log.error(`update to ${update.version} ended: ${update.error.detail}`, { product, ...problemFields(update) })
-        } else log.info(textOfUpdate(update), { product, version: update.version, state: update.state })
+          log.error(wordsOfEvent(event), { product, ...problemFields(update) })
+        } else log.info(wordsOfEvent(event), { product, version: update.version, state: update.state })
         return
       }
       case 'installed': {
-        const from = event.previous === undefined ? '' : ` in place of ${event.previous}`
-        log.info(`installed ${event.version}${from}`, { product: event.product, version: event.version })
+        log.info(wordsOfEvent(event), { product: event.product, version: event.version })
         return
       }
       case 'seeding':
-        log.info(`shares ${event.version} with the swarm`, { product: event.product, version: event.version })
+        log.info(wordsOfEvent(event), { product: event.product, version: event.version })
         return
       case 'finding': {
         const { product, finding } = event
         const level = finding.severity === 'info' ? 'info' : finding.severity === 'warning' ? 'warn' : 'error'
-        log[level](finding.message, {
+        log[level](wordsOfEvent(event), {
           product,
           finding: finding.code,
           ...(finding.hint === '' ? {} : { hint: finding.hint }),
@@ -88,14 +87,14 @@ export const eventLogger = (log: Log): ((recorded: RecordedEvent) => void) => {
         return
       }
       case 'finding-cleared':
-        log.info(`no longer: ${event.code}`, { product: event.product, finding: event.code })
+        log.info(wordsOfEvent(event), { product: event.product, finding: event.code })
         return
       case 'settings':
-        if (event.error === undefined) log.info('settings taken over')
-        else log.error(`settings refused, the old ones stay: ${event.error.detail}`, problemFields(event))
+        if (event.error === undefined) log.info(wordsOfEvent(event))
+        else log.error(wordsOfEvent(event), problemFields(event))
         return
       case 'idle':
-        if (event.error === undefined) log.debug('looked for updates', { product: event.product })
+        if (event.error === undefined) log.debug(wordsOfEvent(event), { product: event.product })
         return
       case 'reset':
         return
@@ -111,8 +110,3 @@ const problemFields = ({
   code: error?.code,
   ...(error?.hint === undefined ? {} : { hint: error.hint }),
 })
-
-const textOfUpdate = ({ state, version, bytes }: Update): string =>
-  state === 'committed'
-    ? `updated to ${version}: ${formatBytes(bytes.peers)} from peers, ${formatBytes(bytes.origin)} from the origin, ${formatBytes(bytes.reused)} reused`
-    : `${state} ${version}`

@@ -2,10 +2,13 @@
 import { exitCodeOfUsage, printFailure } from '@updraft/core/terminal/failure'
 import { Command, CommanderError } from 'commander'
 import type { Context } from './commands/context.ts'
+import { addEventsCommand } from './commands/events.ts'
+import { addHistoryCommand } from './commands/history.ts'
 import { addInstallCommand } from './commands/install.ts'
 import { addRunCommand } from './commands/run.ts'
 import { addStatusCommand } from './commands/status.ts'
 import { addTrustCommand } from './commands/trust.ts'
+import { addWhyCommand } from './commands/why.ts'
 
 export const NAME = 'updraft-agent'
 
@@ -30,6 +33,9 @@ export const runProgram = async (context: Context, argv: readonly string[]): Pro
   addInstallCommand(program, context)
   addRunCommand(program, context)
   addStatusCommand(program, context)
+  addWhyCommand(program, context)
+  addHistoryCommand(program, context)
+  addEventsCommand(program, context)
 
   try {
     await program.parseAsync(argv)

@@ -2,6 +2,7 @@
 import type { ProductStatus, Signer, SourceStatus, Status } from '@updraft/core/control/api'
 import { formatBytes } from '@updraft/core/terminal/progress'
 import { type ReportedFinding, titleOfFinding } from '@updraft/core/trust/finding'
+import { count, span, spanUntil, table } from './plain-text.ts'
 import type { StateOfAll } from './status.ts'
 
 /** The status of a running agent, or with `agent: null` what one that does not run last knew. */
@@ -68,7 +69,7 @@ export const stateOf = ({ installed, available, update, decision }: ProductStatu
 const hasFailed = ({ installed, update }: Pick<ProductStatus, 'installed' | 'update'>): boolean =>
   update?.error !== undefined && update.version !== installed?.version
 
-const signersText = (signers: readonly Signer[]): string =>
+export const signersText = (signers: readonly Signer[]): string =>
   signers.length === 0 ? '-' : signers.map(({ name, keyId }) => name ?? `key ${keyId.slice(0, 8)}`).join(', ')
 
 const sourceRow = ({ name, lastCheck, nextCheckAt, expires, root }: SourceStatus, now: Date): readonly string[] => [
@@ -76,14 +77,12 @@ const sourceRow = ({ name, lastCheck, nextCheckAt, expires, root }: SourceStatus
   lastCheck === undefined
     ? 'never'
     : `${span(lastCheck.at, now)} ago${lastCheck.error === undefined ? '' : ', failed'}`,
-  nextCheckAt === undefined ? '-' : nextText(nextCheckAt, now),
+  nextCheckAt === undefined ? '-' : spanUntil(nextCheckAt, now),
   expires === undefined ? '-' : expiryText(expires, now),
   `version ${root.version}, pinned by ${PINNED_BY[root.pinnedBy]}`,
 ]
 
 const PINNED_BY = { file: 'file', fingerprint: 'fingerprint', 'first-use': 'first use: never compared' } as const
-
-const nextText = (at: string, now: Date): string => (Date.parse(at) <= now.getTime() ? 'now' : `in ${span(at, now)}`)
 
 const expiryText = ({ role, at }: NonNullable<SourceStatus['expires']>, now: Date): string =>
   Date.parse(at) <= now.getTime() ? `${role} expired ${span(at, now)} ago` : `${role} in ${span(at, now)}`
@@ -117,28 +116,4 @@ const seedingText = (products: readonly ProductStatus[]): readonly string[] => {
   if (releases === 0) return []
   const [peers, uploaded] = [sum((seeding) => seeding.peers), formatBytes(sum((seeding) => seeding.uploadedBytes))]
   return [`Shares ${count(releases, 'release')} with ${count(peers, 'peer')}; gave ${uploaded} since the start.`]
-}
-
-const count = (number: number, what: string): string => `${number} ${what}${number === 1 ? '' : 's'}`
-
-/** Columns as wide as their widest cell. */
-const table = (head: readonly string[], rows: readonly (readonly string[])[]): string => {
-  const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)))
-  return [head, ...rows]
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n')
-}
-
-/** The time between `at` and `now`, in its largest unit: `45 s`, `12 min`, `3 h`, `6 days`. */
-const span = (at: string, now: Date): string => {
-  const seconds = Math.abs(now.getTime() - Date.parse(at)) / 1_000
-  if (seconds < 60) return `${Math.floor(seconds)} s`
-  if (seconds < 3_600) return `${Math.floor(seconds / 60)} min`
-  if (seconds < 48 * 3_600) return `${Math.floor(seconds / 3_600)} h`
-  return `${Math.floor(seconds / 86_400)} days`
 }

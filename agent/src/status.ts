@@ -70,6 +70,7 @@ const subscribedStatus = (
   live: LiveState,
 ): ProductStatus => {
   const decision = store.checks.decision(name)
+  const nextCheckAt = live.nextCheckAt(name)
   return {
     name,
     source,
@@ -79,6 +80,8 @@ const subscribedStatus = (
     ...(decision?.available === undefined ? {} : { available: decision.available }),
     ...updatePart(name, store),
     decision: [SUBSCRIBED, ...(decision?.rules ?? [])],
+    ...(decision === undefined ? {} : { decidedAt: decision.at }),
+    ...(nextCheckAt === undefined ? {} : { nextCheckAt: nextCheckAt.toISOString() }),
     trust: trustPart(name, store),
     seeding: seedingPart(name, store, live),
   }

@@ -7,11 +7,14 @@ import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { type ControlHandlers, serveControl } from '@updraft/agent/control'
 import type { EventListenersOptions } from '@updraft/agent/control/event-listeners'
+import { historyOf } from '@updraft/agent/history'
+import { parseSettings } from '@updraft/agent/settings'
 import { openStore, type Store } from '@updraft/agent/store'
 import { problemSchema, type Status } from '@updraft/core/control/api'
 import { controlClient } from '@updraft/core/control/client'
 import { UpdateError } from '@updraft/core/errors'
 import { LIMITS } from '@updraft/core/limits'
+import { parsePlatform, parseProduct, parseReleaseVersion } from '@updraft/core/names'
 import { type TemporaryHome, temporaryHome } from '../support/fake-agent-parts.ts'
 
 const STATUS: Status = {
@@ -49,6 +52,8 @@ const serve = async (handlers: Partial<ControlHandlers> = {}, options: EventList
         if (product === 'ghost') throw new UpdateError('PRODUCT_UNKNOWN', 'no ghost', { hint: 'look again' })
         return { cursor: store.events.cursor() }
       },
+      history: async (product, limit) =>
+        historyOf(product, { store, settings: parseSettings('{}', 'agent.json'), limit }),
       events: store.events,
       onDefect: (error) => defects.push(error),
       ...handlers,
@@ -238,12 +243,55 @@ describe('events', () => {
   })
 })
 
+describe('history', () => {
+  test('of a product comes newest first, each update with its steps, and as long as asked for', async () => {
+    await serve()
+    const [product, platform] = [parseProduct('acme'), parsePlatform('any')]
+    for (const version of ['1.0.0', '1.1.0']) {
+      const release = { product, platform, version: parseReleaseVersion(version) }
+      store.journal.enter(release, 'downloading', `${version} a`)
+      store.journal.enter(release, 'activating', `${version} b`)
+      store.journal.end(product, version === '1.0.0' ? 'committed' : 'failed', `${version} c`)
+    }
+    const client = controlClient(home.socketPath)
+    const { updates } = await client.history('acme')
+    expect(updates.map(({ version, state }) => [version, state])).toEqual([
+      ['1.1.0', 'failed'],
+      ['1.0.0', 'committed'],
+    ])
+    expect(updates[0]).toMatchObject({ platform: 'any', startedAt: '1.1.0 a', endedAt: '1.1.0 c' })
+    expect(updates[0]?.steps).toEqual([
+      { state: 'downloading', at: '1.1.0 a' },
+      { state: 'activating', at: '1.1.0 b' },
+      { state: 'failed', at: '1.1.0 c' },
+    ])
+    expect((await client.history('acme', { limit: 1 })).updates).toHaveLength(1)
+  })
+
+  test.each([
+    ['ghost', 'PRODUCT_UNKNOWN'],
+    ['No Product', 'PRODUCT_INVALID'],
+    ['../status', 'PRODUCT_INVALID'],
+  ])('of %s is %s', async (name, code) => {
+    await serve()
+    await expect(controlClient(home.socketPath).history(name)).rejects.toMatchObject({ code })
+  })
+
+  test.each(['0', '-1', '1e3', '99999999', ''])('refuses the limit %j', async (limit) => {
+    await serve()
+    const { response, text } = await ask({ path: `/v1/products/acme/history?limit=${limit}` })
+    expect(response.statusCode).toBe(400)
+    expect(problemSchema.parse(JSON.parse(text)).detail).toContain('limit')
+  })
+})
+
 describe('the socket', () => {
   test('is for its owner alone, in a folder for its owner alone, and goes with the server', async () => {
     const socketPath = join(home.root, 'run', 'agent.sock')
     const own = await serveControl(socketPath, {
       status: async () => STATUS,
       check: async () => ({ cursor: 0 }),
+      history: async (product) => ({ product, updates: [] }),
       events: store.events,
       onDefect: () => {},
     })
@@ -271,6 +319,7 @@ describe('the socket', () => {
       serveControl(home.socketPath, {
         status: async () => STATUS,
         check: async () => ({ cursor: 0 }),
+        history: async (product) => ({ product, updates: [] }),
         events: store.events,
         onDefect: () => {},
       }),

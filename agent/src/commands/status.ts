@@ -1,12 +1,9 @@
 // `status`: what the agent does and knows, asked of the agent, or read from its store if none runs.
-import type { Status } from '@updraft/core/control/api'
-import { controlClient } from '@updraft/core/control/client'
-import { homeOf } from '@updraft/core/control/home'
-import { EXIT_CODES, hasCode } from '@updraft/core/errors'
+import { EXIT_CODES } from '@updraft/core/errors'
 import type { Command } from 'commander'
-import { readOfflineStatus } from '../offline-status.ts'
-import { type StatusView, textOfStatus } from '../status-text.ts'
+import { textOfStatus } from '../status-text.ts'
 import type { Context } from './context.ts'
+import { readView } from './view.ts'
 
 const HELP = `
 Examples:
@@ -27,15 +24,4 @@ export const addStatusCommand = (program: Command, context: Context): void => {
       context.print(json ? JSON.stringify(view) : textOfStatus(view, context.now()))
       if (view.agent === null) context.setExitCode(EXIT_CODES.notRunning)
     })
-}
-
-const readView = async ({ environment, parts, signal }: Context): Promise<StatusView> => {
-  const home = homeOf(environment)
-  const running = await controlClient(home.socketPath)
-    .status({ signal })
-    .catch((error: unknown): Status | undefined => {
-      if (hasCode(error, 'AGENT_NOT_RUNNING')) return undefined
-      throw error
-    })
-  return running ?? { ...(await readOfflineStatus(home, parts)), agent: null }
 }

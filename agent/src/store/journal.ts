@@ -30,6 +30,11 @@ export interface JournalEntry {
 
 export type JournalTransfer = Pick<JournalEntry, 'haveBytes' | 'totalBytes' | 'bytes' | 'peers'>
 
+/** An entry with every step that it went through, in order. */
+export interface PastEntry extends JournalEntry {
+  readonly steps: readonly JournalStep[]
+}
+
 /** The states that end an update. */
 export type EndState = 'committed' | 'rolled-back' | 'failed'
 
@@ -43,8 +48,8 @@ export interface Journal {
   latest(product: Product): JournalEntry | undefined
   /** The update that has not ended. */
   open(product: Product): JournalEntry | undefined
-  /** Every update of the product, newest first. */
-  history(product: Product, limit: number): readonly JournalEntry[]
+  /** Updates of the product, newest first; without a limit all that are remembered. */
+  history(product: Product, limit?: number): readonly PastEntry[]
   /** The steps of the newest update, in order. */
   steps(product: Product): readonly JournalStep[]
   /** Opens an update of `release`, or goes on with the one that is open. */
@@ -65,8 +70,8 @@ export const openJournal = (database: Database): Journal => {
   return {
     latest: (product) => database.get(entry, `${SELECT} WHERE product = ? ORDER BY id DESC LIMIT 1`, product),
     open: (product) => database.get(entry, `${SELECT} WHERE product = ? AND ended_at IS NULL`, product),
-    history: (product, limit) =>
-      database.all(entry, `${SELECT} WHERE product = ? ORDER BY id DESC LIMIT ?`, product, limit),
+    history: (product, limit = UPDATES_KEPT) =>
+      database.all(pastEntry, `${SELECT_PAST} WHERE product = ? ORDER BY id DESC LIMIT ?`, product, limit),
     steps: (product) =>
       database.all(
         step,
@@ -126,8 +131,12 @@ export const openJournal = (database: Database): Journal => {
 /** Updates remembered per product: years of weekly releases, in a few dozen kilobytes. */
 const UPDATES_KEPT = 200
 
-const SELECT = `SELECT product, version, platform, state, have_bytes AS haveBytes, total_bytes AS totalBytes, bytes, peers,
-                  started_at AS startedAt, ended_at AS endedAt, problem FROM journal`
+const COLUMNS = `product, version, platform, state, have_bytes AS haveBytes, total_bytes AS totalBytes, bytes, peers,
+                 started_at AS startedAt, ended_at AS endedAt, problem`
+const SELECT = `SELECT ${COLUMNS} FROM journal`
+const SELECT_PAST = `SELECT ${COLUMNS},
+                       (SELECT json_group_array(json_object('state', step.state, 'at', step.at) ORDER BY step.id)
+                        FROM step WHERE journal_id = journal.id) AS steps FROM journal`
 
 const id = z.object({ id: z.int() })
 const step = z.object({ state: z.enum(UPDATE_STATES), at: z.string() })
@@ -144,3 +153,4 @@ const entry = z.object({
   endedAt: columns.optional(z.string()),
   problem: columns.optional(columns.json(problemSchema)),
 })
+const pastEntry = entry.extend({ steps: columns.json(z.array(step)) })

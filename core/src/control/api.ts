@@ -84,6 +84,10 @@ export const productSchema = z.object({
   available: z.object({ version: z.string(), published: isoTime, notes: z.string().optional() }).optional(),
   update: updateSchema.optional(),
   decision: z.array(ruleSchema).readonly(),
+  /** When the decision was made; absent before the first look that succeeded. */
+  decidedAt: isoTime.optional(),
+  /** When the product is looked at again; absent while a look is under way. */
+  nextCheckAt: isoTime.optional(),
   trust: z.object({
     level: z.enum(TRUST_LEVELS),
     signers: z.array(signerSchema).readonly(),
@@ -129,6 +133,17 @@ export const statusSchema = z.object({
 })
 export type Status = z.output<typeof statusSchema>
 
+/** An update that is over or under way, with every state that it entered, in order. */
+export const pastUpdateSchema = updateSchema.extend({
+  platform: z.string(),
+  steps: z.array(z.object({ state: z.enum(UPDATE_STATES), at: isoTime })).readonly(),
+})
+export type PastUpdate = z.output<typeof pastUpdateSchema>
+
+/** `GET /v1/products/PRODUCT/history?limit=COUNT`: the newest `COUNT` (else all that are remembered), newest first. */
+export const historySchema = z.object({ product: z.string(), updates: z.array(pastUpdateSchema).readonly() })
+export type History = z.output<typeof historySchema>
+
 /**
  * `GET /v1/events?after=CURSOR` (server-sent). Each event's `id` is its cursor; `Last-Event-ID` works as well.
  * A client that asks for events no longer kept gets one `reset` first, and reads the status again.
@@ -167,4 +182,9 @@ export type CheckRequest = z.output<typeof checkRequestSchema>
 export const checkAnswerSchema = z.object({ cursor: z.number().int().min(0) })
 export type CheckAnswer = z.output<typeof checkAnswerSchema>
 
-export const PATHS = { status: '/v1/status', events: '/v1/events', check: '/v1/check' } as const
+export const PATHS = {
+  status: '/v1/status',
+  events: '/v1/events',
+  check: '/v1/check',
+  history: '/v1/products/:product/history',
+} as const

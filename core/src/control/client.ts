@@ -8,6 +8,8 @@ import {
   type CheckRequest,
   checkAnswerSchema,
   EVENT_KINDS,
+  type History,
+  historySchema,
   PATHS,
   problemSchema,
   type RecordedEvent,
@@ -26,6 +28,8 @@ export interface ControlClient {
   status(options?: CallOptions): Promise<Status>
   /** Asks for a look for updates now, of one product or of all. The answer's cursor is where to follow events from. */
   check(check?: CheckRequest, options?: CallOptions): Promise<CheckAnswer>
+  /** The product's updates, newest first. Errors: PRODUCT_UNKNOWN. */
+  history(product: string, options?: HistoryOptions): Promise<History>
   /**
    * Events after the cursor `after`, as they happen, over one connection: ends when the agent stops, and throws when the
    * connection is lost. Breaking out of the loop closes it. On `reset`, read the status and follow from its cursor.
@@ -35,6 +39,11 @@ export interface ControlClient {
 
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined
+}
+
+export interface HistoryOptions extends CallOptions {
+  /** The newest so many; undefined is all that are remembered. */
+  readonly limit?: number | undefined
 }
 
 export interface ControlClientOptions {
@@ -58,6 +67,11 @@ export const controlClient = (
       parseAnswer(statusSchema, await call({ ...ask, method: 'GET', path: PATHS.status, signal })),
     check: async (check = {}, { signal } = {}) =>
       parseAnswer(checkAnswerSchema, await call({ ...ask, method: 'POST', path: PATHS.check, body: check, signal })),
+    history: async (product, { limit, signal } = {}) => {
+      const path = PATHS.history.replace(':product', encodeURIComponent(product))
+      const query = limit === undefined ? '' : `?limit=${limit}`
+      return parseAnswer(historySchema, await call({ ...ask, method: 'GET', path: `${path}${query}`, signal }))
+    },
     events: (after, { signal } = {}) =>
       followEvents({
         socketPath,

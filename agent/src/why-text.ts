@@ -1,0 +1,65 @@
+// Why a product is at the version it is at, in words: what is there, each rule of the last decision, what was refused, and
+// when it will be looked at again. Pure.
+import type { ProductStatus, Rule, SourceStatus } from '@updraft/core/control/api'
+import { titleOfFinding } from '@updraft/core/trust/finding'
+import { span, spanUntil, timeText } from './plain-text.ts'
+import { signersText, stateOf } from './status-text.ts'
+
+/** What is known about one product; of its source, if that is still trusted. */
+export interface Why {
+  readonly running: boolean
+  readonly product: ProductStatus
+  readonly source: SourceStatus | undefined
+}
+
+export const textOfWhy = ({ running, product, source }: Why, now: Date): string => {
+  const { name, installed, available, decision, decidedAt, trust, update } = product
+  return [
+    `${name}: ${stateOf(product, running)}`,
+    '',
+    line('installed', installed === undefined ? 'nothing' : `${installed.version}, ${ago(installed.installedAt, now)}`),
+    line(
+      'available',
+      available === undefined ? 'nothing that is known' : `${available.version}, published ${day(available.published)}`,
+    ),
+    line('signed by', signersText(trust.signers)),
+    line('source', sourceText(product, source, now)),
+    line('next look', nextText(product, running, now)),
+    '',
+    decidedAt === undefined ? 'Nothing has been decided yet:' : `Decided ${ago(decidedAt, now)}:`,
+    ...decision.map(ruleText),
+    ...(update?.error === undefined
+      ? []
+      : ['', `The update to ${update.version} ended: ${update.error.detail} (${update.error.code})`]),
+    ...trust.findings.flatMap(({ code, message, hint }) => [
+      '',
+      `${titleOfFinding(code)} (${code})`,
+      `  ${message}`,
+      ...(hint === '' ? [] : [`  hint: ${hint}`]),
+    ]),
+  ].join('\n')
+}
+
+const line = (label: string, text: string): string => `  ${label.padEnd(10)} ${text}`
+
+const ruleText = ({ rule, passed, detail }: Rule): string => `  ${passed ? 'yes' : 'NO '}  ${rule}: ${detail}`
+
+const ago = (at: string, now: Date): string => `${span(at, now)} ago`
+
+const day = (at: string): string => timeText(at).slice(0, 10)
+
+const sourceText = ({ source, channel, platform }: ProductStatus, known: SourceStatus | undefined, now: Date) => {
+  const checked =
+    known === undefined
+      ? 'not trusted on this machine'
+      : known.lastCheck === undefined
+        ? 'never checked'
+        : `checked ${ago(known.lastCheck.at, now)}${known.lastCheck.error === undefined ? '' : `, failed: ${known.lastCheck.error.detail}`}`
+  return `${source}${channel === '' ? '' : `, channel ${channel}`}, for ${platform}; ${checked}`
+}
+
+const nextText = ({ nextCheckAt, decision }: ProductStatus, running: boolean, now: Date): string => {
+  if (decision.some(({ rule, passed }) => rule === 'subscribed' && !passed)) return 'never: it is not subscribed to'
+  if (!running) return 'when the agent runs again: updraft-agent run'
+  return nextCheckAt === undefined ? 'under way now' : `${spanUntil(nextCheckAt, now)} (${timeText(nextCheckAt)} UTC)`
+}
