@@ -17,7 +17,7 @@ import { createPackFile, type PackFile } from './pack-file.ts'
 import { bytesOf, cutFrames, type PackPlan, planPack } from './plan.ts'
 import { type MadeFrame, makeFrame, type NewFrame, type SettleContext, settleFamily } from './settle.ts'
 import { scanTree } from './tree.ts'
-import { takeTurns } from './turns.ts'
+import { takeTurns, throwIfAborted } from './turns.ts'
 import { openWorkers, type Workers } from './work/workers.ts'
 
 /** The release that machines are expected to have: its chunks are carried over, so that they need not be fetched again. */
@@ -74,6 +74,7 @@ export const writeBundle = async (options: WriteBundleOptions): Promise<WrittenB
   const index = assembleIndex(tree, created, carried)
   const indexBytes = encodeIndex(index)
   assertIndexLength(indexBytes)
+  throwIfAborted(signal)
   await packFile.finish()
   await writeFileAtomic(indexPath, indexBytes)
   const reusedBytes = carried.reduce((sum, frame) => sum + frame.packedLength, 0)
