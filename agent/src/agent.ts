@@ -3,7 +3,7 @@
 import { constants } from 'node:fs'
 import { access } from 'node:fs/promises'
 import { hostname } from 'node:os'
-import type { AgentEvent, RecordedEvent } from '@updraft/core/control/api'
+import type { AgentEvent, RecordedEvent, Status } from '@updraft/core/control/api'
 import type { Home } from '@updraft/core/control/home'
 import { problemOf } from '@updraft/core/control/problem'
 import { fromFileSystem, hasCode, messageOf, UpdateError } from '@updraft/core/errors'
@@ -16,6 +16,7 @@ import type { Cycle } from './cycle-types.ts'
 import { historyOf } from './history.ts'
 import { eventLogger, type Log } from './log.ts'
 import { lookWith } from './look.ts'
+import { countTransferred } from './metrics/transferred.ts'
 import { resumeSeeds, type SeedKept } from './resume-seeds.ts'
 import { startSchedule } from './schedule.ts'
 import { liveSettings } from './settings/live.ts'
@@ -69,6 +70,8 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
   const initial = await readSettings(home.configDirectory)
   store.events.onAppend(eventLogger(log))
   if (options.onEvent !== undefined) store.events.onAppend(options.onEvent)
+  const begun = initial.products.flatMap(({ name }) => store.journal.open(name) ?? [])
+  const transferred = countTransferred(store.events, begun)
   /** What cannot be recorded (a full disk) must not end the agent. */
   const tell = (event: AgentEvent): void => {
     try {
@@ -124,26 +127,32 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
     onReload: (problem) => tell({ kind: 'settings', ...(problem === undefined ? {} : { error: problem }) }),
   })
 
-  await using _control = await serveControl(home.socketPath, {
-    status: async () => ({
-      ...statusOf({
-        store,
-        settings: settings.current(),
-        sources: await parts.describeSources(home),
-        live: {
-          nextCheckAt: schedule.nextCheckAt,
-          transferOf: (infoHash) => sharing.torrentOf(infoHash)?.state(),
-        },
-      }),
-      agent: {
-        version,
-        pid: process.pid,
-        hostname: hostname(),
-        home: home.dataDirectory,
-        startedAt,
-        swarmPort: sharing.swarm.port,
+  const status = async (): Promise<Status> => ({
+    ...statusOf({
+      store,
+      settings: settings.current(),
+      sources: await parts.describeSources(home),
+      live: {
+        nextCheckAt: schedule.nextCheckAt,
+        transferOf: (infoHash) => sharing.torrentOf(infoHash)?.state(),
       },
     }),
+    agent: {
+      version,
+      pid: process.pid,
+      hostname: hostname(),
+      home: home.dataDirectory,
+      startedAt,
+      swarmPort: sharing.swarm.port,
+    },
+  })
+
+  await using _control = await serveControl(home.socketPath, {
+    status,
+    metrics: async () => {
+      const { processUse, textOfMetrics } = await import('./metrics.ts') // Only for those who scrape.
+      return textOfMetrics({ status: await status(), transferred: transferred.all(), process: processUse() })
+    },
     check: async ({ product }) => {
       await settings.reload()
       const cursor = store.events.cursor()

@@ -27,6 +27,8 @@ export interface ControlHandlers {
   readonly check: (request: CheckRequest) => Promise<CheckAnswer>
   /** Errors: PRODUCT_UNKNOWN. */
   readonly history: (product: string, limit: number | undefined) => Promise<History>
+  /** The text of one scrape. */
+  readonly metrics: () => Promise<string>
   readonly events: EventLog
   /** Called with what went wrong inside: the other end is told less. */
   readonly onDefect: (error: unknown) => void
@@ -88,6 +90,9 @@ const appOf = (handlers: ControlHandlers, listeners: EventListeners): Hono => {
   app.get(PATHS.history, async (context) =>
     context.json(await handlers.history(context.req.param('product'), limitIn(context))),
   )
+  app.get(PATHS.metrics, async (context) =>
+    context.body(await handlers.metrics(), 200, { 'content-type': METRICS_TYPE }),
+  )
   app.post(PATHS.check, async (context) => context.json(await handlers.check(await checkRequestIn(context)), 202))
   for (const path of Object.values(PATHS)) app.all(path, (context) => answer(methodUnknown(context), 405))
   app.notFound(({ req }) => answer(new UpdateError('USAGE', `there is nothing at ${req.path}`), 404))
@@ -97,6 +102,9 @@ const appOf = (handlers: ControlHandlers, listeners: EventListeners): Hono => {
   })
   return app
 }
+
+/** Prometheus, "Exposition formats": the version is that of the text format. */
+const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
 const methodUnknown = ({ req }: Context): UpdateError =>
   new UpdateError('USAGE', `${req.path} does not know the method ${req.method}`)

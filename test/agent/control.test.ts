@@ -54,6 +54,7 @@ const serve = async (handlers: Partial<ControlHandlers> = {}, options: EventList
       },
       history: async (product, limit) =>
         historyOf(product, { store, settings: parseSettings('{}', 'agent.json'), limit }),
+      metrics: async () => '# HELP up U.\n# TYPE up gauge\nup 1\n',
       events: store.events,
       onDefect: (error) => defects.push(error),
       ...handlers,
@@ -285,6 +286,15 @@ describe('history', () => {
   })
 })
 
+test('metrics are text, and no browser may ask for them either', async () => {
+  await serve()
+  const { response, text } = await ask({ path: '/metrics' })
+  expect(response.headers['content-type']).toBe('text/plain; version=0.0.4; charset=utf-8')
+  expect(text).toContain('up 1\n')
+  expect((await ask({ path: '/metrics', headers: { host: 'evil.example' } })).response.statusCode).toBe(403)
+  expect((await ask({ path: '/metrics', method: 'POST' })).response.statusCode).toBe(405)
+})
+
 describe('the socket', () => {
   test('is for its owner alone, in a folder for its owner alone, and goes with the server', async () => {
     const socketPath = join(home.root, 'run', 'agent.sock')
@@ -292,6 +302,7 @@ describe('the socket', () => {
       status: async () => STATUS,
       check: async () => ({ cursor: 0 }),
       history: async (product) => ({ product, updates: [] }),
+      metrics: async () => '',
       events: store.events,
       onDefect: () => {},
     })
@@ -320,6 +331,7 @@ describe('the socket', () => {
         status: async () => STATUS,
         check: async () => ({ cursor: 0 }),
         history: async (product) => ({ product, updates: [] }),
+        metrics: async () => '',
         events: store.events,
         onDefect: () => {},
       }),

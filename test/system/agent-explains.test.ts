@@ -1,8 +1,10 @@
 // The agent's commands that only look, as processes: what they tell of a running agent, and of one that does not run.
 import { writeFileSync } from 'node:fs'
+import { request } from 'node:http'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { controlClient } from '@updraft/core/control/client'
+import { parseExposition } from '../support/exposition.ts'
 import { type TemporaryHome, temporaryHome } from '../support/fake-agent-parts.ts'
 import { processesNaming } from '../support/processes.ts'
 import { type Ended, type Program, runToEnd, startProgram } from '../support/programs.ts'
@@ -99,6 +101,25 @@ describe('history', () => {
     expect((await run(['history', 'acme', '--json'])).stdout).toBe(offline.stdout)
     expect((await run(['history', '--limit', '1'])).stdout.trim().split('\n')).toHaveLength(2)
   })
+})
+
+test('metrics of a running agent tell what it installed, from where, and what it costs', async () => {
+  await using _agent = await runningAgent()
+  await run(['install', 'acme'])
+  const text = await new Promise<string>((resolve, reject) => {
+    const options = { socketPath: home.socketPath, path: '/metrics', headers: { host: 'localhost' }, agent: false }
+    request(options, (response) => response.toArray().then((parts) => resolve(Buffer.concat(parts).toString()), reject))
+      .on('error', reject)
+      .end()
+  })
+  const { valueAt } = parseExposition(text)
+  expect(valueAt('updraft_transferred_bytes_total', { product: 'acme', from: 'peers' })).toBe(60)
+  expect(valueAt('updraft_update_state', { product: 'acme', state: 'committed' })).toBe(1)
+  expect(valueAt('updraft_product_current', { product: 'acme' })).toBe(1)
+  expect(valueAt('updraft_source_last_check_success', { source: 'main' })).toBe(1)
+  expect(valueAt('updraft_metadata_expiry_timestamp_seconds', { source: 'main', role: 'timestamp' })).toBeGreaterThan(0)
+  expect(valueAt('process_resident_memory_bytes')).toBeGreaterThan(10_000_000)
+  expect(valueAt('process_cpu_seconds_total')).toBeGreaterThan(0)
 })
 
 describe('events', () => {

@@ -182,9 +182,11 @@ export type CheckRequest = z.output<typeof checkRequestSchema>
 export const checkAnswerSchema = z.object({ cursor: z.number().int().min(0) })
 export type CheckAnswer = z.output<typeof checkAnswerSchema>
 
+/** `metrics` answers in the text format of Prometheus; everything else is JSON. */
 export const PATHS = {
   status: '/v1/status',
   events: '/v1/events',
   check: '/v1/check',
   history: '/v1/products/:product/history',
+  metrics: '/metrics',
 } as const
