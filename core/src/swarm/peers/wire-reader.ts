@@ -22,18 +22,19 @@ export interface WireReaderOptions {
 /** A bit field of the most pieces that a metainfo can have is 105 KiB, a block at most 128 KiB. */
 const MESSAGE_LENGTH_MAX = 256 * 1024
 
+const PROTOCOL = 'BitTorrent protocol'
 const HANDSHAKE_LENGTH = 68
 const BLOCK_HEAD_LENGTH = 8
 const PIECE_MESSAGE = 7
 
-type Stage = 'handshake' | 'length' | 'kind' | 'message' | 'block head' | 'block' | 'over'
+type Stage = 'first byte' | 'handshake' | 'length' | 'kind' | 'message' | 'block head' | 'block' | 'over'
 
 /** Gives the function that takes the bytes as they come. They may be overwritten when it returns. */
 export const createWireReader = ({ wire, sinkFor, onViolation }: WireReaderOptions): ((bytes: Uint8Array) => void) => {
-  let stage: Stage = 'handshake'
+  let stage: Stage = 'first byte'
   const head = Buffer.alloc(HANDSHAKE_LENGTH)
   let collected: Uint8Array = head
-  let needed = HANDSHAKE_LENGTH
+  let needed = 1
   let filled = 0
   let messageLength = 0
   let [index, offset, blockLength, received] = [0, 0, 0, 0]
@@ -53,6 +54,11 @@ export const createWireReader = ({ wire, sinkFor, onViolation }: WireReaderOptio
 
   const advance = (): void => {
     switch (stage) {
+      case 'first byte':
+        if (head[0] === PROTOCOL.length) expect('handshake', HANDSHAKE_LENGTH)
+        else fail('no BitTorrent handshake') // At once: what speaks HTTP may never send as much as a handshake.
+        filled = 1
+        break
       case 'handshake':
         endHandshake()
         break
@@ -82,7 +88,7 @@ export const createWireReader = ({ wire, sinkFor, onViolation }: WireReaderOptio
   }
 
   const endHandshake = (): void => {
-    const isBitTorrent = head.toString('latin1', 0, 20) === '\x13BitTorrent protocol'
+    const isBitTorrent = head.toString('latin1', 1, 1 + PROTOCOL.length) === PROTOCOL
     if (isBitTorrent) expectMessage(() => wire._onHandshakeBuffer(Uint8Array.from(head.subarray(1))))
     else fail('no BitTorrent handshake')
   }

@@ -1,0 +1,275 @@
+// `npm run bench:wire`: one connection over loopback, one seed and one receiver in processes of their own: our swarm,
+// webtorrent as it comes, libtorrent and aria2, one after the other on the same files. What is not installed is left out
+// and named. Prints throughput and the receiver's CPU as ratios to libtorrent; `--json FILE` writes the same figures.
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { randomFillSync } from 'node:crypto'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { mkdir, mkdtemp, open, rm, statfs, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { parseArgs } from 'node:util'
+import { createMetainfo } from '@updraft/core/swarm/metainfo'
+import { Server as TrackerServer } from 'bittorrent-tracker'
+
+const MIB = 1024 * 1024
+const { values } = parseArgs({
+  options: {
+    json: { type: 'string' },
+    size: { type: 'string', default: '1024' },
+    'piece-length': { type: 'string', default: '1024' },
+    runs: { type: 'string', default: '3' },
+    only: { type: 'string' },
+  },
+})
+const sizeBytes = Number(values.size) * MIB
+const pieceLength = Number(values['piece-length']) * 1024
+const runs = Number(values.runs)
+
+interface Figures {
+  readonly seconds: number
+  readonly cpuSeconds: number
+  readonly seedCpuSeconds: number
+}
+
+interface Contestant {
+  readonly name: string
+  /** Why it cannot take part, or undefined. */
+  missing(): string | undefined
+  run(arena: Arena): Promise<Figures>
+}
+
+/** The files of a run: `seed/bench/pack` is there, `fetch/` is empty. */
+interface Arena {
+  readonly torrent: string
+  readonly seed: string
+  readonly fetch: string
+}
+
+const NODE = [process.execPath, '--disable-warning=ExperimentalWarning'] as const
+const here = (file: string): string => join(import.meta.dirname, file)
+
+/** A process that says what it has to say in JSON lines, and ends when its input is closed. */
+const start = (command: readonly string[]) => {
+  const [program = '', ...args] = command
+  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] })
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  const next = async <T>(): Promise<T> => {
+    const { value, done } = await lines.next()
+    if (done === true) throw new Error(`${command.join(' ')} ended too early`)
+    return JSON.parse(value) as T
+  }
+  const stop = async (): Promise<void> => {
+    child.stdin.end()
+    if (child.exitCode === null) await once(child, 'exit')
+  }
+  return { next, stop }
+}
+
+/** A contestant whose two ends speak JSON lines. */
+const speaking = (
+  name: string,
+  missing: () => string | undefined,
+  seedCommand: (arena: Arena) => readonly string[],
+  fetchCommand: (arena: Arena, peer: string) => readonly string[],
+): Contestant => ({
+  name,
+  missing,
+  run: async (arena) => {
+    const seed = start(seedCommand(arena))
+    const { port } = await seed.next<{ port: number }>()
+    const fetch = start(fetchCommand(arena, `127.0.0.1:${port}`))
+    await fetch.next()
+    const { seconds, cpuSeconds } = await fetch.next<{ seconds: number; cpuSeconds: number }>()
+    await fetch.stop()
+    const ended = seed.stop()
+    const { cpuSeconds: seedCpuSeconds } = await seed.next<{ cpuSeconds: number }>()
+    await ended
+    return { seconds, cpuSeconds, seedCpuSeconds }
+  },
+})
+
+const ours = speaking(
+  'updraft',
+  () => undefined,
+  ({ torrent, seed }) => [...NODE, here('wire-peer.ts'), 'seed', '--metainfo', torrent, '--directory', seed],
+  ({ torrent, fetch }, peer) => [
+    ...NODE,
+    here('wire-peer.ts'),
+    'fetch',
+    '--metainfo',
+    torrent,
+    '--directory',
+    fetch,
+    '--peer',
+    peer,
+  ],
+)
+
+const stock = speaking(
+  'webtorrent as it comes',
+  () => undefined,
+  ({ torrent, seed }) => [...NODE, here('wire-webtorrent.mjs'), 'seed', torrent, seed],
+  ({ torrent, fetch }, peer) => [...NODE, here('wire-webtorrent.mjs'), 'fetch', torrent, fetch, peer],
+)
+
+/** Debian's Python is the one that has Debian's libtorrent. */
+const PYTHON = '/usr/bin/python3'
+const libtorrent = speaking(
+  'libtorrent',
+  () => (spawnSync(PYTHON, ['-c', 'import libtorrent']).status === 0 ? undefined : 'needs python3-libtorrent'),
+  ({ torrent, seed }) => [PYTHON, here('wire-libtorrent.py'), 'seed', torrent, seed],
+  ({ torrent, fetch }, peer) => [PYTHON, here('wire-libtorrent.py'), 'fetch', torrent, fetch, peer],
+)
+
+/** aria2 finds peers through trackers only, and says nothing of itself: it is watched from outside. */
+const aria2: Contestant = {
+  name: 'aria2',
+  missing: () => (spawnSync('aria2c', ['--version']).status === 0 ? undefined : 'needs aria2'),
+  run: async ({ torrent, seed, fetch }) => {
+    const tracker = new TrackerServer({ http: true, udp: false, ws: false, stats: false, interval: 10_000 })
+    await new Promise<void>((listening) => tracker.listen(0, { http: '127.0.0.1', udp: '', udp6: '' }, listening))
+    const { port } = tracker.http.address() as { port: number }
+    const options = [
+      `--bt-tracker=http://127.0.0.1:${port}/announce`,
+      '--enable-dht=false',
+      '--bt-enable-lpd=false',
+      '--enable-peer-exchange=false',
+      '--file-allocation=none',
+      '--console-log-level=error',
+      '--summary-interval=0',
+      '--quiet=true',
+    ]
+    const launch = async (directory: string, more: readonly string[]): Promise<ChildProcess> => {
+      const args = [...options, `--dir=${directory}`, `--listen-port=${await freePort()}`, ...more, torrent]
+      return spawn('aria2c', args, { stdio: 'ignore' })
+    }
+    const seeder = await launch(seed, ['--bt-seed-unverified=true', '--seed-ratio=0.0'])
+    while (Object.keys(tracker.torrents).length === 0) await new Promise((resolve) => setTimeout(resolve, 20))
+    const fetcher = await launch(fetch, ['--seed-time=0'])
+    const pack = join(fetch, 'bench', 'pack')
+    let [startedAt, cpuSeconds] = [0, 0]
+    const startCpu = cpuSecondsOf(seeder.pid)
+    // It waits for its first announce; the clock starts with the first byte.
+    const watch = setInterval(() => {
+      cpuSeconds = cpuSecondsOf(fetcher.pid) ?? cpuSeconds
+      if (startedAt === 0 && blocksOf(pack) > 0) startedAt = performance.now()
+    }, 5)
+    await once(fetcher, 'exit')
+    clearInterval(watch)
+    const seconds = (performance.now() - startedAt) / 1_000
+    const seedCpuSeconds = (cpuSecondsOf(seeder.pid) ?? 0) - (startCpu ?? 0)
+    seeder.kill('SIGKILL')
+    await once(seeder, 'exit')
+    tracker.http.closeAllConnections()
+    await new Promise<void>((closed) => tracker.close(closed))
+    return { seconds, cpuSeconds, seedCpuSeconds }
+  },
+}
+
+const freePort = async (): Promise<number> => {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as { port: number }
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+/** User and system time of a running process, from /proc (clock ticks of 10 ms). */
+const cpuSecondsOf = (pid: number | undefined): number | undefined => {
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+      .replace(/^.*\) /s, '')
+      .split(' ')
+    return (Number(fields[11]) + Number(fields[12])) / 100
+  } catch {
+    return undefined // It has just ended.
+  }
+}
+
+const blocksOf = (file: string): number => Number(spawnSync('stat', ['-c', '%b', file]).stdout.toString() || 0)
+
+/** Memory if there is room, so that the disk is not what is measured. */
+const workFolder = async (): Promise<string> => {
+  for (const parent of ['/dev/shm', tmpdir()]) {
+    const space = await statfs(parent).catch(() => undefined)
+    if (space !== undefined && space.bavail * space.bsize > 2.5 * sizeBytes)
+      return mkdtemp(join(parent, 'updraft-wire-'))
+  }
+  throw new Error(`no room for twice ${sizeBytes} bytes in /dev/shm or ${tmpdir()}`)
+}
+
+const writeRandom = async (file: string): Promise<void> => {
+  await using handle = await open(file, 'w')
+  const buffer = Buffer.allocUnsafeSlow(8 * MIB)
+  for (let left = sizeBytes; left > 0; left -= buffer.length) {
+    await handle.write(randomFillSync(buffer), 0, Math.min(left, buffer.length))
+  }
+}
+
+const median = (numbers: readonly number[]): number =>
+  [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN
+
+const work = await workFolder()
+try {
+  await mkdir(join(work, 'seed', 'bench'), { recursive: true })
+  const pack = join(work, 'seed', 'bench', 'pack')
+  await writeRandom(pack)
+  const metainfo = await createMetainfo({
+    name: 'bench',
+    files: [{ path: 'pack', file: pack }],
+    pieceLength,
+    trackers: [],
+    webSeeds: [],
+  })
+  const torrent = join(work, 'bench.torrent')
+  await writeFile(torrent, metainfo.bytes)
+
+  const contestants = [ours, libtorrent, aria2, stock].filter(
+    ({ name }) => values.only === undefined || name === values.only,
+  )
+  const measured = new Map<string, Figures[]>()
+  for (const { name, missing } of contestants) {
+    const reason = missing()
+    if (reason === undefined) measured.set(name, [])
+    else process.stdout.write(`left out: ${name} (${reason})\n`)
+  }
+  // Turn about, so that whatever else the machine does meets all of them.
+  for (let run = 0; run < runs; run += 1) {
+    for (const { name, run: race } of contestants) {
+      if (!measured.has(name)) continue
+      const fetch = join(work, 'fetch')
+      await mkdir(fetch)
+      const figures = await race({ torrent, seed: join(work, 'seed'), fetch })
+      const isSame = spawnSync('cmp', ['-s', pack, join(fetch, 'bench', 'pack')]).status === 0
+      await rm(fetch, { recursive: true })
+      if (!isSame) throw new Error(`${name} did not fetch what was seeded`)
+      measured.get(name)?.push(figures)
+    }
+  }
+
+  const results = [...measured].map(([name, all]) => ({
+    name,
+    mibPerSecond: sizeBytes / MIB / median(all.map(({ seconds }) => seconds)),
+    cpuSeconds: median(all.map(({ cpuSeconds }) => cpuSeconds)),
+    seedCpuSeconds: median(all.map(({ seedCpuSeconds }) => seedCpuSeconds)),
+  }))
+  const reference = results.find(({ name }) => name === 'libtorrent')
+  process.stdout.write(`${values.size} MiB, pieces of ${values['piece-length']} KiB, median of ${runs} runs\n`)
+  process.stdout.write('                          MiB/s   × libtorrent   CPU s   × libtorrent   seed CPU s\n')
+  for (const { name, mibPerSecond, cpuSeconds, seedCpuSeconds } of results) {
+    const ratio = (value: number, other: number | undefined) => (other === undefined ? '-' : (value / other).toFixed(2))
+    process.stdout.write(
+      `${name.padEnd(24)}${mibPerSecond.toFixed(0).padStart(7)}${ratio(mibPerSecond, reference?.mibPerSecond).padStart(15)}` +
+        `${cpuSeconds.toFixed(2).padStart(8)}${ratio(cpuSeconds, reference?.cpuSeconds).padStart(15)}${seedCpuSeconds.toFixed(2).padStart(13)}\n`,
+    )
+  }
+  if (values.json !== undefined) {
+    await writeFile(values.json, `${JSON.stringify({ sizeBytes, pieceLength, runs, results }, null, 2)}\n`)
+  }
+} finally {
+  await rm(work, { recursive: true, force: true })
+}
