@@ -6,6 +6,7 @@ import { addEventsCommand } from './commands/events.ts'
 import { addHistoryCommand } from './commands/history.ts'
 import { addInstallCommand } from './commands/install.ts'
 import { addRunCommand } from './commands/run.ts'
+import { addSettingsCommand } from './commands/settings.ts'
 import { addStatusCommand } from './commands/status.ts'
 import { addTrustCommand } from './commands/trust.ts'
 import { addWhyCommand } from './commands/why.ts'
@@ -36,6 +37,7 @@ export const runProgram = async (context: Context, argv: readonly string[]): Pro
   addWhyCommand(program, context)
   addHistoryCommand(program, context)
   addEventsCommand(program, context)
+  addSettingsCommand(program, context)
 
   try {
     await program.parseAsync(argv)

@@ -70,6 +70,12 @@ export const readSettings = async (configDirectory: string): Promise<Settings> =
 export const parseSettings = (text: string, path: string): Settings =>
   parseJsonWithComments(text.trim() === '' ? '{}' : text, settingsSchema, path)
 
+/** Describes `agent.json` to editors. JSON Schema draft 7, because that is what editors know; says the same anywhere. */
+export const settingsJsonSchema = (): object => ({
+  ...z.toJSONSchema(settingsSchema, { io: 'input', target: 'draft-7' }),
+  title: 'Settings of the Updraft agent',
+})
+
 /** A change of one product's settings: what is undefined stays as it is. */
 export interface ProductEdit {
   readonly name: Product
@@ -143,46 +149,79 @@ const parsePeer = (text: string): string => {
   return text
 }
 
-const bytesPerSecond = z.int().min(1_024).max(Number.MAX_SAFE_INTEGER).optional()
-
-const productSchema = z.strictObject({
-  source: z.string().min(1),
-  channel: named(parseChannel).default(STABLE_CHANNEL),
-  platform: named(parsePlatform).default(platformOfThisMachine),
-  versionRange: named(parseRange).optional(),
-  mode: z.enum(['install']).default('install'),
-})
-
-const networkSchema = z.strictObject({
-  port: z.int().min(0).max(65_535).default(0),
-  allowLoopback: z.boolean().default(false),
-  dht: z.boolean().default(false),
-  localDiscovery: z.boolean().default(false),
-  uploadLimitBytes: bytesPerSecond,
-  downloadLimitBytes: bytesPerSecond,
-  stallTimeoutSeconds: z
+const bytesPerSecond = (what: string) =>
+  z
     .int()
-    .min(1)
-    .max(3_600)
-    .default(LIMITS.swarmStallTimeoutMs / 1000),
-  peers: z.array(named(parsePeer)).max(LIMITS.peersPerTorrentMax).default([]),
-})
+    .min(1_024)
+    .max(Number.MAX_SAFE_INTEGER)
+    .optional()
+    .describe(`${what}, in bytes per second; else without limit`)
+
+const productSchema = z
+  .strictObject({
+    source: z.string().min(1).describe('Name of the trusted source that the product comes from'),
+    channel: named(parseChannel).default(STABLE_CHANNEL).describe('Channel to follow; else stable'),
+    platform: named(parsePlatform)
+      .optional()
+      .describe('Platform to install for, such as linux-x64; else that of the machine'),
+    versionRange: named(parseRange)
+      .optional()
+      .describe('semver range that bounds updates, such as ^1.4.0; else every version is let in'),
+    mode: z.enum(['install']).default('install').describe('What is done with a new release'),
+  })
+  .describe('One product that this machine is subscribed to')
+
+const networkSchema = z
+  .strictObject({
+    port: z.int().min(0).max(65_535).default(0).describe('TCP port for incoming peers; 0 takes any free one'),
+    allowLoopback: z.boolean().default(false).describe('Also talk to peers on this machine, for trying things out'),
+    dht: z.boolean().default(false).describe('Find peers through the public distributed hash table'),
+    localDiscovery: z.boolean().default(false).describe('Find peers on the local network by multicast'),
+    uploadLimitBytes: bytesPerSecond('Most that is sent to peers'),
+    downloadLimitBytes: bytesPerSecond('Most that is fetched'),
+    stallTimeoutSeconds: z
+      .int()
+      .min(1)
+      .max(3_600)
+      .default(LIMITS.swarmStallTimeoutMs / 1000)
+      .describe('How long a download waits for anything useful before it is left to the next look'),
+    peers: z
+      .array(named(parsePeer))
+      .max(LIMITS.peersPerTorrentMax)
+      .default([])
+      .describe('Addresses of peers known in advance, as HOST:PORT'),
+  })
+  .describe('How this machine takes part in the swarm')
 
 const WEEK_SECONDS = 7 * 24 * 3_600
 
 const settingsSchema = z
   .strictObject({
-    $schema: z.string().optional(),
-    products: z.record(named(parseProduct), productSchema).default({}),
-    checkIntervalSeconds: z.int().min(1).max(WEEK_SECONDS).default(3_600),
+    $schema: z.string().optional().describe('Where editors find this description of the file'),
+    products: z
+      .record(named(parseProduct), productSchema)
+      .default({})
+      .describe('The products that this machine is subscribed to, by name'),
+    checkIntervalSeconds: z
+      .int()
+      .min(1)
+      .max(WEEK_SECONDS)
+      .default(3_600)
+      .describe('How often to look for updates of a product'),
     network: networkSchema.prefault({}),
-    versionsKept: z.int().min(1).max(100).default(2),
+    versionsKept: z
+      .int()
+      .min(1)
+      .max(100)
+      .default(2)
+      .describe('Installed versions kept per product, the current one included'),
   })
   .transform(
     ({ products, checkIntervalSeconds, network, versionsKept }): Settings => ({
       products: Object.entries(products).map(([name, product]) => ({
         name: parseProduct(name),
         ...product,
+        platform: product.platform ?? platformOfThisMachine(),
         versionRange: product.versionRange,
       })),
       checkIntervalSeconds,

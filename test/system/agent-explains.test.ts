@@ -1,5 +1,5 @@
 // The agent's commands that only look, as processes: what they tell of a running agent, and of one that does not run.
-import { writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
@@ -10,6 +10,7 @@ import { processesNaming } from '../support/processes.ts'
 import { type Ended, type Program, runToEnd, startProgram } from '../support/programs.ts'
 
 const PROGRAM = join(import.meta.dirname, '../support/fake-agent.ts')
+const SCHEMA = join(import.meta.dirname, '../../agent/agent.schema.json')
 
 let home: TemporaryHome
 
@@ -33,8 +34,8 @@ const runningAgent = async (cycle?: string): Promise<Program> => {
 }
 
 describe('every command that looks', () => {
-  test.each(['why', 'history', 'events'])('%s --help shows an example', async (command) => {
-    const { code, stdout } = await run([command, '--help'])
+  test.each(['why', 'history', 'events', 'settings schema'])('%s --help shows an example', async (command) => {
+    const { code, stdout } = await run([...command.split(' '), '--help'])
     expect(code).toBe(0)
     expect(stdout).toMatch(/^ {2}\$ updraft-agent /m)
   })
@@ -120,6 +121,15 @@ test('metrics of a running agent tell what it installed, from where, and what it
   expect(valueAt('updraft_metadata_expiry_timestamp_seconds', { source: 'main', role: 'timestamp' })).toBeGreaterThan(0)
   expect(valueAt('process_resident_memory_bytes')).toBeGreaterThan(10_000_000)
   expect(valueAt('process_cpu_seconds_total')).toBeGreaterThan(0)
+})
+
+test('settings schema prints the schema, whose name agent.json may say, and touches nothing', async () => {
+  const { code, stdout } = await run(['settings', 'schema'])
+  expect(code).toBe(0)
+  expect(JSON.parse(stdout)).toEqual(JSON.parse(readFileSync(SCHEMA, 'utf8')))
+  expect(readdirSync(home.root)).toEqual([])
+  writeFileSync(join(home.root, 'agent.json'), '{"$schema": "./agent.schema.json"}')
+  expect(await run(['status'])).toMatchObject({ code: 9, stderr: '' })
 })
 
 describe('events', () => {
