@@ -2,6 +2,7 @@
 import { exitCodeOfUsage, printFailure } from '@updraft/core/terminal/failure'
 import { Command, CommanderError } from 'commander'
 import type { Context } from './commands/context.ts'
+import { addDoctorCommand } from './commands/doctor.ts'
 import { addEventsCommand } from './commands/events.ts'
 import { addHistoryCommand } from './commands/history.ts'
 import { addInstallCommand } from './commands/install.ts'
@@ -37,6 +38,7 @@ export const runProgram = async (context: Context, argv: readonly string[]): Pro
   addWhyCommand(program, context)
   addHistoryCommand(program, context)
   addEventsCommand(program, context)
+  addDoctorCommand(program, context)
   addSettingsCommand(program, context)
 
   try {

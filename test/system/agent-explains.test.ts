@@ -1,6 +1,7 @@
 // The agent's commands that only look, as processes: what they tell of a running agent, and of one that does not run.
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
+import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { controlClient } from '@updraft/core/control/client'
@@ -34,11 +35,14 @@ const runningAgent = async (cycle?: string): Promise<Program> => {
 }
 
 describe('every command that looks', () => {
-  test.each(['why', 'history', 'events', 'settings schema'])('%s --help shows an example', async (command) => {
-    const { code, stdout } = await run([...command.split(' '), '--help'])
-    expect(code).toBe(0)
-    expect(stdout).toMatch(/^ {2}\$ updraft-agent /m)
-  })
+  test.each(['why', 'history', 'events', 'settings schema', 'doctor'])(
+    '%s --help shows an example',
+    async (command) => {
+      const { code, stdout } = await run([...command.split(' '), '--help'])
+      expect(code).toBe(0)
+      expect(stdout).toMatch(/^ {2}\$ updraft-agent /m)
+    },
+  )
 
   test.each([
     [
@@ -130,6 +134,51 @@ test('settings schema prints the schema, whose name agent.json may say, and touc
   expect(readdirSync(home.root)).toEqual([])
   writeFileSync(join(home.root, 'agent.json'), '{"$schema": "./agent.schema.json"}')
   expect(await run(['status'])).toMatchObject({ code: 9, stderr: '' })
+})
+
+describe('doctor', () => {
+  test('finds a machine with a running agent healthy, and changes nothing', async () => {
+    mkdirSync(join(home.root, 'products/acme/current'), { recursive: true })
+    await using _agent = await runningAgent()
+    await run(['install', 'acme'])
+    const { code, stdout, stderr } = await run(['doctor', '--json'])
+    expect([code, stderr]).toEqual([0, ''])
+    const { healthy, checks } = JSON.parse(stdout)
+    expect(healthy).toBe(true)
+    expect(checks.filter(({ level }: { level: string }) => level !== 'ok')).toEqual([])
+    expect(await run(['doctor'])).toMatchObject({ code: 0, stdout: expect.stringMatching(/^ok {6}agent: version /m) })
+  })
+
+  test('without an agent ends with 9, creates nothing, and says what to do', async () => {
+    const { code, stdout } = await run(['doctor'])
+    expect(code).toBe(9)
+    expect(stdout).toContain('no agent is running\n        hint: start it with: updraft-agent run')
+    expect(readdirSync(home.root)).toEqual([])
+  })
+
+  test('tells every fault at once, and ends with the code of the first', async () => {
+    const inTheWay = createServer().listen(0)
+    await new Promise((resolve) => inTheWay.once('listening', resolve))
+    const { port } = inTheWay.address() as AddressInfo
+    mkdirSync(home.stateDirectory)
+    writeFileSync(join(home.stateDirectory, 'agent.db'), 'torn')
+    writeFileSync(join(home.root, 'agent.json'), `{"network": {"port": ${port}}}`)
+    const { code, stdout } = await run(['doctor', '--json'])
+    await new Promise((resolve) => inTheWay.close(resolve))
+    expect(code).toBe(8)
+    const wrong = JSON.parse(stdout).checks.filter(({ level }: { level: string }) => level === 'error')
+    expect(wrong.map(({ name }: { name: string }) => name)).toEqual(['store', 'agent', 'port'])
+    expect(readFileSync(join(home.stateDirectory, 'agent.db'), 'utf8')).toBe('torn')
+  })
+
+  test('says where settings are malformed, and looks at the rest all the same', async () => {
+    await run(['install', 'acme'])
+    writeFileSync(join(home.root, 'agent.json'), '{"products": []}')
+    const { code, stdout } = await run(['doctor'])
+    expect(code).toBe(2)
+    expect(stdout).toMatch(/^ERROR {3}settings: .*agent\.json:1:14: /m)
+    expect(stdout).toMatch(/^ERROR {3}store: .*current is recorded but not there$/m)
+  })
 })
 
 describe('events', () => {
