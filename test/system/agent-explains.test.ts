@@ -228,6 +228,16 @@ describe('events', () => {
     expect(JSON.parse(stdout.trim().split('\n').at(-1) ?? '')).toMatchObject({ error: { code: 'AGENT_NOT_RUNNING' } })
   })
 
+  test('end quietly when nobody reads them any more', async () => {
+    await using _agent = await runningAgent()
+    await run(['install', 'acme'])
+    await using following = start(['events', '--follow'])
+    await new Promise((resolve) => following.child.stdout?.once('data', resolve))
+    following.child.stdout?.destroy()
+    await run(['install', 'acme'])
+    expect(await following.ended).toMatchObject({ code: 0, stderr: '' })
+  })
+
   test('followed until Ctrl-C end with 130', async () => {
     await using _agent = await runningAgent()
     await run(['install', 'acme'])

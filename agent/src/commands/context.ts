@@ -1,6 +1,6 @@
 // What every command is given instead of reaching for the process: tests hand in their own.
 import type { Environment } from '@updraft/core/control/home'
-import { EXIT_CODES, UpdateError } from '@updraft/core/errors'
+import { EXIT_CODES, systemCodeOf, UpdateError } from '@updraft/core/errors'
 import { parseReleaseVersion, type ReleaseVersion } from '@updraft/core/names'
 import manifest from '../../package.json' with { type: 'json' }
 import type { AgentParts } from '../agent.ts'
@@ -30,6 +30,11 @@ export const contextOfProcess = (parts: AgentParts): Context => {
       setTimeout(giveUp, STOP_DEADLINE_MS).unref()
     })
   }
+  // Whoever reads the output has had enough (`events | head -1`): there is nobody left to tell.
+  process.stdout.on('error', (error) => {
+    if (systemCodeOf(error) !== 'EPIPE') throw error
+    process.exit(EXIT_CODES.ok)
+  })
   return {
     environment: process.env,
     version: parseReleaseVersion(manifest.version),
