@@ -168,7 +168,7 @@ export const updateOf = (entry: JournalEntry): Update => {
 const TRANSFER_INTERVAL_MS = 500
 
 /** Findings about downloaded bytes: a good refresh says nothing about them, an installation does. */
-const ABOUT_BYTES: ReadonlySet<FindingCode> = new Set<FindingCode>(['bundle-tampered'])
+const ABOUT_BYTES: ReadonlySet<FindingCode> = new Set<FindingCode>(['bundle-tampered', 'swarm-stalled'])
 
 const findingOf = (error: unknown, afterRefresh: boolean): NewFinding | undefined => {
   if (!isUpdateError(error)) return undefined
@@ -192,5 +192,6 @@ const FINDING_AFTER_REFRESH: Partial<Record<ErrorCode, FindingCode>> = {
   BUNDLE_INVALID: 'bundle-tampered',
   METAINFO_INVALID: 'bundle-tampered',
   LIMIT_EXCEEDED: 'bundle-tampered',
+  SWARM_STALLED: 'swarm-stalled',
   SOURCE_UNREACHABLE: 'source-unreachable',
 }

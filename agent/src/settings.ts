@@ -14,7 +14,7 @@ import {
   platformOfThisMachine,
   STABLE_CHANNEL,
 } from '@updraft/core/names'
-import { applyEdits, modify } from 'jsonc-parser'
+import { applyEdits, findNodeAtLocation, modify, parseTree } from 'jsonc-parser'
 import semver from 'semver'
 import * as z from 'zod'
 import { parseJsonWithComments } from './settings/json-with-comments.ts'
@@ -95,19 +95,24 @@ export const editProduct = (configDirectory: string, { name, source, channel }: 
     [['products', name, 'channel'], channel],
   ])
 
-/** Lets peers, trackers and web seeds be on this very machine. Errors: as for `editProduct`. */
-export const editAllowLoopback = (configDirectory: string): Promise<Settings> =>
-  editSettings(configDirectory, [[['network', 'allowLoopback'], true]])
+/**
+ * Lets peers, trackers and web seeds be on this very machine, unless the file says anything about it already.
+ *
+ * Errors: as for `editProduct`.
+ */
+export const proposeAllowLoopback = (configDirectory: string): Promise<Settings> =>
+  editSettings(configDirectory, [[['network', 'allowLoopback'], true, 'if-unset']])
 
-type SettingsChange = readonly [path: string[], value: string | boolean | undefined]
+type SettingsChange = readonly [path: string[], value: string | boolean | undefined, when?: 'if-unset']
 
 const editSettings = async (configDirectory: string, changes: readonly SettingsChange[]): Promise<Settings> => {
   const path = settingsPathOf(configDirectory)
   const before = (await readFileIfThere(path, LIMITS.settingsLengthBytes))?.toString('utf8') ?? ''
   parseSettings(before, path)
   let after = before.trim() === '' ? '{}\n' : before
-  for (const [place, value] of changes) {
-    if (value !== undefined) after = applyEdits(after, modify(after, place, value, { formattingOptions: FORMATTING }))
+  for (const [place, value, when] of changes) {
+    if (value === undefined || (when === 'if-unset' && isSet(after, place))) continue
+    after = applyEdits(after, modify(after, place, value, { formattingOptions: FORMATTING }))
   }
   const settings = parseSettings(after, path)
   if (after !== before) {
@@ -115,6 +120,11 @@ const editSettings = async (configDirectory: string, changes: readonly SettingsC
     await writeFileAtomic(path, after.endsWith('\n') ? after : `${after}\n`)
   }
   return settings
+}
+
+const isSet = (text: string, place: string[]): boolean => {
+  const root = parseTree(text)
+  return root !== undefined && findNodeAtLocation(root, place) !== undefined
 }
 
 const FORMATTING = { insertSpaces: true, tabSize: 2, eol: '\n' }

@@ -100,6 +100,7 @@ const FINDING_ASKS: Readonly<Record<FindingCode, Asks>> = {
   'metadata-policy': 'blocked',
   'release-invalid': 'blocked',
   'bundle-tampered': 'blocked',
+  'swarm-stalled': 'nothing',
   'source-unreachable': 'nothing',
 }
 

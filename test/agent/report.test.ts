@@ -143,7 +143,7 @@ describe('failures', () => {
     ['LIMIT_EXCEEDED', 'metadata-policy', 'bundle-tampered'],
     ['BUNDLE_INVALID', undefined, 'bundle-tampered'],
     ['METAINFO_INVALID', undefined, 'bundle-tampered'],
-    ['SWARM_STALLED', undefined, undefined],
+    ['SWARM_STALLED', undefined, 'swarm-stalled'],
     ['DISK_FULL', undefined, undefined],
   ]
 

@@ -141,6 +141,7 @@ describe('summaryOf', () => {
     'metadata-policy': 'blocked',
     'release-invalid': 'blocked',
     'bundle-tampered': 'blocked',
+    'swarm-stalled': 'attention',
     'source-unreachable': 'attention',
   }
   test.each(Object.entries(FINDING_TONES) as [FindingCode, Tone][])('%s makes it %s', (code, tone) => {

@@ -7,7 +7,7 @@ import { readFileIfThere } from '@updraft/core/files/atomic'
 import { LIMITS } from '@updraft/core/limits'
 import type { Command } from 'commander'
 import { fetchFirstRoot, fetchRootByFingerprint } from '../fetch-root.ts'
-import { editAllowLoopback, readSettings } from '../settings.ts'
+import { proposeAllowLoopback, readSettings } from '../settings.ts'
 import {
   assertRoot,
   type PinMethod,
@@ -68,9 +68,13 @@ const add = async (text: string, options: AddOptions, context: Context): Promise
   const source = await pinRoot(stateDirectory, { name, url, rootBytes, pinnedBy, addedAt: context.now() })
   context.print(describe(source))
   if (isLoopback(url) && !(await readSettings(configDirectory)).network.allowLoopback) {
-    // Whoever adds a source on this machine wants its bytes as well; anybody else's hint would be refused.
-    await editAllowLoopback(configDirectory)
-    context.note('the source is on this machine: network.allowLoopback is now true in agent.json')
+    // Whoever adds a source on this machine wants its bytes as well; but what the owner wrote down stays.
+    const { network } = await proposeAllowLoopback(configDirectory)
+    context.note(
+      network.allowLoopback
+        ? 'the source is on this machine: network.allowLoopback is now true in agent.json'
+        : 'the source is on this machine, and network.allowLoopback is false in agent.json: nothing will be fetched from it',
+    )
   }
   if (source.pin.pinnedBy === 'first-use') {
     context.note(

@@ -17,6 +17,7 @@ export const FINDINGS = {
   'metadata-policy': { severity: 'error', title: 'metadata breaks a rule that Updraft adds to TUF' },
   'release-invalid': { severity: 'error', title: 'the signed description of a release is malformed' },
   'bundle-tampered': { severity: 'error', title: 'downloaded bytes do not match what was signed' },
+  'swarm-stalled': { severity: 'warning', title: 'nobody delivers what is missing of a release' },
   'source-unreachable': { severity: 'warning', title: 'the source cannot be reached' },
 } as const satisfies Record<string, { severity: Severity; title: string }>
 

@@ -83,6 +83,14 @@ describe('a source on this machine', () => {
     },
   )
 
+  test('what the owner forbade stays forbidden, and it is said what follows', async () => {
+    const forbidden = '{ "network": { "allowLoopback": false } }'
+    await writeFile(join(home, 'agent.json'), forbidden)
+    const { notes } = await run('add', 'http://127.0.0.1:9/r/', '--root', await rootFile())
+    expect(notes).toContain('nothing will be fetched')
+    expect(await settings()).toBe(forbidden)
+  })
+
   test('a source elsewhere changes no setting', async () => {
     await run('add', 'https://updates.invalid/r', '--root', await rootFile())
     expect(await settings()).toBe('')
