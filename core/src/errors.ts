@@ -18,7 +18,7 @@ export const EXIT_CODES = {
 
 export type ExitName = keyof typeof EXIT_CODES
 
-/** One row per code: the exit it leads to, and what it means in one line (printed by the documentation test). */
+/** One row per code: the exit it leads to, and what it means in one line. */
 export const ERROR_CODES = {
   USAGE: { exit: 'usage', title: 'an option or argument is missing or malformed' },
   PRODUCT_INVALID: { exit: 'usage', title: 'a product name breaks the grammar' },
