@@ -1,7 +1,7 @@
 // Puts the index of a new bundle together: which frames its pack has, in their order, and where each file's chunks are.
 import type { BundleEntry, BundleIndex } from './bundle-index.ts'
 import type { ChunkedTree } from './chunked-tree.ts'
-import { DIGEST_BYTES, digestAt } from './digest-table.ts'
+import { gatherDigests } from './digest-table.ts'
 import type { NewFrame } from './settle.ts'
 
 /** A frame of the previous release with those of its chunks that the build still has. */
@@ -42,13 +42,13 @@ export const assembleIndex = (
       lengths: Uint32Array.from(frames, ({ lengthBytes }) => lengthBytes),
       bases: Int32Array.from(frames, ({ base }) => numbers.get(base ?? -1) ?? -1),
       firstChunks: Uint32Array.from(sums(frames, ({ chunks }) => chunks.length)),
-      digests: gather(frames, ({ sha256 }) => sha256),
+      digests: Buffer.concat(frames.map(({ sha256 }) => sha256)),
     },
     chunks: {
       count: order.length,
       starts: Uint32Array.from(frames.flatMap((frame) => startsOf(tree, frame))),
       lengths: Uint32Array.from(order, (chunk) => tree.chunks.lengths[chunk] ?? 0),
-      digests: gather(order, (chunk) => digestAt(tree.chunks.digests, chunk)),
+      digests: gatherDigests(tree.chunks.digests, order),
     },
     references,
     ...entriesOf(tree),
@@ -59,18 +59,18 @@ const startsOf = (tree: ChunkedTree, frame: NewFrame | CarriedFrame): readonly n
   'starts' in frame ? frame.starts : sums(frame.chunks, (chunk) => tree.chunks.lengths[chunk] ?? 0).slice(0, -1)
 
 const entriesOf = ({ tree, firstReferences, fileDigests }: ChunkedTree) => {
-  const digests: Uint8Array[] = []
+  const several: number[] = []
   let number = 0
   const files = tree.entries.map((entry): BundleEntry => {
     if (entry.kind !== 'file') return entry
     const { path, executable, lengthBytes } = entry
     const firstReference = firstReferences[number] ?? 0
     const referenceCount = (firstReferences[number + 1] ?? 0) - firstReference
-    const digestRow = referenceCount > 1 ? digests.push(digestAt(fileDigests, number)) - 1 : -1
+    const digestRow = referenceCount > 1 ? several.push(number) - 1 : -1
     number += 1
     return { kind: 'file', path, executable, lengthBytes, firstReference, referenceCount, digestRow }
   })
-  return { files, fileDigests: gather(digests, (digest) => digest) }
+  return { files, fileDigests: gatherDigests(fileDigests, several) }
 }
 
 /** Running sums from 0, one more than there are items. */
@@ -78,10 +78,4 @@ const sums = <Item>(items: readonly Item[], lengthOf: (item: Item) => number): n
   const results = [0]
   for (const item of items) results.push((results.at(-1) ?? 0) + lengthOf(item))
   return results
-}
-
-const gather = <Item>(items: readonly Item[], digestOf: (item: Item) => Uint8Array): Uint8Array => {
-  const column = new Uint8Array(items.length * DIGEST_BYTES)
-  for (const [row, item] of items.entries()) column.set(digestOf(item), row * DIGEST_BYTES)
-  return column
 }

@@ -2,7 +2,7 @@
 // pack. Numbers stand in typed arrays, one row per frame, chunk or reference, because a release may have a million.
 import { createHash } from 'node:crypto'
 import type { ReleasePayload } from '../release.ts'
-import { digestAt } from './digest-table.ts'
+import { copyDigests, digestAt } from './digest-table.ts'
 
 export interface BundleFile {
   readonly kind: 'file'
@@ -110,7 +110,7 @@ export const frameOf = ({ frames }: BundleIndex, number: number): FrameRow => ({
   base: frames.bases[number] ?? -1,
   firstChunk: frames.firstChunks[number] ?? 0,
   endChunk: frames.firstChunks[number + 1] ?? 0,
-  sha256: digestAt(frames.digests, number),
+  sha256: copyDigests(frames.digests, number, number + 1),
 })
 
 /** For each chunk the number of its frame. */

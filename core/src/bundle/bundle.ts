@@ -16,7 +16,7 @@ import { release } from './memory.ts'
 import { createPackFile, type PackFile } from './pack-file.ts'
 import { bytesOf, cutFrames, type PackPlan, planPack } from './plan.ts'
 import { type MadeFrame, makeFrame, type NewFrame, type SettleContext, settleFamily } from './settle.ts'
-import { scanTree } from './tree.ts'
+import { scanTree, type Tree } from './tree.ts'
 import { takeTurns, throwIfAborted } from './turns.ts'
 import { openWorkers, type Workers } from './work/workers.ts'
 
@@ -56,20 +56,13 @@ export interface WrittenBundle {
  *         LIMIT_EXCEEDED, DISK_FULL, PERMISSION, IO, ABORTED. Then neither file is there.
  */
 export const writeBundle = async (options: WriteBundleOptions): Promise<WrittenBundle> => {
-  const { build, into, previous, onProgress, signal } = options
+  const { into, signal } = options
   const indexPath = join(into, 'index')
   const packPath = join(into, 'pack')
-  const scanned = await scanTree(build, { signal })
+  const scanned = await scanTree(options.build, { signal })
   await makeFolder(into)
-  await using workers = openWorkers({ count: options.workers, signal })
   await using packFile = await createPackFile(packPath)
-
-  const tree = await chunkTree(scanned, workers, { signal, onProgress })
-  assertWithinLimits(tree)
-  const plan = await planPack(tree, previous?.index, takeTurns(signal))
-  const work: Work = { tree, plan, previous, workers, packFile, report: reportPacked(tree, onProgress) }
-  const { created, kept } = await packNew(work)
-  const carried = await carryOver(work, kept)
+  const { tree, created, carried } = await packTree(scanned, options, packFile)
 
   const index = assembleIndex(tree, created, carried)
   const indexBytes = encodeIndex(index)
@@ -79,6 +72,18 @@ export const writeBundle = async (options: WriteBundleOptions): Promise<WrittenB
   await writeFileAtomic(indexPath, indexBytes)
   const reusedBytes = carried.reduce((sum, frame) => sum + frame.packedLength, 0)
   return { index, indexPath, packPath, sizes: sizesOf(index, indexBytes.length), reusedBytes }
+}
+
+/** The work of the threads. They are gone afterwards, and what they held is free for the index. */
+const packTree = async (scanned: Tree, options: WriteBundleOptions, packFile: PackFile) => {
+  const { previous, onProgress, signal } = options
+  await using workers = openWorkers({ count: options.workers, signal })
+  const tree = await chunkTree(scanned, workers, { signal, onProgress })
+  assertWithinLimits(tree)
+  const plan = await planPack(tree, previous?.index, takeTurns(signal))
+  const work: Work = { tree, plan, previous, workers, packFile, report: reportPacked(tree, onProgress) }
+  const { created, kept } = await packNew(work)
+  return { tree, created, carried: await carryOver(work, kept) }
 }
 
 interface Work {

@@ -1,6 +1,6 @@
 // The content of a build as chunks: every file cut and hashed, every chunk counted once however often it occurs.
 import type { ProgressListener } from '../progress.ts'
-import { DIGEST_BYTES, makeDigestTable } from './digest-table.ts'
+import { gatherDigests, makeDigestTable } from './digest-table.ts'
 import { inOrder } from './in-order.ts'
 import type { Tree, TreeFile } from './tree.ts'
 import { takeTurns, throwIfAborted } from './turns.ts'
@@ -121,14 +121,10 @@ const deduplicate = async (all: ChunkedFiles, turn: () => Promise<void>) => {
     }
   }
   firstReferences[all.counts.length] = total
-  const digests = new Uint8Array(rows.length * DIGEST_BYTES)
-  for (const [number, source] of rows.entries()) {
-    digests.set(all.digests.subarray(source * DIGEST_BYTES, (source + 1) * DIGEST_BYTES), number * DIGEST_BYTES)
-  }
   const chunks: TreeChunks = {
     count: rows.length,
     lengths: Uint32Array.from(rows, (source) => all.lengths[source] ?? 0),
-    digests,
+    digests: gatherDigests(all.digests, rows),
     files: Uint32Array.from(files),
     offsets: Float64Array.from(offsets),
   }

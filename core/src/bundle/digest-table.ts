@@ -44,6 +44,26 @@ export const digestTableOf = (column: Uint8Array): DigestTable => {
 export const digestAt = (column: Uint8Array, row: number): Uint8Array =>
   column.subarray(row * DIGEST_BYTES, (row + 1) * DIGEST_BYTES)
 
+/**
+ * The digests of rows `from` to `to`, in memory of their own: a view of a column would take the whole column with it when it
+ * is sent to another thread.
+ */
+export const copyDigests = (column: Uint8Array, from: number, to: number): Uint8Array =>
+  new Uint8Array(column.subarray(from * DIGEST_BYTES, to * DIGEST_BYTES))
+
+/** The digests of these rows, end to end. Rows that follow one another are copied at once. */
+export const gatherDigests = (column: Uint8Array, rows: ArrayLike<number>): Uint8Array => {
+  const gathered = new Uint8Array(rows.length * DIGEST_BYTES)
+  for (let at = 0; at < rows.length; ) {
+    const first = rows[at] ?? 0
+    let count = 1
+    while (rows[at + count] === first + count) count += 1
+    gathered.set(column.subarray(first * DIGEST_BYTES, (first + count) * DIGEST_BYTES), at * DIGEST_BYTES)
+    at += count
+  }
+  return gathered
+}
+
 const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
 /** Multilinear hashing with secret factors; the upper bits are folded in because only the lower ones pick a slot. */

@@ -13,8 +13,6 @@ const LEVEL_WITH_BASE = 9
 const WINDOW_BITS_MIN = 10
 /** A frame and its dictionary, both of the greatest length, are within one window. */
 const WINDOW_BITS_MAX = 24
-/** Smaller ones are refused by node:zlib. */
-const MIN_CHUNK_BYTES = 64
 /** A dictionary that begins with these bytes would be read as one of zstd's own format. Source: RFC 8878, 5. */
 const DICTIONARY_MAGIC = Buffer.from([0x37, 0xa4, 0x30, 0xec])
 
@@ -26,6 +24,7 @@ const DICTIONARY_MAGIC = Buffer.from([0x37, 0xa4, 0x30, 0xec])
 export const packFrame = (content: Uint8Array, base?: Uint8Array): Buffer =>
   zstdCompressSync(content, {
     ...(base === undefined ? {} : { dictionary: base }),
+    chunkSize: onePiece(packedLengthMaxOf(content.length)),
     params: {
       [constants.ZSTD_c_compressionLevel]: base === undefined ? LEVEL : LEVEL_WITH_BASE,
       [constants.ZSTD_c_windowLog]: windowBitsOf(content.length + (base?.length ?? 0)),
@@ -45,8 +44,7 @@ export const unpackFrame = (packed: Uint8Array, lengthBytes: number, base?: Uint
     const content = zstdDecompressSync(packed, {
       ...(base === undefined ? {} : { dictionary: base }),
       maxOutputLength: lengthBytes,
-      // All of it in one piece of memory, instead of many that are put together afterwards.
-      chunkSize: Math.max(MIN_CHUNK_BYTES, lengthBytes + 1),
+      chunkSize: onePiece(lengthBytes),
       params: { [constants.ZSTD_d_windowLogMax]: WINDOW_BITS_MAX },
     })
     if (content.length === lengthBytes) return content
@@ -65,6 +63,9 @@ export const packedLengthMaxOf = (lengthBytes: number): number =>
 
 /** Whether a content of this length is allowed in one frame. */
 export const isFrameLength = (lengthBytes: number): boolean => lengthBytes > 0 && lengthBytes <= LIMITS.frameLengthBytes
+
+/** The result in one piece of memory, instead of many that are put together afterwards; node:zlib refuses less than 64. */
+const onePiece = (lengthBytes: number): number => Math.max(64, lengthBytes + 1)
 
 const windowBitsOf = (reachBytes: number): number =>
   Math.min(WINDOW_BITS_MAX, Math.max(WINDOW_BITS_MIN, Math.ceil(Math.log2(reachBytes))))

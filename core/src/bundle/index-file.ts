@@ -16,7 +16,7 @@ export const FORMAT_VERSION = 1
 const MAGIC = Buffer.from('updraft')
 const HEADER_BYTES = 16
 /** The digests are most of an index and do not compress, so more effort with the tables would save little. */
-const LEVEL = 12
+const LEVEL = 9
 /** Bounds what a reader must hold besides the result. */
 const WINDOW_BITS_MAX = 23
 

@@ -2,22 +2,24 @@
 import { UpdateError } from '../errors.ts'
 import { LIMITS } from '../limits.ts'
 import type { BundleEntry } from './bundle-index.ts'
-import type { ColumnReader, ColumnWriter } from './columns.ts'
+import { type ColumnReader, type ColumnWriter, makeColumnWriter } from './columns.ts'
 import { faultOfPath, faultOfTarget, foldPath, parentOf, sortKeyOf } from './paths.ts'
 
 /** Shape: the columns bytes shared with the path before, bytes that follow, and those bytes. */
 export const writePaths = (writer: ColumnWriter, paths: readonly string[]): void => {
+  const lengths = makeColumnWriter()
+  const rests = makeColumnWriter()
   let before = Buffer.alloc(0)
-  const rests: Buffer[] = []
   for (const path of paths) {
     const bytes = Buffer.from(path)
     const shared = sharedLength(before, bytes)
     writer.number(shared)
-    rests.push(bytes.subarray(shared))
+    lengths.number(bytes.length - shared)
+    rests.bytes(bytes.subarray(shared))
     before = bytes
   }
-  for (const rest of rests) writer.number(rest.length)
-  for (const rest of rests) writer.bytes(rest)
+  writer.bytes(lengths.finish())
+  writer.bytes(rests.finish())
 }
 
 /** Errors: BUNDLE_INVALID. */

@@ -15,10 +15,9 @@ export const scratch = (purpose: 'block' | 'content' | 'base' | 'packed', length
 
 /** Gives back the memory of `bytes`, which nobody may use any more. Memory that others share is left alone. */
 export const release = (bytes: Uint8Array | undefined): void => {
-  if (bytes === undefined || bytes.length < RELEASE_BYTES_MIN || !(bytes.buffer instanceof ArrayBuffer)) return
-  const isScratch = buffers.values().some((buffer) => buffer.buffer === bytes.buffer)
-  if (!isScratch) bytes.buffer.transfer(0)
+  if (bytes !== undefined && isOwned(bytes) && bytes.buffer instanceof ArrayBuffer) bytes.buffer.transfer(0)
 }
 
-/** Smaller buffers come from Node's shared pool. */
-const RELEASE_BYTES_MIN = 65_536
+/** Whether the memory behind `bytes` is nobody else's: neither scratch nor Node's pool of small buffers. */
+export const isOwned = (bytes: Uint8Array): boolean =>
+  bytes.buffer.byteLength > Buffer.poolSize && !buffers.values().some((buffer) => buffer.buffer === bytes.buffer)

@@ -1,6 +1,7 @@
 // Turns an index around: for each frame of the pack, which stretches of its content go where. Pure.
 import { type BundleFile, type BundleIndex, frameOf, framesOfChunks, sha256OfFile } from './bundle-index.ts'
-import { DIGEST_BYTES } from './digest-table.ts'
+import { copyDigests, DIGEST_BYTES } from './digest-table.ts'
+import { joinPaths } from './work/path-list.ts'
 import { type FrameWork, ONE_CHUNK, PART, SEVERAL_CHUNKS } from './work/unpack-frames.ts'
 
 export interface Placements {
@@ -119,9 +120,9 @@ const workOf = (index: BundleIndex, stretches: Stretches, number: number): Frame
     frame,
     chunkStarts: chunks.starts.slice(firstChunk, endChunk),
     chunkLengths: chunks.lengths.slice(firstChunk, endChunk),
-    chunkDigests: chunks.digests.slice(firstChunk * DIGEST_BYTES, endChunk * DIGEST_BYTES),
+    chunkDigests: copyDigests(chunks.digests, firstChunk, endChunk),
     placements: {
-      paths,
+      paths: joinPaths(paths),
       files: fileRows,
       offsets: stretches.offsets.slice(from, to),
       starts: stretches.starts.slice(from, to),

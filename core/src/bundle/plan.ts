@@ -29,8 +29,6 @@ export interface PackPlan {
   readonly oldChunks: Int32Array
 }
 
-/** A frame based on another one is carried while files still use two thirds of it. */
-const LIVE_SHARE = 2 / 3
 /** New files of less than this are compressed with their neighbours' frame as dictionary; more is a subject of its own. */
 export const OWN_SUBJECT_BYTES = 1024 * 1024
 /** More than this at once is not held in memory while it is tried out how it packs best. */
@@ -103,7 +101,10 @@ const findOldChunks = async (
   return oldChunks
 }
 
-/** 1 for each frame of the previous release that may be carried over: key frames, and others if enough of them lives. */
+/**
+ * 1 for each frame of the previous release that may be carried over: key frames, and others while files still use two thirds
+ * of them. Whole numbers only, here and wherever it is decided what bytes there will be: they round nowhere.
+ */
 const carriedFrames = (
   { chunks }: ChunkedTree,
   { frames }: BundleIndex,
@@ -116,7 +117,7 @@ const carriedFrames = (
     if (frame !== undefined) liveBytes[frame] = (liveBytes[frame] ?? 0) + (chunks.lengths[chunk] ?? 0)
   }
   return Uint8Array.from(frames.lengths, (length, frame) =>
-    frames.bases[frame] === -1 || (liveBytes[frame] ?? 0) >= length * LIVE_SHARE ? 1 : 0,
+    frames.bases[frame] === -1 || (liveBytes[frame] ?? 0) * 3 >= length * 2 ? 1 : 0,
   )
 }
 

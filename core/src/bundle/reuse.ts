@@ -6,13 +6,14 @@ import { join } from 'node:path'
 import { fromFileSystem, hasCode } from '../errors.ts'
 import type { ProgressListener } from '../progress.ts'
 import { type BundleIndex, type FrameRow, frameOf, packLengthOf } from './bundle-index.ts'
-import { DIGEST_BYTES, digestTableOf } from './digest-table.ts'
+import { copyDigests, digestTableOf } from './digest-table.ts'
 import { inOrder } from './in-order.ts'
 import { release } from './memory.ts'
 import { joinRanges, lengthOfRanges, type Ranges } from './ranges.ts'
 import { takeTurns, throwIfAborted } from './turns.ts'
 import type { Content, Slices } from './work/content.ts'
 import type { PackedFrame } from './work/pack-content.ts'
+import { joinPaths } from './work/path-list.ts'
 import { openWorkers, type Workers } from './work/workers.ts'
 
 export interface LocalPack {
@@ -203,11 +204,13 @@ const slicesOf = (index: BundleIndex, frame: FrameRow, found: Found): Slices | u
   const rowOf = new Map(unique.map((pathRow, row) => [pathRow, row]))
   return {
     kind: 'slices',
-    paths: unique.map((pathRow) => found.paths[pathRow] ?? ''),
+    // The paths are whole ones, since chunks may come from several trees.
+    root: '',
+    paths: joinPaths(unique.map((pathRow) => found.paths[pathRow] ?? '')),
     files: Uint32Array.from(rows, (pathRow) => rowOf.get(pathRow) ?? 0),
     offsets: found.offsets.slice(firstChunk, endChunk),
     lengths,
-    digests: index.chunks.digests.slice(firstChunk * DIGEST_BYTES, endChunk * DIGEST_BYTES),
+    digests: copyDigests(index.chunks.digests, firstChunk, endChunk),
   }
 }
 

@@ -1,12 +1,12 @@
 // Packs a family of chunks in the way that serves best: tries the ways in turn and takes the first that does not cost first
 // installs too much. Compresses on worker threads; writes nothing.
-import { join } from 'node:path'
 import type { BundleIndex } from './bundle-index.ts'
 import { frameOf } from './bundle-index.ts'
 import type { ChunkedTree } from './chunked-tree.ts'
-import { DIGEST_BYTES, digestAt } from './digest-table.ts'
+import { gatherDigests } from './digest-table.ts'
 import { bytesOf, cutFrames, type Family, OWN_SUBJECT_BYTES, type PackPlan } from './plan.ts'
 import type { Content, Slices } from './work/content.ts'
+import { joinPaths } from './work/path-list.ts'
 import type { Workers } from './work/workers.ts'
 
 /** A frame that the previous release does not have, without its bytes. */
@@ -45,26 +45,30 @@ export interface SettleContext {
 }
 
 /**
- * By so much a pack may be larger than if it were made without a previous release: content that no file has any more is
- * kept in it, because updates are a tenth as large with it as dictionary.
+ * By a quarter, and so many bytes, a pack may be larger than if it were made without a previous release: content that no
+ * file has any more is kept in it, because updates are a tenth as large with it as dictionary.
  */
-const PACK_GROWTH = 1.25
-/** Below this, growth does not matter. */
 const GROWTH_BYTES = 4096
 
 /** Errors: BUILD_CHANGED, BUNDLE_INVALID if the previous pack is damaged, PERMISSION, IO, ABORTED. */
 export const settleFamily = async (context: SettleContext, family: Family): Promise<Settled> => {
-  const { tree, previous } = context
-  const key = frameOf(previous.index, family.key)
-  const packedShare = key.packedLength / key.lengthBytes
-  const lengthBytes = bytesOf(tree, family.carried) + bytesOf(tree, family.fresh)
-  const budget = lengthBytes * packedShare * PACK_GROWTH + GROWTH_BYTES
   for (const pack of [keep, refresh]) {
-    const settled = await pack(context, family, packedShare)
-    if (settled !== undefined && packedLengthOf(context, settled) <= budget) return settled
+    const settled = await pack(context, family)
+    if (settled !== undefined && isWithinBudget(context, family, settled)) return settled
   }
   const dissolved = [...family.carried, ...family.fresh].sort((a, b) => a - b)
   return { carried: [], fresh: [], reframed: [], dissolved }
+}
+
+/** What the family would take without a previous release is reckoned from how well the key frame was compressed. */
+const isWithinBudget = ({ tree, previous }: SettleContext, family: Family, settled: Settled): boolean => {
+  const key = frameOf(previous.index, family.key)
+  const { carried, fresh, reframed } = settled
+  const packedLength =
+    [...fresh, ...reframed].reduce((sum, { packed }) => sum + packed.length, 0) +
+    carried.reduce((sum, frame) => sum + (previous.index.frames.packedLengths[frame] ?? 0), 0)
+  const lengthBytes = bytesOf(tree, family.carried) + bytesOf(tree, family.fresh)
+  return (packedLength - GROWTH_BYTES) * 4 * key.lengthBytes <= 5 * lengthBytes * key.packedLength
 }
 
 /** Packs chunks into one frame, on its own or with a dictionary. */
@@ -88,21 +92,21 @@ interface Base {
  * The first way: everything stays where it is, and what is new is compressed with the key frame as dictionary. A key frame
  * that is less than half of its family has become too small for that.
  */
-const keep: Way = async (context, family, packedShare) => {
+const keep: Way = async (context, family) => {
   const { index, packPath } = context.previous
   const { tree } = context
   const key = frameOf(index, family.key)
   if (key.lengthBytes * 2 < bytesOf(tree, family.carried) + bytesOf(tree, family.fresh)) return undefined
   const base = { content: { kind: 'frame', packPath, frame: key } as const, of: family.key }
   const fresh = await Promise.all(
-    cutFrames(tree, family.fresh).map((chunks) => makeFreshFrame(context, chunks, base, packedShare)),
+    cutFrames(tree, family.fresh).map((chunks) => makeFreshFrame(context, family, chunks, base)),
   )
   const isNeeded = family.carried.length > 0 || fresh.some(({ frame }) => frame.base === family.key)
   return { carried: isNeeded ? [family.key, ...family.deltas] : [], fresh, reframed: [], dissolved: [] }
 }
 
 /** The second way: what is old and still lives makes new key frames, and what is new is compressed with those. */
-const refresh: Way = async (context, family, packedShare) => {
+const refresh: Way = async (context, family) => {
   const { tree, plan } = context
   const isOld = (chunk: number): boolean => plan.oldChunks[chunk] !== -1
   const all = [...family.carried, ...family.fresh].sort((a, b) => a - b)
@@ -120,49 +124,44 @@ const refresh: Way = async (context, family, packedShare) => {
     const near = rest.filter((chunk) => chunk <= last && !isOld(chunk))
     rest = rest.filter((chunk) => chunk > last)
     for (const chunks of cutFrames(tree, near)) {
-      fresh.push(await makeFreshFrame(context, chunks, base, packedShare))
+      fresh.push(await makeFreshFrame(context, family, chunks, base))
     }
   }
   return { carried: [], fresh, reframed, dissolved: [] }
 }
 
-type Way = (context: SettleContext, family: Family, packedShare: number) => Promise<Settled | undefined>
+type Way = (context: SettleContext, family: Family) => Promise<Settled | undefined>
 
 /** With a dictionary, unless that does not even halve a frame of some size: then the frame can serve as one in its turn. */
 const makeFreshFrame = async (
   context: SettleContext,
+  family: Family,
   chunks: readonly number[],
   base: Base,
-  packedShare: number,
 ): Promise<MadeFrame> => {
   const made = await makeFrame(context, chunks, base)
-  const isHalved = made.packed.length * 2 <= made.frame.lengthBytes * packedShare
+  const key = frameOf(context.previous.index, family.key)
+  const isHalved = made.packed.length * 2 * key.lengthBytes <= made.frame.lengthBytes * key.packedLength
   return isHalved || made.frame.lengthBytes < OWN_SUBJECT_BYTES ? made : await makeFrame(context, chunks)
 }
 
-const packedLengthOf = ({ previous }: SettleContext, { carried, fresh, reframed }: Settled): number =>
-  [...fresh, ...reframed].reduce((sum, { packed }) => sum + packed.length, 0) +
-  carried.reduce((sum, frame) => sum + (previous.index.frames.packedLengths[frame] ?? 0), 0)
-
-/** Where in the build the chunks are read. */
+/** Where in the build the chunks are read. They are ascending, so those of one file stand together. */
 const slicesOf = ({ tree, files, chunks }: ChunkedTree, numbers: readonly number[]): Slices => {
-  const rows = new Map<number, number>()
   const paths: string[] = []
-  const digests = new Uint8Array(numbers.length * DIGEST_BYTES)
-  const fileRows = Uint32Array.from(numbers, (chunk, row) => {
-    digests.set(digestAt(chunks.digests, chunk), row * DIGEST_BYTES)
+  let fileBefore = -1
+  const fileRows = Uint32Array.from(numbers, (chunk) => {
     const file = chunks.files[chunk] ?? 0
-    const known = rows.get(file)
-    if (known !== undefined) return known
-    rows.set(file, paths.length)
-    return paths.push(join(tree.root, files[file]?.path ?? '')) - 1
+    if (file !== fileBefore) paths.push(files[file]?.path ?? '')
+    fileBefore = file
+    return paths.length - 1
   })
   return {
     kind: 'slices',
-    paths,
+    root: tree.root,
+    paths: joinPaths(paths),
     files: fileRows,
     offsets: Float64Array.from(numbers, (chunk) => chunks.offsets[chunk] ?? 0),
     lengths: Uint32Array.from(numbers, (chunk) => chunks.lengths[chunk] ?? 0),
-    digests,
+    digests: gatherDigests(chunks.digests, numbers),
   }
 }

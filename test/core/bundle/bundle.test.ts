@@ -112,11 +112,11 @@ describe('the same build gives the same bytes', () => {
   })
 
   test('with one worker and with three', async () => {
-    const old = { ...everything, big: noise(20_000_000, 'big'), text: prose(3_000_000, 'text') }
+    const old = { ...everything, big: noise(9_000_000, 'big'), text: prose(1_000_000, 'text') }
     const next = {
       ...old,
-      big: Buffer.concat([noise(20_000_000, 'big'), Buffer.from('more')]),
-      text: prose(3_000_000, 'texts'),
+      big: Buffer.concat([noise(9_000_000, 'big'), Buffer.from('more')]),
+      text: prose(1_000_000, 'texts'),
     }
     const one = await bundle(old, undefined, { workers: 1 })
     const three = await bundle(old, undefined, { workers: 3 })

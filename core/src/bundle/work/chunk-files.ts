@@ -3,6 +3,7 @@ import { createHash, hash } from 'node:crypto'
 import { join } from 'node:path'
 import { fromFileSystem, systemCodeOf, UpdateError } from '../../errors.ts'
 import { type ChunkSizes, chunkSizesOf, cutAfter } from '../chunker.ts'
+import { type ColumnWriter, makeColumnWriter } from '../columns.ts'
 import { scratch } from '../memory.ts'
 import type { TreeFile } from '../tree.ts'
 import { isUnchanged, READ, readFully, withFile } from './files.ts'
@@ -30,31 +31,36 @@ const BLOCK_BYTES = 4 * 1024 * 1024
 /** Errors: BUILD_CHANGED, PERMISSION, IO. */
 export const chunkFiles = ({ root, files }: ChunkFilesJob, report: Report): ChunkedFiles => {
   const counts = new Uint32Array(files.length)
-  const lengths: number[] = []
-  const digests: Buffer[] = []
-  const fileDigests: Buffer[] = []
+  const chunks: Chunks = { lengths: [], digests: makeColumnWriter() }
+  const fileDigests = makeColumnWriter()
   for (const [row, file] of files.entries()) {
-    const before = digests.length
-    fileDigests.push(chunkFile(root, file, lengths, digests, report))
-    counts[row] = digests.length - before
+    const before = chunks.lengths.length
+    fileDigests.bytes(chunkFile(root, file, chunks, report))
+    counts[row] = chunks.lengths.length - before
   }
   return {
     counts,
-    lengths: Uint32Array.from(lengths),
-    digests: Buffer.concat(digests),
-    fileDigests: Buffer.concat(fileDigests),
+    lengths: Uint32Array.from(chunks.lengths),
+    digests: chunks.digests.finish(),
+    fileDigests: fileDigests.finish(),
   }
 }
 
+/** The chunks so far. Digests stand end to end, because a hundred thousand buffers of their own take three times as much. */
+interface Chunks {
+  readonly lengths: number[]
+  readonly digests: ColumnWriter
+}
+
 /** Adds the chunks of one file and returns the digest of the whole. */
-const chunkFile = (root: string, file: TreeFile, lengths: number[], digests: Buffer[], report: Report): Buffer => {
+const chunkFile = (root: string, file: TreeFile, chunks: Chunks, report: Report): Buffer => {
   const path = join(root, file.path)
   try {
     return withFile(path, READ, (handle) => {
       const digest =
         file.lengthBytes <= BLOCK_BYTES
-          ? chunkAtOnce(handle, file, lengths, digests, report)
-          : chunkInBlocks(handle, file, lengths, digests, report)
+          ? chunkAtOnce(handle, file, chunks, report)
+          : chunkInBlocks(handle, file, chunks, report)
       // Compared after reading: a change before or during it shows in length, time or inode.
       if (!isUnchanged(handle, file)) throw changed(file.path)
       return digest
@@ -65,23 +71,15 @@ const chunkFile = (root: string, file: TreeFile, lengths: number[], digests: Buf
   }
 }
 
-const chunkAtOnce: typeof chunkInBlocks = (handle, file, lengths, digests, report) => {
+const chunkAtOnce: typeof chunkInBlocks = (handle, file, chunks, report) => {
   const content = scratch('block', BLOCK_BYTES).subarray(0, file.lengthBytes)
   if (readFully(handle, content, 0) < content.length) throw changed(file.path)
-  const before = digests.length
-  cutBlock(content, content.length, true, chunkSizesOf(content.length), lengths, digests)
+  cutBlock(content, content.length, true, chunkSizesOf(content.length), chunks)
   report(content.length)
-  const [only] = digests.length - before === 1 ? digests.slice(-1) : []
-  return only ?? hash('sha256', content, 'buffer')
+  return hash('sha256', content, 'buffer')
 }
 
-const chunkInBlocks = (
-  handle: number,
-  file: TreeFile,
-  lengths: number[],
-  digests: Buffer[],
-  report: Report,
-): Buffer => {
+const chunkInBlocks = (handle: number, file: TreeFile, chunks: Chunks, report: Report): Buffer => {
   const sizes = chunkSizesOf(file.lengthBytes)
   const block = scratch('block', BLOCK_BYTES)
   const whole = createHash('sha256')
@@ -91,26 +89,19 @@ const chunkInBlocks = (
     if (read === 0) throw changed(file.path)
     whole.update(block.subarray(kept, kept + read))
     position += read
-    kept = cutBlock(block, kept + read, position >= file.lengthBytes, sizes, lengths, digests)
+    kept = cutBlock(block, kept + read, position >= file.lengthBytes, sizes, chunks)
     report(read)
   }
   return whole.digest()
 }
 
 /** Cuts what can be cut of the block's first `filled` bytes, moves the rest to the front and returns its length. */
-const cutBlock = (
-  block: Buffer,
-  filled: number,
-  isLast: boolean,
-  sizes: ChunkSizes,
-  lengths: number[],
-  digests: Buffer[],
-): number => {
+const cutBlock = (block: Buffer, filled: number, isLast: boolean, sizes: ChunkSizes, chunks: Chunks): number => {
   let start = 0
   while (start < filled && (isLast || filled - start >= sizes.maxBytes)) {
     const end = cutAfter(block, start, filled, sizes)
-    lengths.push(end - start)
-    digests.push(hash('sha256', block.subarray(start, end), 'buffer'))
+    chunks.lengths.push(end - start)
+    chunks.digests.bytes(hash('sha256', block.subarray(start, end), 'buffer'))
     start = end
   }
   block.copyWithin(0, start, filled)

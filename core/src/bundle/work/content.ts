@@ -1,18 +1,22 @@
 // Puts together the content of a frame: from slices of files, or by reading a frame of a pack. Either way every byte is
 // checked against a SHA-256 before it is used.
 import { hash } from 'node:crypto'
+import { join } from 'node:path'
 import { fromFileSystem, UpdateError } from '../../errors.ts'
 import type { FrameRow } from '../bundle-index.ts'
 import { digestAt } from '../digest-table.ts'
 import { unpackFrame } from '../frame.ts'
 import { scratch } from '../memory.ts'
 import { READ, readFully, withFile } from './files.ts'
+import { splitPaths } from './path-list.ts'
 
 /** Slices of files, one after the other; one row each. */
 export interface Slices {
   readonly kind: 'slices'
-  readonly paths: readonly string[]
-  /** Row of `paths`. */
+  readonly root: string
+  /** Below `root`; see path-list.ts. */
+  readonly paths: string
+  /** Which of the paths. */
   readonly files: Uint32Array
   readonly offsets: Float64Array
   readonly lengths: Uint32Array
@@ -77,14 +81,15 @@ export const unpackNumbered = (packPath: string, frame: FrameRow, base?: Uint8Ar
   }
 }
 
-const readSlices = ({ paths, files, offsets, lengths, digests }: Slices, purpose: 'content' | 'base'): Buffer => {
+const readSlices = ({ root, paths, files, offsets, lengths, digests }: Slices, purpose: 'content' | 'base'): Buffer => {
   const content = scratch(
     purpose,
     lengths.reduce((sum, length) => sum + length, 0),
   )
+  const names = splitPaths(paths)
   let at = 0
   for (let row = 0; row < files.length; ) {
-    const path = paths[files[row] ?? 0] ?? ''
+    const path = join(root, names[files[row] ?? 0] ?? '')
     const first = row
     try {
       withFile(path, READ, (file) => {

@@ -9,11 +9,13 @@ import { release } from '../memory.ts'
 import { unpackNumbered } from './content.ts'
 import { CREATE, WRITE, withFile, writeFully } from './files.ts'
 import type { Report } from './jobs.ts'
+import { splitPaths } from './path-list.ts'
 
 /** Stretches of a frame's content that go to one place of one file each; one row each. */
 export interface Placements {
-  readonly paths: readonly string[]
-  /** Row of `paths`. */
+  /** Below the folder; see path-list.ts. */
+  readonly paths: string
+  /** Which of the paths. */
   readonly files: Uint32Array
   /** Where in the file. */
   readonly offsets: Float64Array
@@ -71,7 +73,7 @@ const verifyChunks = (work: FrameWork, content: Buffer): void => {
     const place = placements.starts.findIndex(
       (from, at) => from <= start && start < from + (placements.lengths[at] ?? 0),
     )
-    const path = placements.paths[placements.files[place] ?? 0]
+    const path = splitPaths(placements.paths)[placements.files[place] ?? 0]
     throw new UpdateError(
       'BUNDLE_INVALID',
       `chunk ${frame.firstChunk + row} in ${JSON.stringify(path)} has SHA-256 ${digest.toString('hex')}, signed is ${hexOf(signed)}`,
@@ -80,8 +82,9 @@ const verifyChunks = (work: FrameWork, content: Buffer): void => {
 }
 
 const writePlacements = (into: string, placements: Placements, content: Buffer): void => {
+  const paths = splitPaths(placements.paths)
   for (const [row, start] of placements.starts.entries()) {
-    const path = placements.paths[placements.files[row] ?? 0] ?? ''
+    const path = paths[placements.files[row] ?? 0] ?? ''
     const bytes = content.subarray(start, start + (placements.lengths[row] ?? 0))
     const extent = placements.extents[row]
     if (extent === SEVERAL_CHUNKS) verifyFile(path, hash('sha256', bytes, 'buffer'), digestAt(placements.digests, row))
