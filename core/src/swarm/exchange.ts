@@ -7,6 +7,7 @@ import type { BanList } from './peers/bans.ts'
 import { isBannedPeer } from './peers/connections.ts'
 import type { Download } from './peers/download.ts'
 import { createLink, isOutgoing, type Link } from './peers/link.ts'
+import { createSuggester, type Suggester } from './peers/suggester.ts'
 import { REQUESTS_MAX, type Upload } from './peers/upload.ts'
 import type { Source } from './pieces/picker.ts'
 
@@ -20,6 +21,8 @@ export interface Exchange {
   ban(source: Source, reason: string): void
   /** There is no use in calling this endpoint: we are connected to it, or it is ourselves. */
   isKnown(endpoint: string): boolean
+  /** As far as a seed can see, the peer would be the first to have the piece. */
+  isFirstCopy(link: Link, index: number): boolean
   close(): void
 }
 
@@ -34,6 +37,8 @@ export interface ExchangeOptions {
   /** Undefined for a torrent that is only seeded. */
   readonly download: Download | undefined
   readonly upload: Upload
+  readonly random: () => number
+  readonly pieceLength: number
   readonly now: () => number
   readonly onLonely: () => void
 }
@@ -48,11 +53,13 @@ const isOurs = (peerId: string): boolean => peerId.startsWith(AGENT_PREFIX_HEX) 
 const DEAF_MS = 150_000
 
 export const createExchange = (options: ExchangeOptions): Exchange => {
-  const { torrent, pieces, bits, isDone, port, bans, download, upload, now, onLonely } = options
+  const { torrent, pieces, pieceLength, bits, isDone, port, bans, download, upload, random, now, onLonely } = options
   const links = new Map<Wire, Link>()
   const greeted = new Set<Link>()
   /** Endpoints that turned out to be this very agent: trackers name us to ourselves. */
   const ourselves = new Set<string>()
+  /** Made when it is needed: a thousand idle torrents need none. */
+  let suggester: Suggester | undefined
   const news: number[] = []
   const receivedBytes = { peers: 0, origin: 0 }
   let closed = false
@@ -115,21 +122,34 @@ export const createExchange = (options: ExchangeOptions): Exchange => {
     if (isDone() && wire.hasFast) wire.haveAll()
     else if (wire.hasFast && bits.every((byte) => byte === 0)) wire.haveNone()
     else wire.bitfield(Uint8Array.from(bits))
+    advise(link)
     partIfUseless(link)
+  }
+
+  /** As a seed, we know best which pieces are not out yet. */
+  const advise = (link: Link): void => {
+    if (!isDone() || link.isSeed) return
+    suggester ??= createSuggester({ pieces, pieceLength, random })
+    suggester.add(link)
   }
 
   const onShown = (link: Link, indexes: Iterable<number>): void => {
-    download?.onShown(link, indexes)
+    if (download === undefined) suggester?.onShown(link, indexes)
+    else download.onShown(link, indexes)
     partIfUseless(link)
   }
 
-  const onHidden = (link: Link, index: number): void => download?.onHidden(link, index)
+  const onHidden = (link: Link, index: number): void => {
+    if (download === undefined) suggester?.onHidden(index)
+    else download.onHidden(link, index)
+  }
 
   const onClosed = (link: Link): void => {
     if (links.get(link.wire) !== link) return
     links.delete(link.wire)
     greeted.delete(link)
     upload.remove(link)
+    suggester?.remove(link)
     download?.remove(link)
     if (links.size === 0 && !closed) onLonely()
   }
@@ -142,7 +162,7 @@ export const createExchange = (options: ExchangeOptions): Exchange => {
   const tellNews = (): void => {
     flush = undefined
     for (const link of greeted) {
-      if (!link.isSeed) for (const index of news) link.wire.have(index)
+      for (const index of news) link.wire.have(index) // Seeds too: they suggest what is not out yet.
       partIfUseless(link)
     }
     news.length = 0
@@ -170,6 +190,7 @@ export const createExchange = (options: ExchangeOptions): Exchange => {
       for (const subject of source.banSubjects) bans.ban(subject, reason)
       for (const link of [...links.values()]) if (isBannedPeer(bans, link.address, link.peerId)) link.close()
     },
+    isFirstCopy: (link, index) => suggester?.isFirstCopy(link, index) === true,
     isKnown: (endpoint) => ourselves.has(endpoint) || [...links.values()].some((link) => link.endpoint === endpoint),
     close: () => {
       closed = true

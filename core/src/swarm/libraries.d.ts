@@ -49,6 +49,7 @@ declare module 'bittorrent-protocol' {
     have(index: number): void
     haveAll(): void
     haveNone(): void
+    suggest(index: number): void
     bitfield(bits: Uint8Array): void
     request(index: number, offset: number, length: number, done: BlockCallback): void
     cancel(index: number, offset: number, length: number): void
@@ -127,6 +128,9 @@ declare module 'webtorrent' {
     addPeer(address: string, source?: string): boolean
     removePeer(peer: Peer | string): void
 
+    info: unknown
+    infoBuffer: unknown
+    torrentFile: unknown
     pieces: unknown[]
     _hashes: unknown[]
     _reservations: unknown[]

@@ -18,6 +18,9 @@ export interface RateLimiterOptions {
 /** What may be sent at once after a pause. Longer lets a limited link stutter, shorter costs timers. */
 const BURST_SECONDS = 0.25
 
+/** Shorter pauses cost timers; in longer ones, what is urgent cannot be told from what is not. */
+const PAUSE_MS = 20
+
 export const createRateLimiter = ({ bytesPerSecond, now = Date.now }: RateLimiterOptions): RateLimiter => {
   if (bytesPerSecond === undefined) {
     return { isReady: () => true, spend: () => {}, whenReady: (callback) => callback(), [Symbol.dispose]: () => {} }
@@ -40,8 +43,7 @@ export const createRateLimiter = ({ bytesPerSecond, now = Date.now }: RateLimite
   }
 
   const arm = (): void => {
-    // Wait for half a burst, so that a trickle of tokens does not wake everybody for one block each.
-    const waitMs = Math.max(1, ((burst / 2 - tokens) / bytesPerSecond) * 1000)
+    const waitMs = Math.max(PAUSE_MS, (-tokens / bytesPerSecond) * 1000)
     timer ??= setTimeout(() => {
       timer = undefined
       const callbacks = [...waiting]

@@ -12,6 +12,8 @@ export interface SwarmOptions {
   readonly allowLoopback: boolean
   readonly dht: boolean
   readonly localDiscovery: boolean
+  /** IPv4 addresses of the interfaces that local discovery speaks on; undefined is all of them. */
+  readonly localInterfaces?: readonly string[] | undefined
   /** Bytes per second; undefined is without limit. */
   readonly uploadLimit?: number | undefined
   readonly downloadLimit?: number | undefined

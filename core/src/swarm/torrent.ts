@@ -79,6 +79,7 @@ export const joinTorrent = async (
     geometry,
     has: (index) => hasBit(bits, index),
     read: (index, offset, length) => slabs.read(slabSource, index, offset, length),
+    isFirstCopy: (link, index) => exchange.isFirstCopy(link, index),
     limiter: uploadLimiter,
     random,
     now,
@@ -122,6 +123,8 @@ export const joinTorrent = async (
   const exchange = createExchange({
     torrent,
     pieces: geometry.pieces,
+    pieceLength: metainfo.pieceLength,
+    random,
     bits,
     isDone,
     port: client.torrentPort,

@@ -45,6 +45,7 @@ export const openSwarm = async (options: SwarmOptions): Promise<Swarm> => {
       ? await openLocalDiscovery({
           port: client.torrentPort,
           allowLoopback: options.allowLoopback,
+          interfaces: options.localInterfaces,
           onWarning: (message) => {
             for (const torrent of joined.values()) torrent.warn(message)
           },

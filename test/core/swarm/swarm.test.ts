@@ -122,6 +122,21 @@ describe('a download', () => {
     expect(torrents.map((torrent) => torrent.state().bytes.peers > 0)).toEqual([true, true])
   })
 
+  test('of several at once takes little more than one copy from the seed', async () => {
+    const build = await makeBuild({ packBytes: 4 * 1024 * 1024 })
+    const [tracker, a, ...others] = await Promise.all([
+      openTracker(),
+      open({ uploadLimit: 2 * 1024 * 1024 }),
+      ...Array.from({ length: 4 }, () => open({ uploadLimit: 4 * 1024 * 1024 })),
+    ])
+    const trackers = [tracker.http]
+    const seed = await a.add(seeding(build, { trackers }))
+    const torrents = await Promise.all(others.map(async (b) => b.add(await fetching(build, { trackers }))))
+    await Promise.all(torrents.map((torrent) => torrent.whenDone(STALL)))
+    // Four copies if the peers gave each other nothing.
+    expect(seed.state().uploadedBytes / build.metainfo.lengthBytes).toBeLessThan(2)
+  })
+
   test('is done at once with nothing to fetch', async () => {
     const build = await makeBuild()
     const swarm = await open()

@@ -19,6 +19,8 @@ export interface LocalDiscoveryOptions {
   readonly port: number
   /** Loopback interfaces too: several agents on one machine. */
   readonly allowLoopback: boolean
+  /** IPv4 addresses of the interfaces to speak on; undefined is all of them. */
+  readonly interfaces?: readonly string[] | undefined
   readonly onWarning: (message: string) => void
 }
 
@@ -34,10 +36,12 @@ export const openLocalDiscovery = async (options: LocalDiscoveryOptions): Promis
   const cookie = randomBytes(8).toString('hex')
   const torrents = new Map<string, (peer: Endpoint) => void>()
   const socket = createSocket({ type: 'udp4', reuseAddr: true })
-  const interfaces = Object.values(networkInterfaces())
-    .flatMap((addresses) => addresses ?? [])
-    .filter(({ family, internal }) => family === 'IPv4' && (allowLoopback || !internal))
-    .map(({ address }) => address)
+  const interfaces =
+    options.interfaces ??
+    Object.values(networkInterfaces())
+      .flatMap((addresses) => addresses ?? [])
+      .filter(({ family, internal }) => family === 'IPv4' && (allowLoopback || !internal))
+      .map(({ address }) => address)
 
   const announce = (infoHashes: readonly string[]): void => {
     for (let at = 0; at < infoHashes.length; at += INFO_HASHES_PER_MESSAGE) {

@@ -49,10 +49,17 @@ const silence = (torrent: Torrent): void => {
   }
 }
 
-/** Per piece, webtorrent keeps a hash as 40 characters and two array entries, which nothing reads any more. */
+/**
+ * Per piece, webtorrent keeps a hash as 40 characters and three array entries, and the info dictionary three times over.
+ * Nothing reads them any more but `metadata`, which peers may ask for (BEP 9).
+ */
 const shed = (torrent: Torrent): void => {
   torrent._hashes = []
   torrent._reservations = []
+  torrent.pieces = []
+  torrent.info = undefined
+  torrent.infoBuffer = undefined
+  torrent.torrentFile = undefined
 }
 
 /** webtorrent insists on a store. Nothing is ever put into this one or read from it. */

@@ -83,7 +83,7 @@ export const createDownload = (options: DownloadOptions): Download => {
 
   const fill = (intake: Intake): void => {
     if (!canAsk(intake)) return
-    while (intake.claims.size < intake.window) {
+    while (intake.claimCount < intake.window) {
       if (!limiter.isReady()) {
         limiter.whenReady(wake)
         return
@@ -91,7 +91,7 @@ export const createDownload = (options: DownloadOptions): Download => {
       const openings = picker.openings
       if (intake.starvedAt === openings) return
       const kind = kindOfClaim(intake)
-      const claim = picker.claimBlock(intake.link, intake.link.has, kind)
+      const claim = picker.claimBlock(intake.link, intake.link.has, kind, intake.suggested)
       if (claim === undefined) {
         if (kind !== 'own') intake.starvedAt = openings
         return
@@ -109,11 +109,11 @@ export const createDownload = (options: DownloadOptions): Download => {
     limiter.spend(length)
     intake.asked(claim)
     intake.link.wire.request(claim.piece.index, offset, length, (error, data) => {
-      intake.claims.delete(claim)
       if (error === null && data !== undefined && data.length === length) {
-        intake.received(length)
+        intake.received(claim, length)
         receive(claim, intake.link, data)
       } else {
+        intake.failed(claim)
         picker.release(claim, intake.link)
       }
       wake()
@@ -175,6 +175,7 @@ export const createDownload = (options: DownloadOptions): Download => {
         intake.starvedAt = undefined // It may share pieces now.
       }
       if (intake.link.has(piece.index)) intake.want(-1)
+      intake.suggested.delete(piece.index)
     }
     onPiece(piece.index)
   }
@@ -194,12 +195,12 @@ export const createDownload = (options: DownloadOptions): Download => {
 
   /** An idle peer takes over from one that would need much longer for the same block. */
   const relieve = (intake: Intake): void => {
-    if (!canAsk(intake) || intake.claims.size > 0) return
+    if (!canAsk(intake) || intake.claimCount > 0) return
     const isSlower = slowerThan(intake.delayPerBlockMs)
     const kind = kindOfClaim(intake)
     if (kind === 'own') return
     const losers = new Set<Source>()
-    while (intake.claims.size < intake.window / 2) {
+    while (intake.claimCount < intake.window / 2) {
       const taken = picker.takeOver(intake.link, intake.link.has, kind, isSlower)
       if (taken === undefined) break
       losers.add(taken.loser)
@@ -221,7 +222,7 @@ export const createDownload = (options: DownloadOptions): Download => {
   }
 
   const dropSilent = (intake: Intake): void => {
-    if (intake.claims.size === 0) return
+    if (intake.claimCount === 0) return
     if (intake.debtMs > GONE_MS) intake.link.close()
     if (intake.silentMs <= SILENT_MS) return
     for (const claim of [...intake.claims]) {
@@ -253,6 +254,9 @@ export const createDownload = (options: DownloadOptions): Download => {
       const pipe = pipeOf(link.peer)
       if (pipe !== undefined) pipe.sinkFor = (...block) => sinkFor(intake, ...block)
       link.wire.on('unchoke', wake)
+      link.wire.on('suggest', (index: number) => {
+        if (picker.isMissing(index) && intake.suggested.size < SUGGESTIONS_MAX) intake.suggested.add(index)
+      })
       link.wire.on('choke', () => intake.forgive())
     },
 
@@ -296,6 +300,9 @@ export const createDownload = (options: DownloadOptions): Download => {
     },
   }
 }
+
+/** More than any seed of ours suggests ahead. */
+const SUGGESTIONS_MAX = 64
 
 /** A block that will come within this time is not worth asking for twice. */
 const RELIEVED_DELAY_MS = 1_000

@@ -5,15 +5,19 @@ import type { Link } from './link.ts'
 
 export interface Intake {
   readonly link: Link
-  readonly claims: Set<BlockClaim>
-  /** The claim for a block, if this peer was asked for it. */
-  claimOf(index: number, offset: number): BlockClaim | undefined
+  /** What it was asked for and has not sent, the oldest first. */
+  readonly claims: Iterable<BlockClaim>
+  readonly claimCount: number
   /** How many blocks may be asked for at once. */
   readonly window: number
   /** Pieces that it has and we lack. */
   readonly wanted: number
   /** It had a part in a verified piece, and in no bad one since. */
   isTrusted: boolean
+  /** Pieces that the peer would like us to take from it (BEP 6). */
+  readonly suggested: Set<number>
+  /** The picker's `openings` when it had nothing for this peer. */
+  starvedAt: number | undefined
   readonly bytesPerSecond: number
   /** When the last of what it was asked for may be expected, from now. */
   readonly delayMs: number
@@ -22,11 +26,12 @@ export interface Intake {
   readonly silentMs: number
   /** The same, but asking again does not start it anew. */
   readonly debtMs: number
-  /** The picker's `openings` when it had nothing for this peer. */
-  starvedAt: number | undefined
+  /** The claim for a block, if this peer was asked for it. */
+  claimOf(index: number, offset: number): BlockClaim | undefined
   want(change: 1 | -1): void
   asked(claim: BlockClaim): void
-  received(bytes: number): void
+  received(claim: BlockClaim, bytes: number): void
+  failed(claim: BlockClaim): void
   /** Once a second. */
   measure(): void
   /** Begins again with one block, after it was silent. */
@@ -43,11 +48,14 @@ const WINDOW_MAX_UNKNOWN = 250
 /** 8 MiB: more only fills buffers on the way. */
 const WINDOW_MAX = 512
 
-/** Blocks for this long at the measured speed are kept under way: more than a round trip anywhere on earth. */
-const QUEUE_SECONDS = 0.5
+/**
+ * Blocks for this long at the measured speed are kept under way, beyond the way there and back. Longer, and a piece that
+ * others wait for stands in a queue; shorter, and the link runs dry between two looks at it.
+ */
+const QUEUE_MS = 400
 
 export const createIntake = (link: Link, now: () => number): Intake => {
-  const claims = new Set<BlockClaim>()
+  const claims = new Map<BlockClaim, number>()
   let window = WINDOW_FIRST
   let isGrowing = true
   let wanted = 0
@@ -56,6 +64,8 @@ export const createIntake = (link: Link, now: () => number): Intake => {
   let measuredAt = now()
   let activeAt = now()
   let debtSince: number | undefined
+  /** The shortest time that a block took: the way there and back, without any queue. */
+  let roundTripMs = Number.POSITIVE_INFINITY
 
   const windowMax = (): number => {
     const { reqq } = link.wire.peerExtendedHandshake
@@ -67,14 +77,13 @@ export const createIntake = (link: Link, now: () => number): Intake => {
 
   return {
     link,
-    claims,
-    claimOf: (index, offset) => {
-      // Peers answer in the order of the questions, so it is nearly always the first.
-      for (const claim of claims) {
-        if (claim.piece.index === index && claim.block * BLOCK_LENGTH === offset) return claim
-      }
-      return undefined
+    get claims() {
+      return claims.keys()
     },
+    get claimCount() {
+      return claims.size
+    },
+    suggested: new Set(),
     isTrusted: false,
     starvedAt: undefined,
     get window() {
@@ -95,9 +104,16 @@ export const createIntake = (link: Link, now: () => number): Intake => {
     get silentMs() {
       return silentMs()
     },
-
     get debtMs() {
       return debtSince === undefined ? 0 : now() - debtSince
+    },
+
+    claimOf: (index, offset) => {
+      // Peers answer in the order of the questions, so it is nearly always the first.
+      for (const claim of claims.keys()) {
+        if (claim.piece.index === index && claim.block * BLOCK_LENGTH === offset) return claim
+      }
+      return undefined
     },
 
     want: (change) => {
@@ -107,29 +123,37 @@ export const createIntake = (link: Link, now: () => number): Intake => {
     },
 
     asked: (claim) => {
-      if (claims.size === 0) activeAt = now()
-      debtSince ??= now()
-      claims.add(claim)
+      const time = now()
+      if (claims.size === 0) activeAt = time
+      debtSince ??= time
+      claims.set(claim, time)
     },
 
-    received: (bytes) => {
-      activeAt = now()
-      debtSince = claims.size === 0 ? undefined : now()
+    received: (claim, bytes) => {
+      const time = now()
+      const tookMs = time - (claims.get(claim) ?? time)
+      claims.delete(claim)
+      activeAt = time
+      debtSince = claims.size === 0 ? undefined : time
       bytesNow += bytes
-      // As TCP starts: each block that comes lets one more be asked for, until that makes nothing faster.
-      if (isGrowing) window = Math.min(windowMax(), window + 1)
+      roundTripMs = Math.min(roundTripMs, tookMs)
+      // As TCP starts: each block that comes lets one more be asked for, until they begin to stand in a queue.
+      if (!isGrowing) return
+      if (tookMs > roundTripMs + QUEUE_MS) isGrowing = false
+      else window = Math.min(windowMax(), window + 1)
     },
+
+    failed: (claim) => void claims.delete(claim),
 
     measure: () => {
       const seconds = Math.max(0.001, (now() - measuredAt) / 1000)
       const latest = bytesNow / seconds
-      if (isGrowing && bytesPerSecond > 0 && latest < bytesPerSecond * 1.1) isGrowing = false
       bytesPerSecond = bytesPerSecond === 0 ? latest : (bytesPerSecond + latest) / 2
       if (bytesPerSecond < 1) bytesPerSecond = 0
       measuredAt = now()
       bytesNow = 0
       if (isGrowing) return
-      const wantedWindow = Math.ceil((QUEUE_SECONDS * bytesPerSecond) / BLOCK_LENGTH)
+      const wantedWindow = Math.ceil(((roundTripMs + QUEUE_MS) / 1000) * (bytesPerSecond / BLOCK_LENGTH))
       window = Math.min(windowMax(), Math.max(WINDOW_MIN, wantedWindow))
     },
 

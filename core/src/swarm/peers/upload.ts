@@ -20,6 +20,8 @@ export interface UploadOptions {
   readonly geometry: Geometry
   readonly has: (index: number) => boolean
   readonly read: (index: number, offset: number, length: number) => Promise<Uint8Array>
+  /** True for a piece that nobody else has yet. It is sent before all others: what is sent twice keeps it waiting. */
+  readonly isFirstCopy: (link: Link, index: number) => boolean
   readonly limiter: RateLimiter
   readonly random: () => number
   readonly now: () => number
@@ -33,8 +35,11 @@ interface Wanted {
 }
 
 interface Outlet {
-  readonly queue: Wanted[]
-  busy: boolean
+  readonly link: Link
+  /** First copies, and everything else, each in the order of the requests. */
+  readonly urgent: Wanted[]
+  readonly usual: Wanted[]
+  isReading: boolean
   sentBytes: number
 }
 
@@ -42,10 +47,11 @@ interface Outlet {
 const BLOCK_LENGTH_MAX = 128 * 1024
 /** What a peer may have asked for and not been sent yet; we advertise it as `reqq`. */
 export const REQUESTS_MAX = 512
-/** Enough to keep a fast link busy until the next block has been read. */
-const QUEUED_BYTES_MAX = 512 * 1024
+/** Enough to keep a fast link busy until the next block has been read; more would stand before what is urgent. */
+const QUEUED_BYTES_MAX = 256 * 1024
 
-export const createUpload = ({ geometry, has, read, limiter, random, now }: UploadOptions): Upload => {
+export const createUpload = (options: UploadOptions): Upload => {
+  const { geometry, has, read, isFirstCopy, limiter, random, now } = options
   const outlets = new Map<Link, Outlet>()
   let uploadedBytes = 0
   let rechokedAt = now()
@@ -58,39 +64,47 @@ export const createUpload = ({ geometry, has, read, limiter, random, now }: Uplo
     length <= BLOCK_LENGTH_MAX &&
     offset + length <= geometry.pieceLengthOf(index)
 
-  const pump = async (link: Link, outlet: Outlet): Promise<void> => {
-    if (outlet.busy) return
-    outlet.busy = true
-    while (outlets.get(link) === outlet && link.queuedBytes < QUEUED_BYTES_MAX) {
-      if (!limiter.isReady()) {
-        limiter.whenReady(() => void pump(link, outlet))
-        break
+  const isReady = ({ link, isReading }: Outlet): boolean => !isReading && link.queuedBytes < QUEUED_BYTES_MAX
+
+  /** Sends what may be sent now: first copies to whoever waits for one, then the rest, one block each in turn. */
+  const pump = (): void => {
+    for (const kind of ['urgent', 'usual'] as const) {
+      for (const outlet of outlets.values()) {
+        if (outlet[kind].length === 0 || !isReady(outlet)) continue
+        if (!limiter.isReady()) {
+          limiter.whenReady(pump)
+          return
+        }
+        const wanted = outlet[kind].shift()
+        if (wanted !== undefined) void send(outlet, wanted)
       }
-      const wanted = outlet.queue.shift()
-      if (wanted === undefined) break
-      await send(outlet, wanted)
     }
-    outlet.busy = false
   }
 
   const send = async (outlet: Outlet, { index, offset, length, respond }: Wanted): Promise<void> => {
+    outlet.isReading = true
+    limiter.spend(length)
+    // Who was served goes to the end of the line.
+    if (outlets.delete(outlet.link)) outlets.set(outlet.link, outlet)
     try {
-      const block = await read(index, offset, length)
-      limiter.spend(length)
-      respond(null, block)
+      respond(null, await read(index, offset, length))
       outlet.sentBytes += length
       uploadedBytes += length
     } catch (error) {
       respond(error as Error) // The peer is told and asks someone else; a broken disk shows where files are written.
     }
+    outlet.isReading = false
+    pump()
   }
 
-  const onRequest = (link: Link, outlet: Outlet, wanted: Wanted): void => {
+  const onRequest = (outlet: Outlet, wanted: Wanted): void => {
+    const { link, urgent, usual } = outlet
     if (!isValid(wanted) || link.wire.peerRequests.length > REQUESTS_MAX) {
       link.close()
     } else if (has(wanted.index)) {
-      outlet.queue.push(wanted)
-      void pump(link, outlet)
+      const queue = isFirstCopy(link, wanted.index) ? urgent : usual
+      queue.push(wanted)
+      pump()
     } else {
       wanted.respond(new Error('not here'))
     }
@@ -108,22 +122,24 @@ export const createUpload = ({ geometry, has, read, limiter, random, now }: Uplo
     },
 
     add: (link) => {
-      const outlet: Outlet = { queue: [], busy: false, sentBytes: 0 }
+      const outlet: Outlet = { link, urgent: [], usual: [], isReading: false, sentBytes: 0 }
       outlets.set(link, outlet)
       const { wire } = link
       wire.on('request', (index: number, offset: number, length: number, respond: BlockCallback) =>
-        onRequest(link, outlet, { index, offset, length, respond }),
+        onRequest(outlet, { index, offset, length, respond }),
       )
       wire.on('cancel', (index: number, offset: number, length: number) => {
-        const place = outlet.queue.findIndex(
-          (wanted) => wanted.index === index && wanted.offset === offset && wanted.length === length,
-        )
-        if (place !== -1) outlet.queue.splice(place, 1)
+        for (const queue of [outlet.urgent, outlet.usual]) {
+          const place = queue.findIndex(
+            (wanted) => wanted.index === index && wanted.offset === offset && wanted.length === length,
+          )
+          if (place !== -1) queue.splice(place, 1)
+        }
       })
       wire.on('interested', () => {
         if (unchokedCount() < UPLOAD_SLOTS) wire.unchoke()
       })
-      link.peer.conn?.on('drain', () => void pump(link, outlet))
+      link.peer.conn?.on('drain', pump)
     },
 
     remove: (link) => void outlets.delete(link),
@@ -143,7 +159,8 @@ export const createUpload = ({ geometry, has, read, limiter, random, now }: Uplo
         outlet.sentBytes = 0
         if (chosen.has(link)) link.wire.unchoke()
         else if (link.wire.peerInterested) {
-          outlet.queue.length = 0
+          outlet.urgent.length = 0
+          outlet.usual.length = 0
           link.wire.choke() // Rejects what was asked for, where the peer understands that (BEP 6).
         }
       }

@@ -45,9 +45,14 @@ export interface Picker {
   /**
    * Claims a block that nobody was asked for: `shared` of any piece, `alone` of a piece that no other source has a part
    * in, `own` only of one that this source has alone already. If only pieces are left that others began and nobody
-   * goes on with, `alone` begins one of them again.
+   * goes on with, `alone` begins one of them again. Among equally rare fresh pieces, `suggested` ones come first.
    */
-  claimBlock(source: Source, has: (index: number) => boolean, of: 'shared' | 'alone' | 'own'): BlockClaim | undefined
+  claimBlock(
+    source: Source,
+    has: (index: number) => boolean,
+    of: 'shared' | 'alone' | 'own',
+    suggested?: Iterable<number>,
+  ): BlockClaim | undefined
   /** Claims up to `piecesMax` neighbouring fresh pieces, as a whole, for a source that prefers long runs. */
   claimRun(source: Source, piecesMax: number): readonly StartedPiece[]
   /**
@@ -201,6 +206,16 @@ export const createPicker = ({ pieces, pieceLengthOf, has: haveAlready, random }
     return undefined
   }
 
+  /** A suggested one of the fresh pieces in a bucket, if there is any. */
+  const suggestedIn = (
+    key: number,
+    has: (index: number) => boolean,
+    suggested: Iterable<number>,
+  ): number | undefined => {
+    for (const index of suggested) if (bucketOfPiece[index] === key && has(index)) return index
+    return undefined
+  }
+
   const claimAbandoned = (source: Source, has: (index: number) => boolean): BlockClaim | undefined => {
     for (const piece of started.values()) {
       const isGoingOn = piece.alone !== undefined || piece.askers.some((asker) => asker !== undefined)
@@ -234,12 +249,14 @@ export const createPicker = ({ pieces, pieceLengthOf, has: haveAlready, random }
       if (bucketOfPiece[index] !== CLOSED) insert(index)
     },
 
-    claimBlock: (source, has, of) => {
+    claimBlock: (source, has, of, suggested = []) => {
       const own = claimOwn(source)
       if (own !== undefined || of === 'own') return own
-      for (const bucket of buckets) {
+      for (const [key, bucket] of buckets.entries()) {
         if (bucket === undefined) continue
-        for (const index of bucket) {
+        const isFresh = key % 2 === 1
+        const advised = isFresh ? suggestedIn(key, has, suggested) : undefined
+        for (const index of advised === undefined ? bucket : [advised]) {
           if (!has(index)) continue
           const piece = started.get(index)
           if (piece !== undefined && (of === 'alone' || piece.alone !== undefined)) continue
