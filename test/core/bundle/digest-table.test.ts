@@ -25,10 +25,10 @@ test('an empty table finds nothing', () => {
 test('digests that differ in their last byte only are told apart, and a hundred thousand of them cost no more', () => {
   const digests = Buffer.alloc(100_000 * 32)
   for (let row = 0; row < 100_000; row += 1) digests.writeUInt32BE(row, row * 32 + 28)
-  const startedAt = performance.now()
   const table = digestTableOf(digests)
-  for (let row = 0; row < 100_000; row += 1) expect(table.find(digests, row) === row || row).toBe(true)
-  // Were the last bytes not mixed in, every search would walk through all rows: minutes.
-  expect(performance.now() - startedAt).toBeLessThan(5_000)
+  let wrong = 0
+  // Were the last bytes not mixed in, every search would walk through all rows: minutes, which jest does not wait.
+  for (let row = 0; row < 100_000; row += 1) if (table.find(digests, row) !== row) wrong += 1
+  expect(wrong).toBe(0)
   expect(digestAt(digests, 1).at(-1)).toBe(1)
 })
