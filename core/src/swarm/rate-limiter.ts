@@ -46,6 +46,11 @@ export const createRateLimiter = ({ bytesPerSecond, now = Date.now }: RateLimite
     const waitMs = Math.max(PAUSE_MS, (-tokens / bytesPerSecond) * 1000)
     timer ??= setTimeout(() => {
       timer = undefined
+      // A timer may fire a moment early, and whole milliseconds may leave the bucket at exactly nothing.
+      if (!isReady()) {
+        arm()
+        return
+      }
       const callbacks = [...waiting]
       waiting.clear()
       for (const callback of callbacks) callback()
