@@ -35,7 +35,7 @@ const withoutNativeAddons: Plugin = {
 /** The worker threads of core/src/bundle, as one script; see workers.ts for how a shipped program starts them. */
 const bundleWorker = async (): Promise<string> => {
   const { outputFiles } = await build({
-    entryPoints: [join(PROJECT, 'core/src/bundle/work/worker.ts')],
+    entryPoints: [join(PROJECT, 'core/src/bundle/threads/worker.ts')],
     write: false,
     bundle: true,
     minify: true,

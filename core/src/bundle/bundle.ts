@@ -16,9 +16,9 @@ import { release } from './memory.ts'
 import { createPackFile, type PackFile } from './pack-file.ts'
 import { bytesOf, cutFrames, type PackPlan, planPack } from './plan.ts'
 import { type MadeFrame, makeFrame, type NewFrame, type SettleContext, settleFamily } from './settle.ts'
+import { openWorkers, type Workers } from './threads/workers.ts'
 import { scanTree, type Tree } from './tree.ts'
 import { takeTurns, throwIfAborted } from './turns.ts'
-import { openWorkers, type Workers } from './work/workers.ts'
 
 /** The release that machines are expected to have: its chunks are carried over, so that they need not be fetched again. */
 export interface PreviousBundle {

@@ -2,10 +2,10 @@
 import type { ProgressListener } from '../progress.ts'
 import { gatherDigests, makeDigestTable } from './digest-table.ts'
 import { inOrder } from './in-order.ts'
+import type { ChunkedFiles } from './threads/chunk-files.ts'
+import type { Workers } from './threads/workers.ts'
 import type { Tree, TreeFile } from './tree.ts'
 import { takeTurns, throwIfAborted } from './turns.ts'
-import type { ChunkedFiles } from './work/chunk-files.ts'
-import type { Workers } from './work/workers.ts'
 
 export interface ChunkedTree {
   readonly tree: Tree

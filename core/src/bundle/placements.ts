@@ -1,8 +1,8 @@
 // Turns an index around: for each frame of the pack, which stretches of its content go where. Pure.
 import { type BundleFile, type BundleIndex, frameOf, framesOfChunks, sha256OfFile } from './bundle-index.ts'
 import { copyDigests, DIGEST_BYTES } from './digest-table.ts'
-import { joinPaths } from './work/path-list.ts'
-import { type FrameWork, ONE_CHUNK, PART, SEVERAL_CHUNKS } from './work/unpack-frames.ts'
+import { joinPaths } from './threads/path-list.ts'
+import { type FrameWork, ONE_CHUNK, PART, SEVERAL_CHUNKS } from './threads/unpack-frames.ts'
 
 export interface Placements {
   /** What a worker has to know to unpack this frame. */

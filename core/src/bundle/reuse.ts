@@ -10,11 +10,11 @@ import { copyDigests, digestTableOf } from './digest-table.ts'
 import { inOrder } from './in-order.ts'
 import { release } from './memory.ts'
 import { joinRanges, lengthOfRanges, type Ranges } from './ranges.ts'
+import type { Content, Slices } from './threads/content.ts'
+import type { PackedFrame } from './threads/pack-content.ts'
+import { joinPaths } from './threads/path-list.ts'
+import { openWorkers, type Workers } from './threads/workers.ts'
 import { takeTurns, throwIfAborted } from './turns.ts'
-import type { Content, Slices } from './work/content.ts'
-import type { PackedFrame } from './work/pack-content.ts'
-import { joinPaths } from './work/path-list.ts'
-import { openWorkers, type Workers } from './work/workers.ts'
 
 export interface LocalPack {
   readonly index: BundleIndex

@@ -5,9 +5,9 @@ import { frameOf } from './bundle-index.ts'
 import type { ChunkedTree } from './chunked-tree.ts'
 import { gatherDigests } from './digest-table.ts'
 import { bytesOf, cutFrames, type Family, OWN_SUBJECT_BYTES, type PackPlan } from './plan.ts'
-import type { Content, Slices } from './work/content.ts'
-import { joinPaths } from './work/path-list.ts'
-import type { Workers } from './work/workers.ts'
+import type { Content, Slices } from './threads/content.ts'
+import { joinPaths } from './threads/path-list.ts'
+import type { Workers } from './threads/workers.ts'
 
 /** A frame that the previous release does not have, without its bytes. */
 export interface NewFrame {

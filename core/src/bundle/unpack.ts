@@ -9,10 +9,10 @@ import { type BundleFile, type BundleIndex, sha256OfFile } from './bundle-index.
 import { DIGEST_BYTES } from './digest-table.ts'
 import { inOrder } from './in-order.ts'
 import { type Placements, placeFrames } from './placements.ts'
+import { CREATE, READ, withFile } from './threads/files.ts'
+import type { SealFilesJob } from './threads/seal-files.ts'
+import { openWorkers, type Workers } from './threads/workers.ts'
 import { takeTurns } from './turns.ts'
-import { CREATE, READ, withFile } from './work/files.ts'
-import type { SealFilesJob } from './work/seal-files.ts'
-import { openWorkers, type Workers } from './work/workers.ts'
 
 export interface UnpackOptions {
   readonly index: BundleIndex

@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import { inOrder } from '@updraft/core/bundle/in-order'
-import { openWorkers } from '@updraft/core/bundle/work/workers'
+import { openWorkers } from '@updraft/core/bundle/threads/workers'
 import { build as buildWithEsbuild } from 'esbuild'
 import { bundle, makeBuild, noise, prose, sha256, temporaryFolder } from './bundle-support.ts'
 
@@ -93,7 +93,7 @@ test('a program that ships as one file has its workers in it, and writes the sam
      await writeBundle({ build, into })`,
   )
   const worker = await buildWithEsbuild({
-    entryPoints: [join(CORE, 'work/worker.ts')],
+    entryPoints: [join(CORE, 'threads/worker.ts')],
     bundle: true,
     platform: 'node',
     format: 'cjs',
