@@ -1,0 +1,117 @@
+// `npm run bench:delta -- OLD NEW` (or OLDEST … NEW; without folders a set of npm releases): the bytes that a machine on an
+// older release must fetch, by every way, side by side on the same trees; time and peak memory to make and to apply. What is
+// not installed is left out and named. `--json FILE` writes the same figures.
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { COMPETITORS, costOf, makeTar, missingPrograms } from './delta/competitors.ts'
+import { type Measured, measure } from './delta/measured.ts'
+import { type Line, linesOf } from './delta/trees.ts'
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { json: { type: 'string' }, only: { type: 'string' } },
+})
+
+interface Row {
+  readonly way: string
+  /** Releases that the machine is behind: 1 is the previous one. */
+  readonly behind: number
+  readonly bytes: number
+  readonly make?: Measured
+  readonly apply?: Measured
+}
+
+const scratch = await mkdtemp(join(tmpdir(), 'updraft-delta-'))
+const figures: Record<string, readonly Row[]> = {}
+const print = (line: string): void => void process.stdout.write(`${line}\n`)
+try {
+  for (const competitor of COMPETITORS) {
+    const missing = missingPrograms(competitor)
+    if (missing.length > 0) print(`left out: ${competitor.name}: ${missing.join(', ')} not installed`)
+  }
+  for (const line of await linesOf(positionals, scratch)) {
+    if (values.only !== undefined && !line.name.includes(values.only)) continue
+    print(`\n${line.name}`)
+    const rows = await compare(line)
+    figures[line.name] = rows
+    printRows(rows)
+  }
+  if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(figures, null, 2)}\n`)
+} finally {
+  await rm(scratch, { recursive: true, force: true })
+}
+
+async function compare({ releases }: Line): Promise<readonly Row[]> {
+  const work = await mkdtemp(join(scratch, 'line-'))
+  const rows: Row[] = []
+  const ours = (...args: readonly string[]): Measured =>
+    measure([
+      process.execPath,
+      '--disable-warning=ExperimentalWarning',
+      join(import.meta.dirname, 'delta/ours.ts'),
+      ...args,
+    ])
+  const answer = ({ output }: Measured): Record<string, number> => JSON.parse(output.slice(0, output.indexOf('\n')))
+
+  let made: Measured | undefined
+  for (const [number, tree] of releases.entries()) {
+    const previous = number === 0 ? [] : [join(work, `bundle-${number - 1}`)]
+    made = ours('make', tree, join(work, `bundle-${number}`), ...previous)
+    makeTar(tree, join(work, `${number}.tar`))
+  }
+  const newest = releases.length - 1
+  const alone = ours('make', releases[newest] ?? '', join(work, 'alone'))
+  const { indexBytes = 0, packBytes = 0 } = answer(alone)
+  rows.push({ way: 'updraft, nothing installed', behind: 0, bytes: indexBytes + packBytes, make: alone })
+  for (let number = newest - 1; number >= 0; number -= 1) {
+    const behind = newest - number
+    const into = join(work, `installed-${number}`)
+    const apply = ours(
+      'apply',
+      join(work, `bundle-${newest}`),
+      join(work, `bundle-${number}`),
+      releases[number] ?? '',
+      into,
+    )
+    rows.push({
+      way: 'updraft, chunks',
+      behind,
+      bytes: answer(apply).fetched ?? Number.NaN,
+      ...(made && { make: made }),
+      apply,
+    })
+    const pair = {
+      oldTree: releases[number] ?? '',
+      newTree: releases[newest] ?? '',
+      oldTar: join(work, `${number}.tar`),
+      newTar: join(work, `${newest}.tar`),
+    }
+    for (const competitor of COMPETITORS) {
+      if (missingPrograms(competitor).length > 0) continue
+      rows.push({ way: competitor.name, behind, ...(await costOf(competitor, pair, scratch)) })
+    }
+  }
+  await rm(work, { recursive: true, force: true })
+  return rows
+}
+
+function printRows(rows: readonly Row[]): void {
+  const took = (measured: Measured | undefined): string =>
+    measured === undefined
+      ? '–'.padStart(18)
+      : `${measured.seconds.toFixed(1)} s ${Number.isNaN(measured.peakMib) ? '' : `${measured.peakMib.toFixed(0)} MiB`}`.padStart(
+          18,
+        )
+  print(
+    `${'way'.padEnd(28)} behind ${'bytes'.padStart(12)} ${'÷ ours'.padStart(7)} ${'make'.padStart(18)} ${'apply'.padStart(18)}`,
+  )
+  for (const { way, behind, bytes, make, apply } of rows) {
+    const ours = rows.find((row) => row.way.startsWith('updraft') && row.behind === behind)?.bytes
+    const ratio = ours === undefined ? '' : (bytes / ours).toFixed(2)
+    print(
+      `${way.padEnd(28)} ${String(behind).padStart(6)} ${bytes.toLocaleString('en').padStart(12)} ${ratio.padStart(7)} ${took(make)} ${took(apply)}`,
+    )
+  }
+}

@@ -1,0 +1,51 @@
+// One step of ours in a process of its own, so that its time and peak memory are its own: `make` writes a bundle after a
+// previous one, `apply` makes a pack from what a machine has and what it fetches, and unpacks it.
+import { copyFile, open, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { writeBundle } from '@updraft/core/bundle/bundle'
+import { type BundleIndex, packLengthOf } from '@updraft/core/bundle/bundle-index'
+import { parseIndex } from '@updraft/core/bundle/index-file'
+import { fillFromLocal } from '@updraft/core/bundle/reuse'
+import { unpackBundle } from '@updraft/core/bundle/unpack'
+import { pieceLengthFor } from '@updraft/core/swarm/metainfo'
+
+const [, , verb, ...places] = process.argv
+const [first = '', second = '', third = '', fourth = ''] = places
+
+const readIndex = async (bundle: string): Promise<BundleIndex> => parseIndex(await readFile(join(bundle, 'index')))
+const say = (figures: object): void => void process.stdout.write(`${JSON.stringify(figures)}\n`)
+
+if (verb === 'make') {
+  // make BUILD INTO [PREVIOUS]
+  const previous = third === '' ? undefined : { index: await readIndex(third), packPath: join(third, 'pack') }
+  const { sizes } = await writeBundle({ build: first, into: second, previous })
+  say(sizes)
+} else {
+  // apply NEW-BUNDLE OLD-BUNDLE OLD-TREE INTO
+  const [index, before] = [await readIndex(first), await readIndex(second)]
+  const packPath = `${fourth}.pack`
+  const { filled } = await fillFromLocal({
+    index,
+    packPath,
+    packs: [{ index: before, packPath: join(second, 'pack') }],
+    trees: [{ index: before, path: third }],
+  })
+  const indexBytes = (await readFile(join(first, 'index'))).length
+  const pieceLength = pieceLengthFor(indexBytes + packLengthOf(index))
+  const length = indexBytes + packLengthOf(index)
+  let fetched = indexBytes // As the agent does: the whole index over HTTP, before the swarm.
+  await using source = await open(join(first, 'pack'))
+  await using pack = await open(packPath, 'r+')
+  for (let start = 0; start < length; start += pieceLength) {
+    const end = Math.min(start + pieceLength, length)
+    const [from, to] = [Math.max(0, start - indexBytes), end - indexBytes]
+    if (to <= from || filled.some((range) => range.start <= from && to <= range.end)) continue
+    const piece = Buffer.alloc(to - from)
+    await source.read(piece, 0, piece.length, from)
+    await pack.write(piece, 0, piece.length, from)
+    fetched += end - start
+  }
+  await unpackBundle({ index, packPath, into: fourth })
+  await copyFile(join(first, 'index'), `${fourth}.index`)
+  say({ fetched, packBytes: packLengthOf(index), pieceLength })
+}
