@@ -11,6 +11,7 @@ import { resolveHints } from '@updraft/core/release'
 import { type Metainfo, parseMetainfo } from '@updraft/core/swarm/metainfo'
 import type { Swarm, TransferState } from '@updraft/core/swarm/swarm'
 import { fillPack, type LocalBundle } from './fetch/local.ts'
+import { fetchIndex } from './fetch/signed-index.ts'
 import { fetchTarget } from './fetch/target.ts'
 import type { TrustedRelease } from './refresh.ts'
 
@@ -58,7 +59,7 @@ export const fetchBundle = async (release: TrustedRelease, options: FetchOptions
 
   const metainfo = parseMetainfo(await fetchTarget(release.metainfo, release.repositoryUrl, signal))
   assertSigned(metainfo, release)
-  const indexBytes = await fetchTarget(release.index, release.repositoryUrl, signal)
+  const indexBytes = await fetchIndex(release, options)
   const index = parseIndex(indexBytes)
 
   await makeDirectory(bundleDirectory, 0o700)

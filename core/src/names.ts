@@ -77,6 +77,10 @@ export const indexPathOf = ({ product, version, platform }: ReleaseName): string
 export const metainfoPathOf = ({ product, version, platform }: ReleaseName): string =>
   `${product}/${version}/${platform}.torrent`
 
+/** Where the patches of the index of a release lie, each under `<sha256>.` like a target, though none is one. */
+export const indexPatchPathOf = ({ product, version, platform }: ReleaseName): string =>
+  `${product}/${version}/${platform}.index-patch`
+
 /**
  * Name of the folder that a torrent's files live in, and of the folder under `bundles/` (BEP 3 `name`). No part of it can
  * contain `_`, so no two releases share one: `1.0.0-linux` for `x64` is not `1.0.0` for `linux-x64`.

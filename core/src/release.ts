@@ -8,6 +8,7 @@ import { indexPathOf, metainfoPathOf, parseChannel, parsePlatform, parseProduct,
 /** Version of the payload. An agent refuses a newer one and says which agent it needs. */
 export const RELEASE_SCHEMA = 1
 
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/)
 const sha1 = z.string().regex(/^[0-9a-f]{40}$/)
 const lengthBytes = z.int().min(0).max(Number.MAX_SAFE_INTEGER)
 const isoTime = z.iso.datetime({ offset: false })
@@ -40,6 +41,15 @@ const releaseSchema = z.object({
     indexBytes: lengthBytes.max(LIMITS.indexLengthBytes),
     packBytes: lengthBytes.max(LIMITS.installedLengthBytes),
   }),
+  /**
+   * How to make the index from the one of an older release (`from` is its SHA-256). Not targets of their own, since their
+   * result is one. They lie beside the index as `<sha256>.<platform>.index-patch`.
+   */
+  indexPatches: z
+    .array(z.object({ from: sha256, lengthBytes: lengthBytes.max(LIMITS.indexLengthBytes), sha256 }))
+    .max(LIMITS.indexPatchesMax)
+    .readonly()
+    .optional(),
   minimumPreviousVersion: version.optional(),
   minimumAgentVersion: version.optional(),
 })

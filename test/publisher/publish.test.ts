@@ -1,7 +1,9 @@
 // Publishing: what a release consists of on disk and in signed metadata, and that the next one builds on it.
+import { createHash } from 'node:crypto'
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
+import { applyIndexPatch } from '@updraft/core/bundle/index-patch'
 import { parseMetainfo } from '@updraft/core/swarm/metainfo'
 import { openRepository } from '../../publisher/src/repository.ts'
 import { parseRepositorySettings } from '../../publisher/src/repository-settings.ts'
@@ -123,6 +125,35 @@ describe('the next release', () => {
     const second = await release(workspace, { version: '1.0.1' })
     expect(await readFile(second.files.pack)).toEqual(await readFile(first.files.pack))
     expect(second.infoHash).not.toBe(first.infoHash)
+  })
+
+  test('has patches of its index from the three before it, which stay', async () => {
+    await using workspace = await openRepositoryWorkspace()
+    const indexes: Buffer[] = []
+    for (const minor of [0, 1, 2, 3, 4]) {
+      await writeTree(workspace.build, { large: noise(2_000_000, 7), [`new-${minor}`]: noise(1_000, minor + 10) })
+      const published = await release(workspace, { version: `1.${minor}.0` })
+      indexes.push(await readFile(published.files.index))
+    }
+    const { releases } = await openRepository(workspace.repository)
+    const sha256Of = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex')
+    const digests = indexes.map(sha256Of)
+    const counts = releases.map(({ release: { indexPatches } }) => indexPatches?.length ?? 0)
+    expect(counts).toEqual([0, 1, 2, 3, 3])
+    const newest = releases.at(-1)
+    for (const { from, lengthBytes, sha256 } of newest?.release.indexPatches ?? []) {
+      const file = join(
+        workspace.repository,
+        'targets',
+        'acme',
+        '1.4.0',
+        `${sha256}.${newest?.release.platform}.index-patch`,
+      )
+      const patch = await readFile(file)
+      expect([patch.length, sha256Of(patch)]).toEqual([lengthBytes, sha256])
+      const older = indexes[digests.indexOf(from)] ?? Buffer.alloc(0)
+      expect(await applyIndexPatch(older, patch)).toEqual(indexes[4])
+    }
   })
 
   test('sweeps what a killed one left, and nothing else', async () => {

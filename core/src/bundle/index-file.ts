@@ -63,6 +63,32 @@ export const parseIndex = (bytes: Uint8Array): BundleIndex => {
   return { frames, chunks, references, files, fileDigests }
 }
 
+/**
+ * An index with its tables decompressed, which is the form that can be compared with another.
+ *
+ * Errors: BUNDLE_INVALID, LIMIT_EXCEEDED.
+ */
+export const unfoldIndex = (bytes: Uint8Array): Buffer => {
+  const index = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+  const { digests, tables } = openIndex(index)
+  return Buffer.concat([index.subarray(0, HEADER_BYTES + digests.length), tables])
+}
+
+/**
+ * Undoes unfoldIndex. Another version of zstd may compress the tables to other bytes, so compare the SHA-256.
+ *
+ * Errors: BUNDLE_INVALID if it is not an unfolded index.
+ */
+export const foldIndex = (unfolded: Buffer): Buffer => {
+  const tablesAt = unfolded.length < HEADER_BYTES ? 0 : HEADER_BYTES + unfolded.readUInt32LE(8) * DIGEST_BYTES
+  if (tablesAt === 0 || unfolded.length !== tablesAt + unfolded.readUInt32LE(12)) {
+    throw new UpdateError('BUNDLE_INVALID', `an unfolded index of ${unfolded.length} bytes has another length inside`)
+  }
+  const tables = unfolded.subarray(tablesAt)
+  // In one piece and at once, as encodeIndex does: node:zlib's other way makes other bytes.
+  return Buffer.concat([unfolded.subarray(0, tablesAt), deflate(tables)])
+}
+
 const openIndex = (bytes: Buffer): { digests: Buffer; tables: Buffer } => {
   if (bytes.length < HEADER_BYTES || !bytes.subarray(0, MAGIC.length).equals(MAGIC)) {
     throw new UpdateError('BUNDLE_INVALID', 'index does not begin like an index of a bundle')

@@ -11,7 +11,12 @@ export interface ReleaseRequest extends ReleaseName {
 export interface ReleasePlan extends ReleaseRequest {
   /** The release that most machines will come from: its chunks are carried over. */
   readonly previous: PublishedRelease | undefined
+  /** The releases that machines may still come from, the newest first: the index gets a patch from each. */
+  readonly recent: readonly PublishedRelease[]
 }
+
+/** Who is further behind fetches the whole index, which is most of what he fetches anyway. */
+const RECENT_RELEASES = 3
 
 /**
  * A version has to be newer than every release for the same platform that shares a channel with it. So 1.4.1 may go to
@@ -31,7 +36,11 @@ export const planRelease = (repository: Repository, request: ReleaseRequest, now
   )
   assertNewer(sameLine, sameChannel, request)
   const older = sameLine.filter(({ release }) => isNewer(request.version, release.version))
-  return { ...request, previous: newestOf(sameChannel) ?? newestOf(older) }
+  const line = sameChannel.length > 0 ? sameChannel : older
+  const recent = line
+    .toSorted((a, b) => compareVersions(b.release.version, a.release.version))
+    .slice(0, RECENT_RELEASES)
+  return { ...request, previous: recent[0], recent }
 }
 
 const assertProduct = ({ products, directory }: Repository, { product }: ReleaseRequest): void => {

@@ -5,11 +5,14 @@ import { dirname, join } from 'node:path'
 import { fromFileSystem, systemCodeOf } from '@updraft/core/errors'
 import { makeDirectory, renameDurably, syncDirectory, writeFileAtomic } from '@updraft/core/files/atomic'
 import { metadataFileOf, type SignedRole } from './edition.ts'
-import { type Digests, layoutOf, targetFileNames } from './layout.ts'
+import { layoutOf, targetFileName } from './layout.ts'
 
-export interface NewTarget extends Digests {
+export interface NewTarget {
   readonly path: string
   readonly bytes: Uint8Array
+  readonly sha256: string
+  /** With it, the file gets a second name. */
+  readonly sha512?: string
 }
 
 export interface NewFiles {
@@ -44,13 +47,13 @@ export const commitFiles = async (
   }
 }
 
-/** Writes the target once, and gives it its second name. */
+/** Writes the target once, and gives it its second name if it has one. */
 const storeTarget = async (folder: string, target: NewTarget): Promise<void> => {
-  const [name, otherName] = targetFileNames(target.path, target)
-  const [file, otherFile] = [join(folder, name), join(folder, otherName)]
+  const { path, sha256, sha512 } = target
+  const file = join(folder, targetFileName(path, sha256))
   await makeDirectory(dirname(file))
   await writeFileAtomic(file, target.bytes)
-  await giveName(file, otherFile)
+  if (sha512 !== undefined) await giveName(file, join(folder, targetFileName(path, sha512)))
   // The file is flushed, but the folders above it are new as well.
   for (let above = dirname(file); above.startsWith(folder); above = dirname(above)) await syncDirectory(above)
   await syncDirectory(dirname(folder))

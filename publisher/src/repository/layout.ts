@@ -47,9 +47,14 @@ export interface Digests {
  *
  * Source: TUF 6.2 leaves it to the client which listed hash it puts in front; go-tuf takes any one of them.
  */
-export const targetFileNames = (path: string, { sha256, sha512 }: Digests): readonly [string, string] => {
+export const targetFileNames = (path: string, { sha256, sha512 }: Digests): readonly [string, string] => [
+  targetFileName(path, sha256),
+  targetFileName(path, sha512),
+]
+
+export const targetFileName = (path: string, digest: string): string => {
   const { dir, base } = posix.parse(path)
-  return [join(dir, `${sha256}.${base}`), join(dir, `${sha512}.${base}`)]
+  return join(dir, `${digest}.${base}`)
 }
 
 /** True also if both are the same folder. */

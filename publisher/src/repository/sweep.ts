@@ -3,9 +3,9 @@
 import { readdir, rm, rmdir } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { fromFileSystem, systemCodeOf } from '@updraft/core/errors'
-import { bundleNameOf } from '@updraft/core/names'
+import { bundleNameOf, indexPatchPathOf } from '@updraft/core/names'
 import type { Repository } from '../repository.ts'
-import { layoutOf, targetFileNames } from './layout.ts'
+import { layoutOf, targetFileName, targetFileNames } from './layout.ts'
 
 /**
  * A client that is in the middle of a refresh still asks for the versions it was told of a moment ago, so some stay.
@@ -50,7 +50,7 @@ const sweepBundles = async (folder: string, { releases }: Repository): Promise<v
   }
 }
 
-const sweepTargets = async (folder: string, { edition }: Repository): Promise<void> => {
+const sweepTargets = async (folder: string, { edition, releases }: Repository): Promise<void> => {
   const referenced = new Set(
     [edition.targets, ...edition.products.values()].flatMap(({ metadata }) =>
       Object.entries(metadata.signed.targets).flatMap(([path, { hashes }]) =>
@@ -58,6 +58,10 @@ const sweepTargets = async (folder: string, { edition }: Repository): Promise<vo
       ),
     ),
   )
+  for (const { release } of releases) {
+    for (const { sha256 } of release.indexPatches ?? [])
+      referenced.add(targetFileName(indexPatchPathOf(release), sha256))
+  }
   await sweepFolder(folder, (file) => referenced.has(relative(folder, file)))
 }
 

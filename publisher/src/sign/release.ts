@@ -1,12 +1,13 @@
 // What is signed about one release: its payload, and its two targets. Pure.
 import { createHash } from 'node:crypto'
-import { indexPathOf, metainfoPathOf } from '@updraft/core/names'
+import { indexPatchPathOf, indexPathOf, metainfoPathOf } from '@updraft/core/names'
 import { parseRelease, RELEASE_SCHEMA, type ReleasePayload } from '@updraft/core/release'
 import type { TufTarget } from '@updraft/core/trust/metadata'
 import type { PackedBundle } from '../pack.ts'
 import type { ReleasePlan } from '../publish/plan.ts'
 import type { NewTarget } from '../repository/commit.ts'
 import type { Edition } from '../repository/edition.ts'
+import type { Digests } from '../repository/layout.ts'
 import type { Change } from '../sign.ts'
 import type { Torrent } from '../torrent.ts'
 
@@ -25,7 +26,11 @@ export const releaseChange = (
 ): ReleaseChange => {
   const index = newTarget(indexPathOf(plan), bundle.indexBytes)
   const metainfo = newTarget(metainfoPathOf(plan), torrent.metainfo.bytes)
-  const payload = payloadOf(plan, bundle, torrent, published)
+  const patches = bundle.indexPatches.map(({ from, bytes }) => ({
+    from,
+    ...withoutSha512(newTarget(indexPatchPathOf(plan), bytes)),
+  }))
+  const payload = { ...payloadOf(plan, bundle, torrent, published), ...listed(patches) }
   parseRelease(payload, index.path)
 
   const product = edition.products.get(plan.product)
@@ -35,8 +40,20 @@ export const releaseChange = (
     [index.path]: { ...targetFile(index), custom: payload },
     [metainfo.path]: targetFile(metainfo),
   }
-  return { change: { products: new Map([[plan.product, { targets }]]) }, targets: [index, metainfo] }
+  return { change: { products: new Map([[plan.product, { targets }]]) }, targets: [index, metainfo, ...patches] }
 }
+
+interface NewPatch extends NewTarget {
+  readonly from: string
+}
+
+const listed = (patches: readonly NewPatch[]): Pick<ReleasePayload, 'indexPatches'> =>
+  patches.length === 0
+    ? {}
+    : { indexPatches: patches.map(({ from, bytes, sha256 }) => ({ from, lengthBytes: bytes.length, sha256 })) }
+
+/** Only agents know of patches, and they ask by SHA-256. */
+const withoutSha512 = ({ path, bytes, sha256 }: NewTarget): NewTarget => ({ path, bytes, sha256 })
 
 const payloadOf = (plan: ReleasePlan, bundle: PackedBundle, torrent: Torrent, published: Date): ReleasePayload => ({
   schema: RELEASE_SCHEMA,
@@ -56,7 +73,7 @@ const payloadOf = (plan: ReleasePlan, bundle: PackedBundle, torrent: Torrent, pu
   sizes: bundle.sizes,
 })
 
-const newTarget = (path: string, bytes: Uint8Array): NewTarget => ({
+const newTarget = (path: string, bytes: Uint8Array): NewTarget & Digests => ({
   path,
   bytes,
   sha256: createHash('sha256').update(bytes).digest('hex'),
@@ -64,7 +81,7 @@ const newTarget = (path: string, bytes: Uint8Array): NewTarget => ({
 })
 
 /** SHA-256 comes first: tuf-js and python-tuf ask for the file under the first hash that is listed. */
-const targetFile = ({ bytes, sha256, sha512 }: NewTarget): TufTarget => ({
+const targetFile = ({ bytes, sha256, sha512 }: NewTarget & Digests): TufTarget => ({
   length: bytes.length,
   hashes: { sha256, sha512 },
 })

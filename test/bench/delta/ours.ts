@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { writeBundle } from '@updraft/core/bundle/bundle'
 import { type BundleIndex, packLengthOf } from '@updraft/core/bundle/bundle-index'
 import { parseIndex } from '@updraft/core/bundle/index-file'
+import { makeIndexPatch } from '@updraft/core/bundle/index-patch'
 import { fillFromLocal } from '@updraft/core/bundle/reuse'
 import { unpackBundle } from '@updraft/core/bundle/unpack'
 import { pieceLengthFor } from '@updraft/core/swarm/metainfo'
@@ -30,10 +31,13 @@ if (verb === 'make') {
     packs: [{ index: before, packPath: join(second, 'pack') }],
     trees: [{ index: before, path: third }],
   })
-  const indexBytes = (await readFile(join(first, 'index'))).length
+  const newIndex = await readFile(join(first, 'index'))
+  const indexBytes = newIndex.length
+  const patch = await makeIndexPatch(await readFile(join(second, 'index')), newIndex)
   const pieceLength = pieceLengthFor(indexBytes + packLengthOf(index))
   const length = indexBytes + packLengthOf(index)
-  let fetched = indexBytes // As the agent does: the whole index over HTTP, before the swarm.
+  // As the agent does: the index, or a patch to it, over HTTP, before the swarm.
+  let fetched = patch?.length ?? indexBytes
   await using source = await open(join(first, 'pack'))
   await using pack = await open(packPath, 'r+')
   for (let start = 0; start < length; start += pieceLength) {
@@ -47,5 +51,5 @@ if (verb === 'make') {
   }
   await unpackBundle({ index, packPath, into: fourth })
   await copyFile(join(first, 'index'), `${fourth}.index`)
-  say({ fetched, packBytes: packLengthOf(index), pieceLength })
+  say({ fetched, indexBytes, patchBytes: patch?.length, packBytes: packLengthOf(index), pieceLength })
 }
