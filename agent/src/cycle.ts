@@ -1,8 +1,9 @@
 // ★ The agent's whole story: one product, once, from "is there something new?" to "given back to the swarm". Each room takes
 // what only the room before it can make, so none can be left out; and what happens is reported before it does.
 import { join } from 'node:path'
-import { compareVersions, type ReleaseName } from '@updraft/core/names'
+import type { ReleaseName } from '@updraft/core/names'
 import type { Cycle, CycleDependencies } from './cycle-types.ts'
+import { chooseLocal } from './fetch/local.ts'
 import { type FetchOptions, fetchBundle, type StagedBundle } from './fetch.ts'
 import { type InstalledVersion, installBundle, removeVersionsExcept } from './install.ts'
 import { plan } from './plan.ts'
@@ -78,14 +79,10 @@ const fetchOptions = (
   { home, store, settings, swarm, report, signal }: CycleDependencies,
 ): FetchOptions => ({
   stagingDirectory: join(home.dataDirectory, 'staging'),
-  local: store.seeds
-    .all()
-    .filter((seed) => seed.product === product)
-    .sort((a, b) => compareVersions(b.version, a.version))
-    .map((seed) => ({
-      bundleDirectory: bundleDirectoryOf(join(home.dataDirectory, 'bundles'), seed.name),
-      treePath: join(home.dataDirectory, 'products', product, 'versions', seed.version),
-    })),
+  local: chooseLocal(store.seeds.all(), product).map((seed) => ({
+    bundleDirectory: bundleDirectoryOf(join(home.dataDirectory, 'bundles'), seed.name),
+    treePath: join(home.dataDirectory, 'products', seed.product, 'versions', seed.version),
+  })),
   swarm,
   peers: settings.network.peers,
   stallTimeoutMs: settings.network.stallTimeoutSeconds * 1000,

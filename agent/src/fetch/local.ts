@@ -7,12 +7,33 @@ import { fillFromLocal } from '@updraft/core/bundle/reuse'
 import { fromFileSystem, isUpdateError, systemCodeOf } from '@updraft/core/errors'
 import { readFileBounded, renameDurably } from '@updraft/core/files/atomic'
 import { LIMITS } from '@updraft/core/limits'
+import { compareVersions, type Product } from '@updraft/core/names'
+import type { SeedRecord } from '../store/seeds.ts'
 
 /** A bundle on this machine, and the tree that was installed from it, if it still is. */
 export interface LocalBundle {
   /** The folder with the files `index` and `pack`. */
   readonly bundleDirectory: string
   readonly treePath: string | undefined
+}
+
+/** Each takes an index in memory and a look at its digests; the saving from the seventeenth is rarely worth that. */
+const LOCAL_BUNDLES_MAX = 16
+
+/**
+ * The bundles worth looking at for a release of `product`: its own, the newest first, since an index patch starts from one of
+ * them; then those of other products, the last kept first, which may share whole frames with it.
+ */
+export const chooseLocal = <Kept extends Pick<SeedRecord, 'product' | 'version' | 'since'>>(
+  kept: readonly Kept[],
+  product: Product,
+): readonly Kept[] => {
+  const own = kept.filter((seed) => seed.product === product)
+  const others = kept.filter((seed) => seed.product !== product)
+  return [
+    ...own.sort((a, b) => compareVersions(b.version, a.version)),
+    ...others.sort((a, b) => Date.parse(b.since) - Date.parse(a.since)),
+  ].slice(0, LOCAL_BUNDLES_MAX)
 }
 
 /**
