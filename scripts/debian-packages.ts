@@ -11,14 +11,25 @@ const PACKAGES: Readonly<Record<string, string>> = {
   openssl: 'reads our keys as an outside program',
 }
 
+/** What `npm run bench:delta` compares with, and what it measures by. */
+export const DELTA_PACKAGES: Readonly<Record<string, string>> = {
+  time: 'measures time and memory of every program',
+  zstd: 'compresses tars, and makes patches of them',
+  zchunk: 'a competitor',
+  casync: 'a competitor',
+  zsync: 'a competitor',
+  xdelta3: 'a competitor',
+  bsdiff: 'a competitor',
+}
+
 export interface PackagesResult {
   readonly missing: readonly string[]
   readonly why: string
 }
 
 /** Installs what is missing, and returns what still is. Never asks anything. */
-export const ensureDebianPackages = (): PackagesResult => {
-  const missing = Object.keys(PACKAGES).filter((name) => !isInstalled(name))
+export const ensureDebianPackages = (packages = PACKAGES): PackagesResult => {
+  const missing = Object.keys(packages).filter((name) => !isInstalled(name))
   if (missing.length === 0) return { missing, why: '' }
   if (spawnSync('apt-get', ['--version']).status !== 0) return { missing, why: 'this system has no apt-get' }
   if (process.getuid?.() !== 0) return { missing, why: 'only root can install Debian packages' }

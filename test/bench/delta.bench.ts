@@ -1,10 +1,11 @@
 // `npm run bench:delta -- OLD NEW` (or OLDEST … NEW; without folders a set of npm releases): the bytes that a machine on an
 // older release must fetch, by every way, side by side on the same trees; time and peak memory to make and to apply. What is
 // not installed is left out and named. `--json FILE` writes the same figures.
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { DELTA_PACKAGES, ensureDebianPackages } from '../../scripts/debian-packages.ts'
 import { COMPETITORS, costOf, makeTar, missingPrograms } from './delta/competitors.ts'
 import { type Measured, measure } from './delta/measured.ts'
 import { type Line, linesOf } from './delta/trees.ts'
@@ -23,9 +24,13 @@ interface Row {
   readonly apply?: Measured
 }
 
+const packages = ensureDebianPackages(DELTA_PACKAGES)
 const scratch = await mkdtemp(join(tmpdir(), 'updraft-delta-'))
 const figures: Record<string, readonly Row[]> = {}
 const print = (line: string): void => void process.stdout.write(`${line}\n`)
+if (packages.missing.length > 0) print(`not there: ${packages.missing.join(', ')}: ${packages.why}`)
+if (packages.missing.includes('time'))
+  throw new Error('without GNU time nothing can be measured: install the package time')
 try {
   for (const competitor of COMPETITORS) {
     const missing = missingPrograms(competitor)
@@ -68,13 +73,13 @@ async function compare({ releases }: Line): Promise<readonly Row[]> {
   for (let number = newest - 1; number >= 0; number -= 1) {
     const behind = newest - number
     const into = join(work, `installed-${number}`)
-    const apply = ours(
-      'apply',
-      join(work, `bundle-${newest}`),
-      join(work, `bundle-${number}`),
-      releases[number] ?? '',
-      into,
-    )
+    const [newBundle, oldBundle] = [join(work, `bundle-${newest}`), join(work, `bundle-${number}`)]
+    const patch = `${into}.patch`
+    const { patchBytes } = answer(ours('patch', newBundle, oldBundle, patch))
+    const patches = patchBytes === undefined ? [] : [patch]
+    const apply = ours('apply', newBundle, oldBundle, releases[number] ?? '', into, ...patches)
+    const { size: indexLength } = await stat(join(newBundle, 'index'))
+    print(`${behind} behind: the index has ${indexLength} bytes, its patch ${patchBytes ?? 'none'}`)
     rows.push({
       way: 'updraft, chunks',
       behind,

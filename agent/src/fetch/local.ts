@@ -17,7 +17,7 @@ export interface LocalBundle {
   readonly treePath: string | undefined
 }
 
-/** Each takes an index in memory and a look at its digests; the saving from the seventeenth is rarely worth that. */
+/** All their indexes are in memory at once, so their number is bounded. */
 const LOCAL_BUNDLES_MAX = 16
 
 /**

@@ -1,6 +1,5 @@
 // What others would have to send. Each works on the same two trees, the delta tools on their tars; what is not installed
 // is left out by the caller and named.
-
 import { spawn, spawnSync } from 'node:child_process'
 import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
@@ -108,8 +107,9 @@ export const COMPETITORS: readonly Competitor[] = [
       measure(['zck', '-o', before, oldTar])
       const make = measure(['zck', '-o', after, newTar])
       const { output } = measure(['zck_delta_size', before, after])
-      const bytes = Number(/Would download (\d+) of/.exec(output)?.[1] ?? Number.NaN)
-      return { bytes, make }
+      const [, bytes] = /Would download (\d+) of/.exec(output) ?? []
+      if (bytes === undefined) throw new Error(`zck_delta_size said nothing of a download: ${output}`)
+      return { bytes: Number(bytes), make }
     },
   },
   {
