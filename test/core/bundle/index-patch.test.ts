@@ -39,6 +39,14 @@ describe('a patch of an index', () => {
     expect(await applyIndexPatch(older, patch ?? Buffer.alloc(0))).toEqual(newer)
   })
 
+  test('of an index of megabytes is a fraction of it as well', async () => {
+    const [large, larger] = [indexOf(16_000), indexOf(16_100)]
+    expect(large.length).toBeGreaterThan(8 * 1024 * 1024)
+    const patch = await makeIndexPatch(large, larger)
+    expect(patch?.length).toBeLessThan(larger.length / 20)
+    expect((await applyIndexPatch(large, patch ?? Buffer.alloc(0))).equals(larger)).toBe(true)
+  }, 60_000)
+
   test('is the same on every run', async () => {
     expect(await makeIndexPatch(older, newer)).toEqual(await makeIndexPatch(older, newer))
   })
