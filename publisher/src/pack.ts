@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { type PreviousBundle, writeBundle } from '@updraft/core/bundle/bundle'
 import { parseIndex } from '@updraft/core/bundle/index-file'
 import { makeIndexPatch } from '@updraft/core/bundle/index-patch'
+import { throwIfAborted } from '@updraft/core/bundle/turns'
 import { fromFileSystem, hasCode, messageOf, systemCodeOf, UpdateError } from '@updraft/core/errors'
 import { makeDirectory, readFileBounded } from '@updraft/core/files/atomic'
 import { LIMITS } from '@updraft/core/limits'
@@ -79,23 +80,29 @@ export const pack = async (
   const name = bundleNameOf(plan)
   const directory = join(staging, name)
   await makeDirectory(directory)
-  const previous = plan.previous === undefined ? undefined : await readPrevious(plan.previous)
+  const [newest] = plan.recent
+  const previous = newest && (await readPrevious(newest))
   const written = await writeBundle({ build, into: directory, previous, signal, onProgress }).catch(
     (error: unknown) => {
       // The build is not a bundle, so this can only be about the previous one.
-      throw hasCode(error, 'BUNDLE_INVALID') ? damagedPrevious(plan, messageOf(error), error) : error
+      throw hasCode(error, 'BUNDLE_INVALID') && newest ? damagedPrevious(newest, messageOf(error), error) : error
     },
   )
   const { indexPath, packPath, sizes, reusedBytes } = written
   const indexBytes = await readFile(indexPath)
-  const indexPatches = await patchesTo(indexBytes, plan.recent)
+  const indexPatches = await patchesTo(indexBytes, plan.recent, signal)
   return { name, directory, indexPath, packPath, indexBytes, indexPatches, sizes, reusedBytes }
 }
 
 /** An older release whose index is gone or damaged gets no patch: that only costs the machines that have it. */
-const patchesTo = async (newer: Buffer, recent: readonly PublishedRelease[]): Promise<readonly IndexPatch[]> => {
+const patchesTo = async (
+  newer: Buffer,
+  recent: readonly PublishedRelease[],
+  signal: AbortSignal | undefined,
+): Promise<readonly IndexPatch[]> => {
   const patches = new Map<string, IndexPatch>()
   for (const { index } of recent) {
+    throwIfAborted(signal)
     const older = await readFileBounded(index.file, LIMITS.indexLengthBytes).catch(() => undefined)
     if (older === undefined || sha256Of(older) !== index.sha256 || older.equals(newer)) continue
     const bytes = await makeIndexPatch(older, newer)
@@ -111,13 +118,13 @@ const readPrevious = async (previous: PublishedRelease): Promise<PreviousBundle>
   const { index, bundleDirectory } = previous
   const bytes = await readFileBounded(index.file, LIMITS.indexLengthBytes)
   if (bytes.length !== index.lengthBytes || sha256Of(bytes) !== index.sha256) {
-    throw damagedPrevious({ previous }, `${index.file} is not the index that was signed`)
+    throw damagedPrevious(previous, `${index.file} is not the index that was signed`)
   }
   return { index: parseIndex(bytes), packPath: join(bundleDirectory, 'pack') }
 }
 
-const damagedPrevious = ({ previous }: Pick<ReleasePlan, 'previous'>, why: string, cause?: unknown): UpdateError =>
+const damagedPrevious = ({ bundleDirectory }: PublishedRelease, why: string, cause?: unknown): UpdateError =>
   new UpdateError('REPOSITORY_INVALID', `the previous release is damaged: ${why}`, {
     cause,
-    hint: `restore ${previous?.bundleDirectory} from a backup, or from any machine that has the release`,
+    hint: `restore ${bundleDirectory} from a backup, or from any machine that has the release`,
   })

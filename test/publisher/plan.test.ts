@@ -101,8 +101,20 @@ describe('a release may be published', () => {
     ['of another product', [['2.0.0', 'stable', 'any', 'other']], ['1.0.0', 'stable'], undefined],
   ])('%s', (_, existing, wanted, previous) => {
     const plan = planRelease(repositoryWith(...existing), requestOf(wanted), NOW)
-    expect(plan.previous?.release.version).toBe(previous)
+    expect(plan.recent[0]?.release.version).toBe(previous)
   })
+})
+
+test('a release knows the three before it on its channels, the newest first', () => {
+  const existing: readonly Line[] = [
+    ['1.9.0', 'stable'],
+    ['1.0.0', 'stable'],
+    ['1.10.0', 'stable'],
+    ['1.11.0', 'beta'],
+    ['1.2.0', 'stable'],
+  ]
+  const { recent } = planRelease(repositoryWith(...existing), requestOf(['2.0.0', 'stable']), NOW)
+  expect(recent.map(({ release }) => release.version)).toEqual(['1.10.0', '1.9.0', '1.2.0'])
 })
 
 describe('a release is refused', () => {

@@ -156,6 +156,23 @@ describe('the next release', () => {
     }
   })
 
+  test('has no patch from a release whose index is damaged, or the same', async () => {
+    await using workspace = await openRepositoryWorkspace()
+    const first = await release(workspace, { version: '1.0.0' })
+    await writeTree(workspace.build, { another: noise(1_000, 1) })
+    const second = await release(workspace, { version: '1.1.0' })
+    await release(workspace, { version: '1.2.0' })
+    await writeFile(first.files.index, 'no index')
+    await writeTree(workspace.build, { third: noise(1_000, 2) })
+    await release(workspace, { version: '1.3.0' })
+    const { releases } = await openRepository(workspace.repository)
+    const fromIn = releases.map(({ release: { indexPatches = [] } }) => indexPatches.map(({ from }) => from))
+    const digest = createHash('sha256')
+      .update(await readFile(second.files.index))
+      .digest('hex')
+    expect(fromIn).toEqual([[], [expect.any(String)], [expect.any(String)], [digest]])
+  })
+
   test('sweeps what a killed one left, and nothing else', async () => {
     await using workspace = await openRepositoryWorkspace()
     await release(workspace, { version: '1.0.0' })

@@ -9,13 +9,14 @@ export interface ReleaseRequest extends ReleaseName {
 }
 
 export interface ReleasePlan extends ReleaseRequest {
-  /** The release that most machines will come from: its chunks are carried over. */
-  readonly previous: PublishedRelease | undefined
-  /** The releases that machines may still come from, the newest first: the index gets a patch from each. */
+  /**
+   * The releases that machines may come from, the newest first. The chunks of that one are carried over, and the index gets
+   * a patch from each.
+   */
   readonly recent: readonly PublishedRelease[]
 }
 
-/** Who is further behind fetches the whole index, which is most of what he fetches anyway. */
+/** Each costs the signed release 200 bytes; a machine that is further behind fetches the whole index. */
 const RECENT_RELEASES = 3
 
 /**
@@ -37,10 +38,8 @@ export const planRelease = (repository: Repository, request: ReleaseRequest, now
   assertNewer(sameLine, sameChannel, request)
   const older = sameLine.filter(({ release }) => isNewer(request.version, release.version))
   const line = sameChannel.length > 0 ? sameChannel : older
-  const recent = line
-    .toSorted((a, b) => compareVersions(b.release.version, a.release.version))
-    .slice(0, RECENT_RELEASES)
-  return { ...request, previous: recent[0], recent }
+  const newestFirst = line.toSorted((a, b) => compareVersions(b.release.version, a.release.version))
+  return { ...request, recent: newestFirst.slice(0, RECENT_RELEASES) }
 }
 
 const assertProduct = ({ products, directory }: Repository, { product }: ReleaseRequest): void => {

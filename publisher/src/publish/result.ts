@@ -28,6 +28,7 @@ export const publishedOf = (repository: Repository, plan: ReleasePlan, { reusedB
   const found = repository.releases.find(({ index }) => index.path === indexPathOf(plan))
   if (found === undefined) throw new TypeError(`${indexPathOf(plan)} was not signed`)
   const { release, index, metainfo, bundleDirectory } = found
+  const [previous] = plan.recent
   return {
     product: release.product,
     version: release.version,
@@ -36,7 +37,7 @@ export const publishedOf = (repository: Repository, plan: ReleasePlan, { reusedB
     infoHash: release.torrent.btih,
     pieceLength: release.torrent.pieceLength,
     sizes: release.sizes,
-    ...(plan.previous === undefined ? {} : { previousVersion: plan.previous.release.version }),
+    ...(previous === undefined ? {} : { previousVersion: previous.release.version }),
     reusedBytes,
     files: { index: index.file, pack: join(bundleDirectory, 'pack'), metainfo: metainfo.file },
     metadataVersions: Object.fromEntries(repository.roles.map(({ role, metadataVersion }) => [role, metadataVersion])),
