@@ -50,6 +50,8 @@ export const LIMITS = {
   referencesMax: 4_194_304,
   /** What is decompressed at once. With the dictionary, the result and the input it is held up to three times. */
   frameLengthBytes: 8 * MIB,
+  /** Both releases whole, as a publisher holds them to make a patch. Larger ones get none: machines fetch chunks. */
+  patchMemoryBytes: 2 * GIB,
   notesLengthBytes: 64 * KIB,
 
   // Torrents.

@@ -47,31 +47,34 @@ export const makeColumnWriter = (): ColumnWriter => {
   }
 }
 
-/** Errors: BUNDLE_INVALID, from every method. */
-export const makeColumnReader = (bytes: Uint8Array): ColumnReader => {
+/** `what` is what errors call it. Errors: BUNDLE_INVALID, from every method. */
+export const makeColumnReader = (bytes: Uint8Array, what = 'index'): ColumnReader => {
   let at = 0
   const number = (): number => {
     let value = 0
     let factor = 1
     for (let length = 0; length < LENGTH_MAX; length += 1) {
       const byte = bytes[at]
-      if (byte === undefined) throw new UpdateError('BUNDLE_INVALID', 'index ends in the middle of a number')
+      if (byte === undefined) throw new UpdateError('BUNDLE_INVALID', `${what} ends in the middle of a number`)
       at += 1
       value += (byte & 0x7f) * factor
       if (value > Number.MAX_SAFE_INTEGER) break
       if (byte < 0x80) {
         // One number has one spelling, so that one index has one.
         if (byte === 0 && length > 0)
-          throw new UpdateError('BUNDLE_INVALID', 'index spells a number with needless zeros')
+          throw new UpdateError('BUNDLE_INVALID', `${what} spells a number with needless zeros`)
         return value
       }
       factor *= 0x80
     }
-    throw new UpdateError('BUNDLE_INVALID', 'index contains a number of more than 53 bits')
+    throw new UpdateError('BUNDLE_INVALID', `${what} contains a number of more than 53 bits`)
   }
   const assertRemaining = (count: number): void => {
     if (count > bytes.length - at) {
-      throw new UpdateError('BUNDLE_INVALID', `index promises ${count} values but has ${bytes.length - at} bytes left`)
+      throw new UpdateError(
+        'BUNDLE_INVALID',
+        `${what} promises ${count} values but has ${bytes.length - at} bytes left`,
+      )
     }
   }
   return {

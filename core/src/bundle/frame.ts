@@ -67,5 +67,5 @@ export const isFrameLength = (lengthBytes: number): boolean => lengthBytes > 0 &
 /** The result in one piece of memory, instead of many that are put together afterwards; node:zlib refuses less than 64. */
 const onePiece = (lengthBytes: number): number => Math.max(64, lengthBytes + 1)
 
-const windowBitsOf = (reachBytes: number): number =>
+export const windowBitsOf = (reachBytes: number): number =>
   Math.min(WINDOW_BITS_MAX, Math.max(WINDOW_BITS_MIN, Math.ceil(Math.log2(reachBytes))))

@@ -146,8 +146,13 @@ export const bundle = async (
 
 /** Unpacks and finishes; returns what is on disk. */
 export const install = async ({ index, packPath }: PreviousBundle): Promise<string[]> => {
-  const into = join(temporaryFolder(), 'tree')
-  await unpackBundle({ index, packPath, into })
-  await finishTree(index, into)
-  return listTree(into).sort()
+  return listTree(await installTree({ index, packPath })).sort()
+}
+
+/** A tree as it stands after an installation. */
+export const installTree = async ({ index, packPath }: PreviousBundle): Promise<string> => {
+  const path = join(temporaryFolder(), 'tree')
+  await unpackBundle({ index, packPath, into: path })
+  await finishTree(index, path)
+  return path
 }

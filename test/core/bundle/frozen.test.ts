@@ -3,7 +3,9 @@ import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import type { PreviousBundle } from '@updraft/core/bundle/bundle'
 import { parseIndex } from '@updraft/core/bundle/index-file'
-import { bundle, install, listInstalled, makeBuild } from './bundle-support.ts'
+import { applyPatch, makePatch } from '@updraft/core/bundle/patch/patch'
+import { fillFromLocal } from '@updraft/core/bundle/reuse'
+import { bundle, install, installTree, listInstalled, makeBuild, temporaryFolder } from './bundle-support.ts'
 import { FROZEN_ONE, FROZEN_TWO } from './frozen-releases.ts'
 
 const fixture = (name: string): string => join(import.meta.dirname, '../../fixtures/bundle', name)
@@ -49,5 +51,19 @@ describe('bundles of format version 1, as they were published once', () => {
     }
     // A frame that is carried over does not depend on it either.
     expect(two.packBytes.subarray(-frozen('one').packBytes.length).equals(frozen('one').packBytes)).toBe(true)
+  })
+
+  test('the patch from the first to the second is applied, and made again', async () => {
+    const [one, two] = [frozen('one'), frozen('two')]
+    const into = join(temporaryFolder(), 'new')
+    const patchPath = fixture('two-after-one.patch.bin')
+    const installed = { index: one.index, path: await installTree(one) }
+    const made = await applyPatch({ patchPath, older: installed, newer: two.index, into })
+    const packPath = join(temporaryFolder(), 'pack')
+    await fillFromLocal({ index: two.index, packPath, packs: [one], trees: [made, installed] })
+    const now = (await makePatch({ older: one, newer: two })) ?? Buffer.alloc(0)
+    if (process.versions.zstd !== ZSTD_OF_FIXTURES) return
+    expect(readFileSync(packPath).equals(two.packBytes)).toBe(true)
+    expect(now.equals(readFileSync(patchPath))).toBe(true)
   })
 })

@@ -3,15 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import { lengthOfRanges, missingRanges } from '@updraft/core/bundle/ranges'
 import { type FillOptions, fillFromLocal } from '@updraft/core/bundle/reuse'
-import { finishTree, unpackBundle } from '@updraft/core/bundle/unpack'
-import { type Bundle, bundle, noise, prose, temporaryFolder } from './bundle-support.ts'
-
-const installTree = async ({ index, packPath }: Bundle): Promise<string> => {
-  const path = join(temporaryFolder(), 'tree')
-  await unpackBundle({ index, packPath, into: path })
-  await finishTree(index, path)
-  return path
-}
+import { type Bundle, bundle, installTree, noise, prose, temporaryFolder } from './bundle-support.ts'
 
 /** Fills a new pack, and checks that every filled byte is right and every other one a zero. */
 const fill = async (target: Bundle, local: Partial<Pick<FillOptions, 'packs' | 'trees'>>) => {

@@ -1,11 +1,23 @@
 // Everything that runs on a worker thread: one function per kind of job, from plain data to plain data. They may block,
 // because nothing else runs on their thread.
+import { applySegment } from './apply-segment.ts'
 import { chunkFiles } from './chunk-files.ts'
+import { diffSegment, indexSource } from './diff-segment.ts'
+import { loadChunks } from './load-chunks.ts'
 import { packContent } from './pack-content.ts'
 import { sealFiles } from './seal-files.ts'
 import { unpackFrames } from './unpack-frames.ts'
 
-export const JOBS = { chunkFiles, packContent, unpackFrames, sealFiles } as const
+export const JOBS = {
+  chunkFiles,
+  packContent,
+  unpackFrames,
+  sealFiles,
+  loadChunks,
+  indexSource,
+  diffSegment,
+  applySegment,
+} as const
 
 export type Jobs = typeof JOBS
 export type JobKind = keyof Jobs
