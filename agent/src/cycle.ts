@@ -146,8 +146,7 @@ const removeSurplus = async (
   for (const seed of store.seeds.all()) {
     if (seed.product !== product || keep.includes(seed.version)) continue
     store.seeds.remove(seed.name)
-    await torrentOf(seed.infoHash)?.remove()
-    await dropBundle(seed.name, join(home.dataDirectory, 'bundles'))
+    await dropBundle(seed, { bundlesDirectory: join(home.dataDirectory, 'bundles'), torrentOf })
   }
 }
 

@@ -1,31 +1,24 @@
 // Brings index and pack of a release into `staging/`: signed descriptions over HTTP, everything local that fits, the rest
 // from the swarm. Does not trust the bytes: see verify.ts.
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { parseIndex } from '@updraft/core/bundle/index-file'
+import { type BundleIndex, parseIndex } from '@updraft/core/bundle/index-file'
 import type { BytesFrom } from '@updraft/core/control/api'
 import { UpdateError } from '@updraft/core/errors'
 import { makeDirectory, writeFileAtomic } from '@updraft/core/files/atomic'
-import { LIMITS } from '@updraft/core/limits'
 import { bundleNameOf } from '@updraft/core/names'
-import { resolveHints } from '@updraft/core/release'
 import { type Metainfo, parseMetainfo } from '@updraft/core/swarm/metainfo'
-import type { Swarm, TransferState } from '@updraft/core/swarm/swarm'
-import { fillPack, type LocalBundle } from './fetch/local.ts'
+import { exists, fillPack, type LocalBundle, readLocalBundles } from './fetch/local.ts'
+import { fetchPatch, NOT_PATCHED, type Patched } from './fetch/patch.ts'
 import { fetchIndex } from './fetch/signed-index.ts'
 import { fetchTarget } from './fetch/target.ts'
+import { type FetchTorrentOptions, fetchTorrent } from './fetch/torrent.ts'
 import type { TrustedRelease } from './refresh.ts'
 
-export interface FetchOptions {
+export interface FetchOptions extends FetchTorrentOptions {
   /** The agent's `staging/`. */
   readonly stagingDirectory: string
   readonly local: readonly LocalBundle[]
-  readonly swarm: Pick<Swarm, 'add'>
-  /** `host:port` of peers that the machine's owner named. */
-  readonly peers: readonly string[]
-  readonly stallTimeoutMs?: number
-  readonly signal: AbortSignal
-  readonly onProgress: (state: TransferState) => void
-  readonly onWarning: (message: string) => void
 }
 
 declare const staged: unique symbol
@@ -39,13 +32,15 @@ export type StagedBundle = {
   /** The folder with the files `index` and `pack`. */
   readonly bundleDirectory: string
   readonly metainfo: Metainfo
+  /** Of the patch that was used, which is in `directory`. */
+  readonly patch: Metainfo | undefined
   readonly bytes: BytesFrom
 }
 
 /**
  * Fetches what this machine lacks of `release`. An interrupted download is continued, whatever ended it.
  *
- * Shape:  `<staging>/<name>/<name>/{index,pack}`.
+ * Shape:  `<staging>/<name>/<name>/{index,pack}`, and a patch beside the inner folder.
  * Units:  bytes; `stallTimeoutMs` in milliseconds.
  * Errors: SOURCE_UNREACHABLE and SWARM_STALLED (try again later), METAINFO_INVALID and BUNDLE_INVALID (not what was
  *         signed), DISK_FULL, IO, ABORTED.
@@ -64,39 +59,44 @@ export const fetchBundle = async (release: TrustedRelease, options: FetchOptions
 
   await makeDirectory(bundleDirectory, 0o700)
   await writeFileAtomic(join(bundleDirectory, 'index'), indexBytes, { mode: 0o600 })
-  await fillPack(index, join(bundleDirectory, 'pack'), options.local, signal)
+  const patched = await fillFromHere(release, index, directory, join(bundleDirectory, 'pack'), options)
 
-  const { trackers, webSeeds } = release.release.torrent
-  const torrent = await options.swarm.add({
-    metainfo,
-    directory,
-    have: 'check',
-    trackers: resolveHints(trackers, release.repositoryUrl),
-    webSeeds: resolveHints(webSeeds, release.repositoryUrl),
-    peers: options.peers,
-    onWarning: options.onWarning,
-  })
   // The index was fetched as a signed description; the swarm finds its whole pieces on disk, but nothing was saved by that.
   const indexPieces = Math.floor(indexBytes.length / metainfo.pieceLength)
-  const transfer = (): TransferState => {
-    const state = torrent.state()
-    const reused = Math.max(0, state.bytes.reused - indexPieces * metainfo.pieceLength)
-    return { ...state, bytes: { ...state.bytes, reused } }
-  }
-  const ticker = setInterval(() => options.onProgress(transfer()), PROGRESS_INTERVAL_MS)
-  try {
-    await torrent.whenDone({ stallTimeoutMs: options.stallTimeoutMs ?? LIMITS.swarmStallTimeoutMs, signal })
-    const state = transfer()
-    options.onProgress(state)
-    return { release, directory, bundleDirectory, metainfo, bytes: state.bytes } as StagedBundle
-  } finally {
-    clearInterval(ticker)
-    // The files move on to verification and then to `bundles/`, where seeding takes them up again.
-    await torrent.remove()
-  }
+  let bytes = patched.bytes
+  await fetchTorrent(metainfo, directory, release, {
+    ...options,
+    onProgress: (state) => {
+      bytes = {
+        peers: patched.bytes.peers + state.bytes.peers,
+        origin: patched.bytes.origin + state.bytes.origin,
+        reused: Math.max(0, state.bytes.reused - indexPieces * metainfo.pieceLength),
+      }
+      options.onProgress({ ...state, bytes })
+    },
+  })
+  return { release, directory, bundleDirectory, metainfo, patch: patched.metainfo, bytes } as StagedBundle
 }
 
-const PROGRESS_INTERVAL_MS = 200
+/**
+ * Fills the pack from what this machine has and, if it has an older release and that is cheaper, what a patch makes of it. A pack
+ * that is there already was filled by an earlier cycle and holds what that one downloaded, so it is left alone: the swarm checks
+ * every piece of it anyway.
+ */
+const fillFromHere = async (
+  release: TrustedRelease,
+  index: BundleIndex,
+  directory: string,
+  packPath: string,
+  options: FetchOptions,
+): Promise<Patched> => {
+  if (await exists(packPath)) return NOT_PATCHED
+  const known = await readLocalBundles(options.local)
+  const patched = await fetchPatch(release, index, known, { ...options, directory })
+  await fillPack(index, packPath, known, patched.made, options.signal)
+  if (patched.made !== undefined) await rm(patched.made.gaps.path, { force: true })
+  return patched
+}
 
 /** The metainfo is a signed target already; this ties it to the release that names it. */
 const assertSigned = (metainfo: Metainfo, { release, index }: TrustedRelease): void => {

@@ -1,12 +1,12 @@
-// Gives back what was verified: moves the bundle out of `staging/` into `bundles/` and shares it. Seeds nothing that did
-// not come out of verification, now or before a restart.
-import { rm } from 'node:fs/promises'
+// Gives back what was verified: moves the bundle, and the patch that led to it, out of `staging/` into `bundles/` and shares
+// them. Seeds nothing that did not come out of verification, now or before a restart.
+import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { makeDirectory, readFileBounded, renameDurably, writeFileAtomic } from '@updraft/core/files/atomic'
 import { LIMITS } from '@updraft/core/limits'
-import { bundleNameOf } from '@updraft/core/names'
+import { bundleNameOf, isPatchOf } from '@updraft/core/names'
 import { resolveHints } from '@updraft/core/release'
-import { parseMetainfo } from '@updraft/core/swarm/metainfo'
+import { type Metainfo, parseMetainfo } from '@updraft/core/swarm/metainfo'
 import type { Swarm, SwarmTorrent } from '@updraft/core/swarm/swarm'
 import type { VerifiedBundle } from './verify.ts'
 
@@ -27,8 +27,7 @@ export interface SeedOptions {
 }
 
 export const bundleDirectoryOf = (bundlesDirectory: string, name: string): string => join(bundlesDirectory, name)
-export const metainfoFileOf = (bundlesDirectory: string, name: string): string =>
-  join(bundlesDirectory, `${name}.torrent`)
+const metainfoFileOf = (bundlesDirectory: string, name: string): string => join(bundlesDirectory, `${name}.torrent`)
 
 /**
  * Moves a verified bundle to its lasting place. After this `staging/` holds nothing of the release.
@@ -36,39 +35,62 @@ export const metainfoFileOf = (bundlesDirectory: string, name: string): string =
  * Errors: DISK_FULL, PERMISSION, IO.
  */
 export const keepBundle = async (verified: VerifiedBundle, bundlesDirectory: string): Promise<KeptBundle> => {
-  const { release, metainfo, bundleDirectory, directory } = verified
-  const name = bundleNameOf(release.release)
-  const place = bundleDirectoryOf(bundlesDirectory, name)
+  const { release, metainfo, patch, bundleDirectory, directory } = verified
   await makeDirectory(bundlesDirectory, 0o755)
-  await writeFileAtomic(metainfoFileOf(bundlesDirectory, name), metainfo.bytes)
-  await rm(place, { recursive: true, force: true })
-  await renameDurably(bundleDirectory, place)
+  if (patch !== undefined) await keepTorrent(patch, join(directory, patch.name), bundlesDirectory)
+  await keepTorrent(metainfo, bundleDirectory, bundlesDirectory)
   await rm(directory, { recursive: true, force: true })
   const trackers = resolveHints(release.release.torrent.trackers, release.repositoryUrl)
-  return { name, infoHash: metainfo.infoHash, trackers }
+  return { name: bundleNameOf(release.release), infoHash: metainfo.infoHash, trackers }
+}
+
+const keepTorrent = async ({ name, bytes }: Metainfo, from: string, bundlesDirectory: string): Promise<void> => {
+  const place = bundleDirectoryOf(bundlesDirectory, name)
+  await writeFileAtomic(metainfoFileOf(bundlesDirectory, name), bytes)
+  await rm(place, { recursive: true, force: true })
+  await renameDurably(from, place)
 }
 
 /**
- * Shares a kept bundle. Its pieces are hashed first: a file that was damaged since only costs the pieces concerned, and
- * the swarm mends them.
+ * Shares a kept bundle, and the patch that led to it if there was one. Pieces are hashed first: a file that was damaged since only
+ * costs the pieces concerned, and the swarm mends them.
  *
  * Errors: METAINFO_INVALID, LIMIT_EXCEEDED, IO if the bundle is no longer readable.
  */
-export const seedBundle = async (bundle: KeptBundle, options: SeedOptions): Promise<SwarmTorrent> => {
-  const file = metainfoFileOf(options.bundlesDirectory, bundle.name)
-  const metainfo = parseMetainfo(await readFileBounded(file, LIMITS.metainfoLengthBytes))
-  return options.swarm.add({
-    metainfo,
-    directory: options.bundlesDirectory,
-    have: 'check',
-    trackers: bundle.trackers,
-    webSeeds: [],
-    onWarning: options.onWarning,
-  })
+export const seedBundle = async (bundle: KeptBundle, options: SeedOptions): Promise<void> => {
+  const { bundlesDirectory, swarm, onWarning } = options
+  for (const name of [bundle.name, ...(await patchesOf(bundle.name, bundlesDirectory))]) {
+    const metainfo = await readMetainfo(name, bundlesDirectory)
+    const directory = bundlesDirectory
+    await swarm.add({ metainfo, directory, have: 'check', trackers: bundle.trackers, webSeeds: [], onWarning })
+  }
 }
 
-/** Stops keeping a bundle: its files and its metainfo go. The caller has taken it out of the swarm. */
-export const dropBundle = async (name: string, bundlesDirectory: string): Promise<void> => {
+const readMetainfo = async (name: string, bundlesDirectory: string): Promise<Metainfo> =>
+  parseMetainfo(await readFileBounded(metainfoFileOf(bundlesDirectory, name), LIMITS.metainfoLengthBytes))
+
+/** Names of the patches that are kept with this bundle. */
+const patchesOf = async (name: string, bundlesDirectory: string): Promise<readonly string[]> =>
+  (await readdir(bundlesDirectory)).filter((entry) => isPatchOf(entry, name) && !entry.endsWith('.torrent'))
+
+export interface DropOptions {
+  readonly bundlesDirectory: string
+  readonly torrentOf: (infoHash: string) => Pick<SwarmTorrent, 'remove'> | undefined
+}
+
+/** Stops keeping a bundle and its patches: they leave the swarm, and their files go. */
+export const dropBundle = async ({ name, infoHash }: KeptBundle, options: DropOptions): Promise<void> => {
+  const { bundlesDirectory, torrentOf } = options
+  await torrentOf(infoHash)?.remove()
+  for (const patch of await patchesOf(name, bundlesDirectory)) {
+    const metainfo = await readMetainfo(patch, bundlesDirectory).catch(() => undefined) // Damaged: then it is not shared.
+    if (metainfo !== undefined) await torrentOf(metainfo.infoHash)?.remove()
+    await dropTorrent(patch, bundlesDirectory)
+  }
+  await dropTorrent(name, bundlesDirectory)
+}
+
+const dropTorrent = async (name: string, bundlesDirectory: string): Promise<void> => {
   await rm(bundleDirectoryOf(bundlesDirectory, name), { recursive: true, force: true })
   await rm(metainfoFileOf(bundlesDirectory, name), { force: true })
 }

@@ -18,6 +18,7 @@ export type VerifiedBundle = {
   readonly [verified]: true
   readonly release: StagedBundle['release']
   readonly metainfo: StagedBundle['metainfo']
+  readonly patch: StagedBundle['patch']
   readonly index: BundleIndex
   /** `staging/<bundle name>`, to be removed once everything was taken out of it. */
   readonly directory: string

@@ -39,8 +39,8 @@ export const LIMITS = {
   fileLengthBytes: 64 * GIB,
   installedLengthBytes: 256 * GIB,
   indexLengthBytes: 64 * MIB,
-  /** Releases that a release has patches from; each costs 200 bytes of metadata. */
-  indexPatchesMax: 16,
+  /** Releases that a release has patches from; each costs half a KiB of metadata. */
+  patchesMax: 16,
   /** Only the tables of an index are compressed, its digests are not: a hundred bytes for each of the most files. */
   indexInflatedBytes: 64 * MIB,
   chunkLengthBytes: 1 * MIB,

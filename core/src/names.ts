@@ -81,11 +81,24 @@ export const metainfoPathOf = ({ product, version, platform }: ReleaseName): str
 export const indexPatchPathOf = ({ product, version, platform }: ReleaseName): string =>
   `${product}/${version}/${platform}.index-patch`
 
+/** Where the metainfo of the patches to a release lies, likewise. */
+export const patchMetainfoPathOf = ({ product, version, platform }: ReleaseName): string =>
+  `${product}/${version}/${platform}.patch.torrent`
+
 /**
  * Name of the folder that a torrent's files live in, and of the folder under `bundles/` (BEP 3 `name`). No part of it can
  * contain `_`, so no two releases share one: `1.0.0-linux` for `x64` is not `1.0.0` for `linux-x64`.
  */
 export const bundleNameOf = ({ product, version, platform }: ReleaseName): string => `${product}_${version}_${platform}`
+
+/** The same for the torrent of a patch from the release whose index has this SHA-256. */
+export const patchNameOf = (release: ReleaseName, from: string): string =>
+  `${bundleNameOf(release)}${FROM}${from.slice(0, 16)}`
+
+const FROM = '_from_'
+
+/** Whether this is the name of a patch to the bundle of that name. */
+export const isPatchOf = (name: string, bundleName: string): boolean => name.startsWith(`${bundleName}${FROM}`)
 
 /** `acme 1.4.0 (linux-x64)`: how people see a release. */
 export const describeRelease = ({ product, version, platform }: ReleaseName): string =>

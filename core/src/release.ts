@@ -47,8 +47,31 @@ const releaseSchema = z.object({
    */
   indexPatches: z
     .array(z.object({ from: sha256, lengthBytes: lengthBytes.max(LIMITS.indexLengthBytes), sha256 }))
-    .max(LIMITS.indexPatchesMax)
+    .max(LIMITS.patchesMax)
     .readonly()
+    .optional(),
+  /**
+   * How to make the new chunks from those of an older release, whose index has the SHA-256 `from`. Each is the file `patch` of a
+   * torrent of its own; the metainfo lies beside the release's own as `<sha256>.<platform>.patch.torrent`. Trackers and web
+   * seeds are those of the release.
+   */
+  patches: z
+    .array(
+      z.object({
+        from: sha256,
+        lengthBytes: lengthBytes.max(LIMITS.installedLengthBytes),
+        sha256,
+        btih: sha1,
+        metainfo: z.object({ lengthBytes: lengthBytes.max(LIMITS.metainfoLengthBytes), sha256 }),
+      }),
+    )
+    .max(LIMITS.patchesMax)
+    .readonly()
+    .optional(),
+  /** Version of the library that made the new frames: with another one, a machine may not be able to make them of chunks. */
+  zstd: z
+    .string()
+    .regex(/^\d{1,4}\.\d{1,4}\.\d{1,4}$/)
     .optional(),
   minimumPreviousVersion: version.optional(),
   minimumAgentVersion: version.optional(),
@@ -56,6 +79,8 @@ const releaseSchema = z.object({
 
 /** The signed payload of one release, as parsed. Times are ISO 8601 in UTC, sizes in bytes. */
 export type Release = z.output<typeof releaseSchema>
+
+export type ReleasePatch = NonNullable<Release['patches']>[number]
 
 /** The same as it stands in JSON, before names are branded. */
 export type ReleasePayload = z.input<typeof releaseSchema>

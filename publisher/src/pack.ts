@@ -1,12 +1,9 @@
 // First room of publishing: the build becomes a bundle (index and pack) in the staging folder, with the chunks of the
 // previous release carried over. Knows nothing of torrents and signatures.
-import { createHash } from 'node:crypto'
 import { readFile, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type PreviousBundle, writeBundle } from '@updraft/core/bundle/bundle'
 import { parseIndex } from '@updraft/core/bundle/index-file'
-import { makeIndexPatch } from '@updraft/core/bundle/index-patch'
-import { throwIfAborted } from '@updraft/core/bundle/turns'
 import { fromFileSystem, hasCode, messageOf, systemCodeOf, UpdateError } from '@updraft/core/errors'
 import { makeDirectory, readFileBounded } from '@updraft/core/files/atomic'
 import { LIMITS } from '@updraft/core/limits'
@@ -15,6 +12,7 @@ import type { ProgressListener } from '@updraft/core/progress'
 import type { ReleasePayload } from '@updraft/core/release'
 import type { ReleasePlan } from './publish/plan.ts'
 import { isInside } from './repository/layout.ts'
+import { isWhole } from './repository/releases.ts'
 import type { PublishedRelease } from './repository.ts'
 
 export interface PackedBundle {
@@ -25,17 +23,9 @@ export interface PackedBundle {
   readonly packPath: string
   /** The index file, byte for byte. */
   readonly indexBytes: Buffer
-  readonly indexPatches: readonly IndexPatch[]
   readonly sizes: ReleasePayload['sizes']
   /** Bytes of the pack that are chunks of the previous release. */
   readonly reusedBytes: number
-}
-
-/** Makes the index from an older one. */
-export interface IndexPatch {
-  /** SHA-256 of the older index. */
-  readonly from: string
-  readonly bytes: Buffer
 }
 
 export interface PackOptions {
@@ -90,34 +80,14 @@ export const pack = async (
   )
   const { indexPath, packPath, sizes, reusedBytes } = written
   const indexBytes = await readFile(indexPath)
-  const indexPatches = await patchesTo(indexBytes, plan.recent, signal)
-  return { name, directory, indexPath, packPath, indexBytes, indexPatches, sizes, reusedBytes }
+  return { name, directory, indexPath, packPath, indexBytes, sizes, reusedBytes }
 }
-
-/** An older release whose index is gone or damaged gets no patch: that only costs the machines that have it. */
-const patchesTo = async (
-  newer: Buffer,
-  recent: readonly PublishedRelease[],
-  signal: AbortSignal | undefined,
-): Promise<readonly IndexPatch[]> => {
-  const patches = new Map<string, IndexPatch>()
-  for (const { index } of recent) {
-    throwIfAborted(signal)
-    const older = await readFileBounded(index.file, LIMITS.indexLengthBytes).catch(() => undefined)
-    if (older === undefined || sha256Of(older) !== index.sha256 || older.equals(newer)) continue
-    const bytes = await makeIndexPatch(older, newer)
-    if (bytes !== undefined) patches.set(index.sha256, { from: index.sha256, bytes })
-  }
-  return [...patches.values()]
-}
-
-const sha256Of = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex')
 
 /** The previous release's index as it was signed. Its pack is checked chunk by chunk when it is read. */
 const readPrevious = async (previous: PublishedRelease): Promise<PreviousBundle> => {
   const { index, bundleDirectory } = previous
   const bytes = await readFileBounded(index.file, LIMITS.indexLengthBytes)
-  if (bytes.length !== index.lengthBytes || sha256Of(bytes) !== index.sha256) {
+  if (!isWhole(index, bytes)) {
     throw damagedPrevious(previous, `${index.file} is not the index that was signed`)
   }
   return { index: parseIndex(bytes), packPath: join(bundleDirectory, 'pack') }

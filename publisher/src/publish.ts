@@ -3,13 +3,14 @@
 import type { ProgressListener } from '@updraft/core/progress'
 import { type KeySource, openSigners } from './keys/signer.ts'
 import { findBuild, pack } from './pack.ts'
+import { makePatches } from './patches.ts'
 import { planRelease, type ReleaseRequest } from './publish/plan.ts'
 import { type Published, publishedOf } from './publish/result.ts'
 import { commitFiles } from './repository/commit.ts'
 import { changeRepository, lockRepository, openRepository, rolesNamed, withEdition } from './repository.ts'
 import { releaseChange } from './sign/release.ts'
 import { signChange } from './sign.ts'
-import { makeTorrent } from './torrent.ts'
+import { makeTorrents } from './torrent.ts'
 
 export interface PublishRequest extends ReleaseRequest {
   /** A folder or a single file. */
@@ -22,7 +23,7 @@ export interface PublishRequest extends ReleaseRequest {
 export interface PublishOptions {
   readonly keys: KeySource
   readonly now: Date
-  /** What begins now: `check`, `sweep`, `pack`, `torrent`, `sign`, `bundle`, `targets`, the product, `snapshot`, `timestamp`. */
+  /** What begins now: `check`, `sweep`, `pack`, `patch`, `torrent`, `sign`, `bundle`, `targets`, the product, `snapshot`, `timestamp`. */
   readonly onStep?: ((step: string) => void) | undefined
   readonly onProgress?: ProgressListener | undefined
   readonly signal?: AbortSignal | undefined
@@ -48,13 +49,16 @@ export const publish = async (request: PublishRequest, options: PublishOptions):
   return await changeRepository(repository, async (staging) => {
     onStep('pack')
     const bundle = await pack(build, plan, staging, options)
+    onStep('patch')
+    const patches = await makePatches(bundle, plan, staging, options)
     onStep('torrent')
-    const torrent = await makeTorrent(bundle, repository.settings, options)
+    const torrents = await makeTorrents(bundle, patches, repository.settings, options)
     onStep('sign')
-    const { change, targets } = releaseChange(repository.edition, plan, bundle, torrent, now)
+    const { change, targets } = releaseChange(repository.edition, plan, { bundle, patches, torrents }, now)
     const { expiryDays } = repository.settings
     const { edition, changed } = await signChange(repository.edition, change, { signers, expiryDays, now })
-    await commitFiles(repository.directory, { bundle, targets, metadata: changed }, onStep)
+    const bundles = [bundle, ...patches.ofContent]
+    await commitFiles(repository.directory, { bundles, targets, metadata: changed }, onStep)
     return publishedOf(withEdition(repository, edition), plan, bundle)
   })
 }

@@ -21,7 +21,7 @@ import {
   serializeRepositorySettings,
 } from './repository-settings.ts'
 
-export type { PublishedRelease, StoredTarget } from './repository/releases.ts'
+export type { PublishedRelease, PublishedTorrent, StoredTarget } from './repository/releases.ts'
 
 /** The current metadata of one role. */
 export interface RoleState {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { writeBundle } from '@updraft/core/bundle/bundle'
 import { parseProduct, parseReleaseVersion } from '@updraft/core/names'
-import { chooseLocal, fillPack } from '../../agent/src/fetch/local.ts'
+import { chooseLocal, fillPack, readLocalBundles } from '../../agent/src/fetch/local.ts'
 import { makeSmallBuild } from '../support/small-build.ts'
 
 let directory: string
@@ -56,7 +56,7 @@ describe('bundles to take from', () => {
       { bundleDirectory: damaged, treePath: undefined },
       { bundleDirectory: join(directory, 'other'), treePath: undefined },
     ]
-    await fillPack(other.index, packPath, local, new AbortController().signal)
+    await fillPack(other.index, packPath, await readLocalBundles(local), undefined, new AbortController().signal)
     expect(await readFile(packPath)).toEqual(await readFile(other.packPath))
   })
 })

@@ -34,7 +34,7 @@ describe('what is signed about a release', () => {
     ['a patch under no digest', { indexPatches: [{ ...patch, sha256: 'B'.repeat(64) }] }],
     ['a patch longer than any index', { indexPatches: [{ ...patch, lengthBytes: LIMITS.indexLengthBytes + 1 }] }],
     ['a patch of half a byte', { indexPatches: [{ ...patch, lengthBytes: 0.5 }] }],
-    ['more patches than allowed', { indexPatches: Array.from({ length: LIMITS.indexPatchesMax + 1 }, () => patch) }],
+    ['more patches than allowed', { indexPatches: Array.from({ length: LIMITS.patchesMax + 1 }, () => patch) }],
   ])('is refused with %s', (_, change) => {
     expect(() => parseRelease({ ...frozen, ...change }, PATH)).toThrow(
       expect.objectContaining({ code: 'RELEASE_INVALID' }),

@@ -19,27 +19,36 @@ const publishUntil = async ({ directory }: Workspace, step: string): Promise<Nod
 }
 
 describe('publish killed', () => {
-  test.each(['check', 'sweep', 'pack', 'torrent', 'sign', 'bundle', 'targets', 'acme', 'snapshot', 'timestamp'])(
-    'before %s',
-    async (step) => {
-      await using workspace = await openRepositoryWorkspace()
-      await release(workspace, { version: '1.0.0' })
-      const before = await fingerprintTree(workspace.repository)
+  test.each([
+    'check',
+    'sweep',
+    'pack',
+    'patch',
+    'torrent',
+    'sign',
+    'bundle',
+    'targets',
+    'acme',
+    'snapshot',
+    'timestamp',
+  ])('before %s', async (step) => {
+    await using workspace = await openRepositoryWorkspace()
+    await release(workspace, { version: '1.0.0' })
+    const before = await fingerprintTree(workspace.repository)
 
-      expect(await publishUntil(workspace, step)).toBe('SIGKILL')
-      // Nothing that was there has changed; what is new is named by nothing that clients see.
-      expect(await fingerprintTree(workspace.repository)).toMatchObject(before)
-      const seen = await openRepository(workspace.repository)
-      expect(seen.releases.map(({ release: { version } }) => version)).toEqual(['1.0.0'])
+    expect(await publishUntil(workspace, step)).toBe('SIGKILL')
+    // Nothing that was there has changed; what is new is named by nothing that clients see.
+    expect(await fingerprintTree(workspace.repository)).toMatchObject(before)
+    const seen = await openRepository(workspace.repository)
+    expect(seen.releases.map(({ release: { version } }) => version)).toEqual(['1.0.0'])
 
-      await release(workspace, { version: '1.1.0' })
-      const after = await fingerprintTree(workspace.repository)
-      await using undisturbed = await openRepositoryWorkspace()
-      await release(undisturbed, { version: '1.0.0' })
-      await release(undisturbed, { version: '1.1.0' })
-      expect(withoutHashes(after)).toEqual(withoutHashes(await fingerprintTree(undisturbed.repository)))
-    },
-  )
+    await release(workspace, { version: '1.1.0' })
+    const after = await fingerprintTree(workspace.repository)
+    await using undisturbed = await openRepositoryWorkspace()
+    await release(undisturbed, { version: '1.0.0' })
+    await release(undisturbed, { version: '1.1.0' })
+    expect(withoutHashes(after)).toEqual(withoutHashes(await fingerprintTree(undisturbed.repository)))
+  })
 })
 
 /** The names of files, without the digests that random keys put into some. */

@@ -43,6 +43,7 @@ describe('a release', () => {
         webSeeds: ['bundles/'],
       },
       sizes: published.sizes,
+      zstd: process.versions.zstd,
     })
     const bundle = join(workspace.repository, 'bundles/acme_1.0.0_linux-x64')
     expect(found?.bundleDirectory).toBe(bundle)
@@ -96,7 +97,7 @@ describe('a release', () => {
     await using workspace = await openRepositoryWorkspace()
     const steps: string[] = []
     await release(workspace, { version: '1.0.0' }, { onStep: (step) => steps.push(step) })
-    expect(steps.join(' ')).toBe('check sweep pack torrent sign bundle targets acme snapshot timestamp')
+    expect(steps.join(' ')).toBe('check sweep pack patch torrent sign bundle targets acme snapshot timestamp')
   })
 })
 

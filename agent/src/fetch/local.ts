@@ -1,8 +1,10 @@
 // What this machine has already: fills the pack of a new release from older bundles and installed trees, so that only
 // the rest crosses the network. Local bytes are checked like any others; damage costs the chunks concerned, no more.
+import { createHash } from 'node:crypto'
 import { rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type BundleIndex, parseIndex } from '@updraft/core/bundle/index-file'
+import type { MadeContent } from '@updraft/core/bundle/patch/patch'
 import { fillFromLocal } from '@updraft/core/bundle/reuse'
 import { fromFileSystem, isUpdateError, systemCodeOf } from '@updraft/core/errors'
 import { readFileBounded, renameDurably } from '@updraft/core/files/atomic'
@@ -14,6 +16,15 @@ import type { SeedRecord } from '../store/seeds.ts'
 export interface LocalBundle {
   /** The folder with the files `index` and `pack`. */
   readonly bundleDirectory: string
+  readonly treePath: string | undefined
+}
+
+/** One whose index could be read. */
+export interface KnownBundle {
+  readonly index: BundleIndex
+  readonly indexSha256: string
+  readonly packPath: string
+  /** A folder that is there. */
   readonly treePath: string | undefined
 }
 
@@ -36,43 +47,55 @@ export const chooseLocal = <Kept extends Pick<SeedRecord, 'product' | 'version' 
   ].slice(0, LOCAL_BUNDLES_MAX)
 }
 
+/** What of `local` is there, in the same order. One that cannot be read is passed over: it is only a saving. */
+export const readLocalBundles = async (local: readonly LocalBundle[]): Promise<readonly KnownBundle[]> =>
+  (await Promise.all(local.map(readLocal))).filter((bundle) => bundle !== undefined)
+
 /**
- * Makes the pack at `packPath` as complete as this machine can. A pack that is there already was filled by an earlier
- * cycle and holds what that one downloaded, so it is left alone: the swarm checks every piece of it anyway.
+ * Makes the pack at `packPath` as complete as this machine can, from what a patch `made` as well. The pack must not be there.
  *
- * Errors: DISK_FULL, IO, ABORTED. A local bundle that cannot be read is passed over: it is only a saving.
+ * Errors: DISK_FULL, IO, ABORTED.
  */
 export const fillPack = async (
   index: BundleIndex,
   packPath: string,
-  local: readonly LocalBundle[],
+  known: readonly KnownBundle[],
+  made: MadeContent | undefined,
   signal: AbortSignal,
 ): Promise<void> => {
-  if (await exists(packPath)) return
   const filling = `${packPath}.filling`
   await rm(filling, { force: true })
-  const known = (await Promise.all(local.map(readLocal))).filter((bundle) => bundle !== undefined)
+  const installed = known.flatMap(({ index, treePath }) => (treePath === undefined ? [] : [{ index, path: treePath }]))
   await fillFromLocal({
     index,
     packPath: filling,
     packs: known.map(({ index, packPath }) => ({ index, packPath })),
-    trees: known.flatMap(({ index, treePath }) => (treePath === undefined ? [] : [{ index, path: treePath }])),
+    trees: [...(made === undefined ? [] : [made.tree]), ...installed],
+    gaps: made?.gaps,
     signal,
   })
   await renameDurably(filling, packPath)
 }
 
-const readLocal = async ({ bundleDirectory, treePath }: LocalBundle) => {
+const readLocal = async ({ bundleDirectory, treePath }: LocalBundle): Promise<KnownBundle | undefined> => {
   try {
-    const index = parseIndex(await readFileBounded(join(bundleDirectory, 'index'), LIMITS.indexLengthBytes))
-    return { index, packPath: join(bundleDirectory, 'pack'), treePath }
+    const bytes = await readFileBounded(join(bundleDirectory, 'index'), LIMITS.indexLengthBytes)
+    const indexSha256 = createHash('sha256').update(bytes).digest('hex')
+    const isThere = treePath !== undefined && (await exists(treePath))
+    return {
+      index: parseIndex(bytes),
+      indexSha256,
+      packPath: join(bundleDirectory, 'pack'),
+      treePath: isThere ? treePath : undefined,
+    }
   } catch (error) {
     if (isUpdateError(error)) return undefined // Damaged or gone: then there is nothing to reuse here.
     throw error
   }
 }
 
-const exists = async (path: string): Promise<boolean> => {
+/** Errors: PERMISSION, IO. */
+export const exists = async (path: string): Promise<boolean> => {
   try {
     await stat(path)
     return true

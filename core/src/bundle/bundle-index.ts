@@ -121,3 +121,28 @@ export const framesOfChunks = ({ frames, chunks }: BundleIndex): Uint32Array => 
   }
   return column
 }
+
+/** A stretch of a frame's content that was chunks once and belongs to no file any more. */
+export interface Gap {
+  readonly frame: number
+  readonly start: number
+  readonly lengthBytes: number
+}
+
+/** In the order of the frames. */
+export const gapsOf = (index: BundleIndex, isWanted: (frame: number) => boolean = () => true): readonly Gap[] => {
+  const { frames, chunks } = index
+  const gaps: Gap[] = []
+  for (const [frame, length] of frames.lengths.entries()) {
+    if (!isWanted(frame)) continue
+    let at = 0
+    const end = frames.firstChunks[frame + 1] ?? 0
+    for (let chunk = frames.firstChunks[frame] ?? 0; chunk < end; chunk += 1) {
+      const start = chunks.starts[chunk] ?? 0
+      if (start > at) gaps.push({ frame, start: at, lengthBytes: start - at })
+      at = start + (chunks.lengths[chunk] ?? 0)
+    }
+    if (length > at) gaps.push({ frame, start: at, lengthBytes: length - at })
+  }
+  return gaps
+}

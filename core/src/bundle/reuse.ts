@@ -5,8 +5,8 @@ import { type FileHandle, open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fromFileSystem, hasCode } from '../errors.ts'
 import type { ProgressListener } from '../progress.ts'
-import { type BundleIndex, type FrameRow, frameOf, packLengthOf } from './bundle-index.ts'
-import { copyDigests, digestTableOf } from './digest-table.ts'
+import { type BundleIndex, type FrameRow, frameOf, type Gap, packLengthOf } from './bundle-index.ts'
+import { DIGEST_BYTES, digestAt, digestTableOf } from './digest-table.ts'
 import { inOrder } from './in-order.ts'
 import { release } from './memory.ts'
 import { joinRanges, lengthOfRanges, type Ranges } from './ranges.ts'
@@ -27,12 +27,24 @@ export interface LocalTree {
   readonly path: string
 }
 
+/** Stretches of the new pack's frames that belong to no file, in a file that is unchecked. */
+export interface LocalGaps {
+  readonly path: string
+  readonly gaps: readonly LocalGap[]
+}
+
+export interface LocalGap extends Gap {
+  /** Where it is in the file. */
+  readonly offset: number
+}
+
 export interface FillOptions {
   readonly index: BundleIndex
   /** The pack to be made. A file that is there is replaced. */
   readonly packPath: string
   readonly packs: readonly LocalPack[]
   readonly trees: readonly LocalTree[]
+  readonly gaps?: LocalGaps | undefined
   readonly onProgress?: ProgressListener | undefined
   readonly signal?: AbortSignal | undefined
 }
@@ -114,7 +126,8 @@ const copyFrames = async ({ index, packs, pack, filled, report, signal }: Fill):
 const repackFrames = async (fill: Fill): Promise<void> => {
   const { index, filled, trees, signal } = fill
   if (trees.length === 0 || filled.size === index.frames.count) return
-  const found = await findChunks(index, trees, takeTurns(signal))
+  const gaps = Map.groupBy(fill.gaps?.gaps ?? [], ({ frame }) => frame)
+  const found = { ...(await findChunks(index, trees, takeTurns(signal))), gapPath: fill.gaps?.path ?? '', gaps }
   const numbers = Array.from(index.frames.bases.keys()).filter((number) => !filled.has(number))
   await using workers = openWorkers({ signal })
   // Frames that others are based on come first, so that those can be made in turn.
@@ -132,19 +145,22 @@ const repackFrames = async (fill: Fill): Promise<void> => {
   }
 }
 
-/** Where each chunk of the new release was found in an installed tree. */
+/** Where each chunk of the new release was found in an installed tree, and where the gaps of its frames are. */
 interface Found {
   readonly paths: readonly string[]
   /** Row of `paths`, or -1. */
   readonly files: Int32Array
   readonly offsets: Float64Array
+  readonly gapPath: string
+  /** Those of each frame, in its order. */
+  readonly gaps: ReadonlyMap<number, readonly LocalGap[]>
 }
 
 const findChunks = async (
   index: BundleIndex,
   trees: readonly LocalTree[],
   turn: () => Promise<void>,
-): Promise<Found> => {
+): Promise<Pick<Found, 'paths' | 'files' | 'offsets'>> => {
   const table = digestTableOf(index.chunks.digests)
   const paths: string[] = []
   const files = new Int32Array(index.chunks.count).fill(-1)
@@ -194,24 +210,58 @@ const packOrSkip = async (
   }
 }
 
-/** The content of a frame, if every byte of it belongs to a chunk that was found. */
+/** The content of a frame, if all of its chunks were found and the gaps between them are known. */
 const slicesOf = (index: BundleIndex, frame: FrameRow, found: Found): Slices | undefined => {
-  const { firstChunk, endChunk } = frame
-  const lengths = index.chunks.lengths.slice(firstChunk, endChunk)
-  const rows = found.files.subarray(firstChunk, endChunk)
-  if (rows.includes(-1) || lengths.reduce((sum, length) => sum + length, 0) !== frame.lengthBytes) return undefined
-  const unique = [...new Set(rows)]
-  const rowOf = new Map(unique.map((pathRow, row) => [pathRow, row]))
+  const stretches = stretchesOf(index, frame, found)
+  if (stretches === undefined) return undefined
+  const paths = [...new Set(stretches.map(({ path }) => path))]
+  const rowOf = new Map(paths.map((path, row) => [path, row]))
+  const digests = new Uint8Array(stretches.length * DIGEST_BYTES)
+  for (const [row, { chunk }] of stretches.entries()) {
+    if (chunk !== undefined) digests.set(digestAt(index.chunks.digests, chunk), row * DIGEST_BYTES)
+  }
   return {
     kind: 'slices',
     // The paths are whole ones, since chunks may come from several trees.
     root: '',
-    paths: joinPaths(unique.map((pathRow) => found.paths[pathRow] ?? '')),
-    files: Uint32Array.from(rows, (pathRow) => rowOf.get(pathRow) ?? 0),
-    offsets: found.offsets.slice(firstChunk, endChunk),
-    lengths,
-    digests: copyDigests(index.chunks.digests, firstChunk, endChunk),
+    paths: joinPaths(paths),
+    files: Uint32Array.from(stretches, ({ path }) => rowOf.get(path) ?? 0),
+    offsets: Float64Array.from(stretches, ({ offset }) => offset),
+    lengths: Uint32Array.from(stretches, ({ lengthBytes }) => lengthBytes),
+    digests,
+    isUnchecked: Uint8Array.from(stretches, ({ chunk }) => (chunk === undefined ? 1 : 0)),
   }
+}
+
+/** A part of a frame's content, and the file that it is in. */
+interface Stretch {
+  readonly path: string
+  readonly offset: number
+  readonly lengthBytes: number
+  /** Undefined for a gap. */
+  readonly chunk: number | undefined
+}
+
+const stretchesOf = ({ chunks }: BundleIndex, frame: FrameRow, found: Found): readonly Stretch[] | undefined => {
+  const stretches: Stretch[] = []
+  const gaps = [...(found.gaps.get(frame.number) ?? [])]
+  let at = 0
+  const takeGap = (end: number): boolean => {
+    const gap = end > at ? gaps.shift() : undefined
+    if (gap !== undefined && gap.start === at) {
+      stretches.push({ path: found.gapPath, offset: gap.offset, lengthBytes: gap.lengthBytes, chunk: undefined })
+      at += gap.lengthBytes
+    }
+    return at === end
+  }
+  for (let chunk = frame.firstChunk; chunk < frame.endChunk; chunk += 1) {
+    const file = found.files[chunk] ?? -1
+    if (file === -1 || !takeGap(chunks.starts[chunk] ?? 0)) return undefined
+    const lengthBytes = chunks.lengths[chunk] ?? 0
+    stretches.push({ path: found.paths[file] ?? '', offset: found.offsets[chunk] ?? 0, lengthBytes, chunk })
+    at += lengthBytes
+  }
+  return takeGap(frame.lengthBytes) ? stretches : undefined
 }
 
 /** An older pack may be gone or unreadable; then there is nothing to reuse in it. */

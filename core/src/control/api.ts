@@ -54,7 +54,7 @@ export type Signer = z.output<typeof signerSchema>
 export const updateSchema = z.object({
   version: z.string(),
   state: z.enum(UPDATE_STATES),
-  /** Bytes of the bundle that are on this machine, and its whole length. */
+  /** Bytes that are on this machine, and the whole length: of the bundle, or, while one is fetched, of a patch to it. */
   haveBytes: lengthBytes,
   totalBytes: lengthBytes,
   bytes: bytesSchema,

@@ -86,7 +86,7 @@ const describe = (published: Published, repository: string): string => {
   return `published ${product} ${version} (${platform}) on ${channels.join(', ')}
   installed  ${formatBytes(sizes.installedBytes)} in ${sizes.files} ${sizes.files === 1 ? 'file' : 'files'}
   bundle     index ${formatBytes(sizes.indexBytes)}, pack ${formatBytes(sizes.packBytes)}${previousVersion === undefined ? '' : `, ${carried}`}
-  infohash   ${published.infoHash}
+${published.patches.map(({ fromVersion, lengthBytes }) => `  patch      ${formatBytes(lengthBytes)} from ${fromVersion}\n`).join('')}  infohash   ${published.infoHash}
   torrent    ${files.metainfo}
   metadata   ${versions.join(', ')}
 next

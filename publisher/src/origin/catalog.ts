@@ -11,9 +11,9 @@ export const newestReleases = (releases: readonly PublishedRelease[], count: num
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .flatMap(([, group]) => group.sort((a, b) => compareVersions(b.release.version, a.release.version)).slice(0, count))
 
-/** The infohashes of all releases: a machine may still be fetching an older one. */
+/** The infohashes of all releases and their patches: a machine may still be fetching an older one. */
 export const infoHashesOf = ({ releases }: Catalog): ReadonlySet<string> =>
-  new Set(releases.map(({ release }) => release.torrent.btih))
+  new Set(releases.flatMap(({ torrents }) => torrents.map(({ infoHash }) => infoHash)))
 
 /** Roles in the order in which they expire. */
 export const bySoonest = ({ roles }: Catalog): readonly RoleState[] =>

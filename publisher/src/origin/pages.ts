@@ -62,7 +62,7 @@ const healthOf = ({ catalog, seeding, problems, now }: PagesOptions): Health => 
     status: expired ? 'expired' : problems().length > 0 ? 'degraded' : 'ok',
     products: new Set(releases.map(({ release }) => release.product)).size,
     releases: releases.length,
-    seeding: seeding().size,
+    seeding: releases.filter(({ release }) => seeding().has(release.torrent.btih)).length,
     expires: roles.map(({ role, expires }) => ({ role, at: expires.toISOString() })),
     problems: problems().map(({ summary }) => summary),
   }

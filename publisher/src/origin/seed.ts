@@ -1,21 +1,20 @@
-// The first seeder: shares the newest releases with the swarm, and only bundles whose every byte was compared with the
-// signed metainfo in this process. It never fetches: what is damaged is reported, not repaired from strangers.
+// The first seeder: shares the newest releases and their patches with the swarm, and only torrents whose every byte was compared
+// with the signed metainfo in this process. It never fetches: what is damaged is reported, not repaired from strangers.
 import { dirname } from 'node:path'
 import { messageOf } from '@updraft/core/errors'
-import { describeRelease } from '@updraft/core/names'
 import type { Swarm, SwarmTorrent } from '@updraft/core/swarm/swarm'
-import type { PublishedRelease } from '../repository.ts'
+import type { PublishedRelease, PublishedTorrent } from '../repository.ts'
 import { newestReleases } from './catalog.ts'
 import type { Log } from './log.ts'
 import type { Problem } from './problem.ts'
-import { verifyBundle } from './verify-bundle.ts'
+import { verifyTorrent } from './verify-torrent.ts'
 
 export interface Seeder extends AsyncDisposable {
   /** TCP port for peers; 0 if nothing is ever seeded. */
   readonly port: number
   /** Infohashes that are shared now. */
   seeding(): ReadonlySet<string>
-  /** One for each release that should be shared and cannot be. */
+  /** One for each torrent that should be shared and cannot be. */
   problems(): readonly Problem[]
   /** Stops what is no longer among the newest, then verifies and shares what is new. Not to be called twice at a time. */
   follow(releases: readonly PublishedRelease[], signal: AbortSignal): Promise<void>
@@ -44,19 +43,19 @@ export const openSeeder = ({ swarm, releasesMax, trackers, log }: SeederOptions)
   const torrents = new Map<string, SwarmTorrent>()
   let problems: readonly Problem[] = []
 
-  const start = async (published: PublishedRelease, signal: AbortSignal): Promise<void> => {
-    const metainfo = await verifyBundle(published, signal)
-    const name = describeRelease(published.release)
+  const start = async (published: PublishedTorrent, signal: AbortSignal): Promise<void> => {
+    const metainfo = await verifyTorrent(published, signal)
+    const { infoHash } = metainfo
     const torrent = await swarm.add({
       metainfo,
-      directory: dirname(published.bundleDirectory),
+      directory: dirname(published.directory),
       have: 'all',
       trackers,
       webSeeds: [],
-      onWarning: (reason) => log.debug({ release: name, reason }, 'swarm'),
+      onWarning: (reason) => log.debug({ release: published.description, reason }, 'swarm'),
     })
-    torrents.set(metainfo.infoHash, torrent)
-    log.info({ release: name, infoHash: metainfo.infoHash }, 'seeding')
+    torrents.set(infoHash, torrent)
+    log.info({ release: published.description, infoHash }, 'seeding')
   }
 
   return {
@@ -65,7 +64,9 @@ export const openSeeder = ({ swarm, releasesMax, trackers, log }: SeederOptions)
     problems: () => problems,
     follow: async (releases, signal) => {
       const wanted = new Map(
-        newestReleases(releases, releasesMax).map((published) => [published.release.torrent.btih, published]),
+        newestReleases(releases, releasesMax).flatMap((release) =>
+          release.torrents.map((torrent) => [torrent.infoHash, torrent] as const),
+        ),
       )
       for (const [infoHash, torrent] of torrents) {
         if (wanted.has(infoHash)) continue
@@ -80,7 +81,7 @@ export const openSeeder = ({ swarm, releasesMax, trackers, log }: SeederOptions)
           await start(published, signal)
         } catch (error) {
           if (signal.aborted) return
-          const summary = `${describeRelease(published.release)} is not seeded`
+          const summary = `${published.description} is not seeded`
           const detail = messageOf(error)
           const told = problems.some((problem) => problem.summary === summary && problem.detail === detail)
           if (!told) log.error({ err: error }, summary)

@@ -18,6 +18,8 @@ export interface Published {
   /** The release whose chunks were carried over, and how many bytes of the pack they are. */
   readonly previousVersion?: string
   readonly reusedBytes: number
+  /** What a machine on each of these versions fetches instead of chunks. */
+  readonly patches: readonly { readonly fromVersion: string; readonly lengthBytes: number }[]
   readonly files: { readonly index: string; readonly pack: string; readonly metainfo: string }
   /** By role, as they are in force now. */
   readonly metadataVersions: Readonly<Record<string, number>>
@@ -39,6 +41,10 @@ export const publishedOf = (repository: Repository, plan: ReleasePlan, { reusedB
     sizes: release.sizes,
     ...(previous === undefined ? {} : { previousVersion: previous.release.version }),
     reusedBytes,
+    patches: (release.patches ?? []).map(({ from, lengthBytes }) => ({
+      fromVersion: plan.recent.find(({ index }) => index.sha256 === from)?.release.version ?? '',
+      lengthBytes,
+    })),
     files: { index: index.file, pack: join(bundleDirectory, 'pack'), metainfo: metainfo.file },
     metadataVersions: Object.fromEntries(repository.roles.map(({ role, metadataVersion }) => [role, metadataVersion])),
   }

@@ -16,8 +16,8 @@ export interface NewTarget {
 }
 
 export interface NewFiles {
-  /** Folder with the files `index` and `pack`, flushed, on the repository's file system; it is moved away. */
-  readonly bundle?: { readonly name: string; readonly directory: string }
+  /** Folders of torrents, flushed, on the repository's file system; they are moved away. */
+  readonly bundles?: readonly { readonly name: string; readonly directory: string }[]
   readonly targets?: readonly NewTarget[]
   /** In the order in which they are to appear; a timestamp comes last. */
   readonly metadata: readonly SignedRole[]
@@ -29,14 +29,14 @@ export type CommitListener = (what: string) => void
 /** Errors: DISK_FULL, PERMISSION, IO. Whoever calls it holds the lock, and sweeps after a failure. */
 export const commitFiles = async (
   directory: string,
-  { bundle, targets = [], metadata }: NewFiles,
+  { bundles = [], targets = [], metadata }: NewFiles,
   onStep: CommitListener = () => {},
 ): Promise<void> => {
   const layout = layoutOf(directory)
-  if (bundle !== undefined) {
+  if (bundles.length > 0) {
     onStep('bundle')
     await makeDirectory(layout.bundles)
-    await renameDurably(bundle.directory, join(layout.bundles, bundle.name))
+    for (const bundle of bundles) await renameDurably(bundle.directory, join(layout.bundles, bundle.name))
     await syncDirectory(directory)
   }
   if (targets.length > 0) onStep('targets')

@@ -1,12 +1,19 @@
 // The releases that a verified edition describes, and where their files lie. Only names and signed facts; whether the
 // bytes are there and intact is for whoever opens them.
+import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { messageOf, UpdateError } from '@updraft/core/errors'
-import { bundleNameOf, releaseNameOfIndexPath } from '@updraft/core/names'
-import { parseRelease, type Release } from '@updraft/core/release'
+import {
+  bundleNameOf,
+  describeRelease,
+  patchMetainfoPathOf,
+  patchNameOf,
+  releaseNameOfIndexPath,
+} from '@updraft/core/names'
+import { parseRelease, type Release, type ReleasePatch } from '@updraft/core/release'
 import type { SignedTargets, TufTarget } from '@updraft/core/trust/metadata'
 import type { Edition } from './edition.ts'
-import { layoutOf, targetFileNames } from './layout.ts'
+import { layoutOf, targetFileName, targetFileNames } from './layout.ts'
 
 /** A target as it was signed, and the file that has to hold it. */
 export interface StoredTarget {
@@ -16,13 +23,30 @@ export interface StoredTarget {
   readonly sha256: string
 }
 
+/** What the swarm carries: a bundle, or a patch that leads to one. */
+export interface PublishedTorrent {
+  /** What people call it. */
+  readonly description: string
+  /** SHA-1 of the info dictionary, in hex. */
+  readonly infoHash: string
+  readonly metainfo: StoredTarget
+  /** Folder of its files; the folder's name is the torrent's name. */
+  readonly directory: string
+}
+
 export interface PublishedRelease {
   readonly release: Release
   readonly index: StoredTarget
   readonly metainfo: StoredTarget
   /** Folder of the files `index` and `pack`; its name is the torrent's name. */
   readonly bundleDirectory: string
+  /** The bundle's first, then those of its patches. */
+  readonly torrents: readonly PublishedTorrent[]
 }
+
+/** Whether `bytes` are what was signed. */
+export const isWhole = ({ lengthBytes, sha256 }: StoredTarget, bytes: Buffer): boolean =>
+  bytes.length === lengthBytes && createHash('sha256').update(bytes).digest('hex') === sha256
 
 /**
  * Every release of every product, in the order of the metadata. Targets that are not releases are left alone.
@@ -39,14 +63,35 @@ export const releasesOf = (directory: string, edition: Edition): readonly Publis
 const publishedRelease = (directory: string, path: string, { targets }: SignedTargets): PublishedRelease => {
   try {
     const release = parseRelease(targets[path]?.custom, path)
-    return {
-      release,
-      index: storedTarget(directory, path, targets[path]),
-      metainfo: storedTarget(directory, release.torrent.metainfo, targets[release.torrent.metainfo]),
-      bundleDirectory: join(layoutOf(directory).bundles, bundleNameOf(release)),
+    const metainfo = storedTarget(directory, release.torrent.metainfo, targets[release.torrent.metainfo])
+    const bundleDirectory = join(layoutOf(directory).bundles, bundleNameOf(release))
+    const bundle = {
+      description: describeRelease(release),
+      infoHash: release.torrent.btih,
+      metainfo,
+      directory: bundleDirectory,
     }
+    const patches = (release.patches ?? []).map((patch) => patchTorrent(directory, release, patch))
+    const index = storedTarget(directory, path, targets[path])
+    return { release, index, metainfo, bundleDirectory, torrents: [bundle, ...patches] }
   } catch (error) {
     throw new UpdateError('REPOSITORY_INVALID', `${path} is not a release: ${messageOf(error)}`, { cause: error })
+  }
+}
+
+/** A patch is no target of its own; its metainfo is stored like one. */
+const patchTorrent = (
+  directory: string,
+  release: Release,
+  { from, btih, metainfo }: ReleasePatch,
+): PublishedTorrent => {
+  const layout = layoutOf(directory)
+  const path = patchMetainfoPathOf(release)
+  return {
+    description: `a patch to ${describeRelease(release)}`,
+    infoHash: btih,
+    metainfo: { path, file: join(layout.targets, targetFileName(path, metainfo.sha256)), ...metainfo },
+    directory: join(layout.bundles, patchNameOf(release, from)),
   }
 }
 

@@ -1,9 +1,9 @@
 // Removes from a repository what no signed metadata refers to: the rest of a publish that was killed, and metadata that
 // was superseded long ago. What clients can see is never touched.
 import { readdir, rm, rmdir } from 'node:fs/promises'
-import { join, relative } from 'node:path'
+import { basename, join, relative } from 'node:path'
 import { fromFileSystem, systemCodeOf } from '@updraft/core/errors'
-import { bundleNameOf, indexPatchPathOf } from '@updraft/core/names'
+import { indexPatchPathOf } from '@updraft/core/names'
 import type { Repository } from '../repository.ts'
 import { layoutOf, targetFileName, targetFileNames } from './layout.ts'
 
@@ -44,7 +44,7 @@ const sweepMetadata = async (folder: string, { edition }: Repository): Promise<v
 }
 
 const sweepBundles = async (folder: string, { releases }: Repository): Promise<void> => {
-  const referenced = new Set(releases.map(({ release }) => bundleNameOf(release)))
+  const referenced = new Set(releases.flatMap(({ torrents }) => torrents.map(({ directory }) => basename(directory))))
   for (const name of await namesIn(folder)) {
     if (!referenced.has(name)) await rm(join(folder, name), { recursive: true, force: true })
   }
@@ -58,9 +58,10 @@ const sweepTargets = async (folder: string, { edition, releases }: Repository): 
       ),
     ),
   )
-  for (const { release } of releases) {
+  for (const { release, torrents } of releases) {
     for (const { sha256 } of release.indexPatches ?? [])
       referenced.add(targetFileName(indexPatchPathOf(release), sha256))
+    for (const { metainfo } of torrents) referenced.add(relative(folder, metainfo.file))
   }
   await sweepFolder(folder, (file) => referenced.has(relative(folder, file)))
 }

@@ -1,15 +1,23 @@
 // What is signed about one release: its payload, and its two targets. Pure.
 import { createHash } from 'node:crypto'
-import { indexPatchPathOf, indexPathOf, metainfoPathOf } from '@updraft/core/names'
+import { indexPatchPathOf, indexPathOf, metainfoPathOf, patchMetainfoPathOf } from '@updraft/core/names'
 import { parseRelease, RELEASE_SCHEMA, type ReleasePayload } from '@updraft/core/release'
 import type { TufTarget } from '@updraft/core/trust/metadata'
 import type { PackedBundle } from '../pack.ts'
+import type { Patches } from '../patches.ts'
 import type { ReleasePlan } from '../publish/plan.ts'
 import type { NewTarget } from '../repository/commit.ts'
 import type { Edition } from '../repository/edition.ts'
 import type { Digests } from '../repository/layout.ts'
 import type { Change } from '../sign.ts'
-import type { Torrent } from '../torrent.ts'
+import type { Torrents } from '../torrent.ts'
+
+/** What the rooms before this one have made. */
+export interface PreparedRelease {
+  readonly bundle: PackedBundle
+  readonly patches: Patches
+  readonly torrents: Torrents
+}
 
 export interface ReleaseChange {
   readonly change: Change
@@ -20,17 +28,30 @@ export interface ReleaseChange {
 export const releaseChange = (
   edition: Edition,
   plan: ReleasePlan,
-  bundle: PackedBundle,
-  torrent: Torrent,
+  { bundle, patches, torrents }: PreparedRelease,
   published: Date,
 ): ReleaseChange => {
   const index = newTarget(indexPathOf(plan), bundle.indexBytes)
-  const metainfo = newTarget(metainfoPathOf(plan), torrent.metainfo.bytes)
-  const patches = bundle.indexPatches.map(({ from, bytes }) => ({
-    from,
-    ...withoutSha512(newTarget(indexPatchPathOf(plan), bytes)),
-  }))
-  const payload = { ...payloadOf(plan, bundle, torrent, published), ...listed(patches) }
+  const metainfo = newTarget(metainfoPathOf(plan), torrents.metainfo.bytes)
+  const indexPatches = patches.ofIndex.map(({ bytes }) => newTarget(indexPatchPathOf(plan), bytes))
+  const patchMetainfos = torrents.patches.map(({ bytes }) => newTarget(patchMetainfoPathOf(plan), bytes))
+  const payload: ReleasePayload = {
+    ...payloadOf(plan, bundle, torrents, published),
+    ...(indexPatches.length === 0
+      ? {}
+      : { indexPatches: patches.ofIndex.map(({ from }, row) => ({ from, ...described(indexPatches[row]) })) }),
+    ...(patches.ofContent.length === 0
+      ? {}
+      : {
+          patches: patches.ofContent.map(({ from, lengthBytes, sha256 }, row) => ({
+            from,
+            lengthBytes,
+            sha256,
+            btih: torrents.patches[row]?.infoHash ?? '',
+            metainfo: described(patchMetainfos[row]),
+          })),
+        }),
+  }
   parseRelease(payload, index.path)
 
   const product = edition.products.get(plan.product)
@@ -40,22 +61,21 @@ export const releaseChange = (
     [index.path]: { ...targetFile(index), custom: payload },
     [metainfo.path]: targetFile(metainfo),
   }
-  return { change: { products: new Map([[plan.product, { targets }]]) }, targets: [index, metainfo, ...patches] }
+  return {
+    change: { products: new Map([[plan.product, { targets }]]) },
+    targets: [index, metainfo, ...[...indexPatches, ...patchMetainfos].map(withoutSha512)],
+  }
 }
 
-interface NewPatch extends NewTarget {
-  readonly from: string
-}
-
-const listed = (patches: readonly NewPatch[]): Pick<ReleasePayload, 'indexPatches'> =>
-  patches.length === 0
-    ? {}
-    : { indexPatches: patches.map(({ from, bytes, sha256 }) => ({ from, lengthBytes: bytes.length, sha256 })) }
+const described = (target: NewTarget | undefined): { lengthBytes: number; sha256: string } => ({
+  lengthBytes: target?.bytes.length ?? 0,
+  sha256: target?.sha256 ?? '',
+})
 
 /** Only agents know of patches, and they ask by SHA-256. */
 const withoutSha512 = ({ path, bytes, sha256 }: NewTarget): NewTarget => ({ path, bytes, sha256 })
 
-const payloadOf = (plan: ReleasePlan, bundle: PackedBundle, torrent: Torrent, published: Date): ReleasePayload => ({
+const payloadOf = (plan: ReleasePlan, bundle: PackedBundle, torrents: Torrents, published: Date): ReleasePayload => ({
   schema: RELEASE_SCHEMA,
   product: plan.product,
   version: plan.version,
@@ -64,13 +84,14 @@ const payloadOf = (plan: ReleasePlan, bundle: PackedBundle, torrent: Torrent, pu
   published: published.toISOString(),
   ...(plan.notes === undefined ? {} : { notes: plan.notes }),
   torrent: {
-    btih: torrent.metainfo.infoHash,
-    pieceLength: torrent.metainfo.pieceLength,
+    btih: torrents.metainfo.infoHash,
+    pieceLength: torrents.metainfo.pieceLength,
     metainfo: metainfoPathOf(plan),
-    trackers: torrent.trackers,
-    webSeeds: torrent.webSeeds,
+    trackers: torrents.trackers,
+    webSeeds: torrents.webSeeds,
   },
   sizes: bundle.sizes,
+  ...(process.versions.zstd === undefined ? {} : { zstd: process.versions.zstd }),
 })
 
 const newTarget = (path: string, bytes: Uint8Array): NewTarget & Digests => ({

@@ -60,7 +60,7 @@ describe('bundles of format version 1, as they were published once', () => {
     const installed = { index: one.index, path: await installTree(one) }
     const made = await applyPatch({ patchPath, older: installed, newer: two.index, into })
     const packPath = join(temporaryFolder(), 'pack')
-    await fillFromLocal({ index: two.index, packPath, packs: [one], trees: [made, installed] })
+    await fillFromLocal({ index: two.index, packPath, packs: [one], trees: [made.tree, installed], gaps: made.gaps })
     const now = (await makePatch({ older: one, newer: two })) ?? Buffer.alloc(0)
     if (process.versions.zstd !== ZSTD_OF_FIXTURES) return
     expect(readFileSync(packPath).equals(two.packBytes)).toBe(true)

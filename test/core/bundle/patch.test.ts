@@ -2,7 +2,7 @@
 import { appendFileSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
-import { packLengthOf } from '@updraft/core/bundle/bundle-index'
+import { gapsOf, packLengthOf } from '@updraft/core/bundle/bundle-index'
 import { applyPatch, makePatch } from '@updraft/core/bundle/patch/patch'
 import { decodeSegment } from '@updraft/core/bundle/patch/segment'
 import { targetOf } from '@updraft/core/bundle/patch/sequence'
@@ -36,7 +36,8 @@ const update = async ({ older, newer, patch }: Pair, tree: string) => {
     index: newer.index,
     packPath,
     packs: [older],
-    trees: [made, installed],
+    trees: [made.tree, installed],
+    gaps: made.gaps,
   })
   const pack = readFileSync(packPath)
   for (const { start, end } of filled) {
@@ -100,6 +101,22 @@ describe('a patch', () => {
     await expectWhole(pair)
   }, 60_000)
 
+  test('makes frames that were carried over and belong to no file any more', async () => {
+    const versions = [0, 0x100, 0x200].map((distance) => ({
+      program: program(8_000, distance),
+      note: prose(9_000, distance),
+    }))
+    const first = await bundle(versions[0] ?? {})
+    const second = await bundle(versions[1] ?? {}, first)
+    const third = await bundle(versions[2] ?? {}, second)
+    const fourth = await bundle({ ...versions[2], note: 'short' }, third)
+    expect(gapsOf(fourth.index)).not.toEqual([])
+    for (const older of [first, second, third]) {
+      const patch = await makePatch({ older, newer: fourth })
+      if (patch !== undefined) await expectWhole({ older, newer: fourth, patch })
+    }
+  })
+
   test('is not made where nothing is new', async () => {
     const older = await bundle({ a: prose(50_000, 1), b: prose(50_000, 2) })
     const newer = await bundle({ b: prose(50_000, 2) }, older)
@@ -129,19 +146,27 @@ describe('a patch', () => {
       removed: fc.nat(5_000),
       added: fc.oneof(fc.uint8Array({ maxLength: 200 }), fc.constant(noise(20_000, 'added'))),
     })
-    const property = fc.asyncProperty(fc.array(edit, { minLength: 1, maxLength: 12 }), async (edits) => {
-      const before = Object.fromEntries([0, 1, 2, 3, 4].map((file) => [`f${file}`, noise(60_000 >> file, file)]))
-      const after: Record<string, Buffer> = { ...before }
+    type Edit = Parameters<Parameters<typeof edit.map>[0]>[0]
+    const editAll = (nodes: Record<string, Buffer>, edits: readonly Edit[]): Record<string, Buffer> => {
+      const after = { ...nodes }
       for (const { file, at, removed, added } of edits) {
-        const name = `f${file}`
-        const content = after[name] ?? Buffer.alloc(0)
+        const content = after[`f${file}`] ?? Buffer.alloc(0)
         const cut = Math.min(at, content.length)
-        after[name] = Buffer.concat([content.subarray(0, cut), added, content.subarray(cut + removed)])
+        after[`f${file}`] = Buffer.concat([content.subarray(0, cut), added, content.subarray(cut + removed)])
       }
-      const older = await bundle(before)
-      const newer = await bundle(after, older)
-      const patch = await makePatch({ older, newer, workers: 1 })
-      if (patch !== undefined) await expectWhole({ older, newer, patch })
+      return after
+    }
+    const edits = fc.array(edit, { minLength: 1, maxLength: 12 })
+    const property = fc.asyncProperty(edits, edits, async (firstEdits, secondEdits) => {
+      const oldest = Object.fromEntries([0, 1, 2, 3, 4].map((file) => [`f${file}`, noise(60_000 >> file, file)]))
+      const middle = editAll(oldest, firstEdits)
+      const releases = [await bundle(oldest)]
+      releases.push(await bundle(middle, releases[0]))
+      const newer = await bundle(editAll(middle, secondEdits), releases[1])
+      for (const older of releases) {
+        const patch = await makePatch({ older, newer, workers: 1 })
+        if (patch !== undefined) await expectWhole({ older, newer, patch })
+      }
     })
     await fc.assert(property, { numRuns: 8 })
   }, 120_000)

@@ -6,18 +6,18 @@ import { basename, dirname, join } from 'node:path'
 import { fromFileSystem, UpdateError } from '../../errors.ts'
 import { LIMITS } from '../../limits.ts'
 import type { ProgressListener } from '../../progress.ts'
-import { type BundleIndex, type FrameRow, frameOf, framesOfChunks } from '../bundle-index.ts'
+import { type BundleFile, type BundleIndex, frameOf } from '../bundle-index.ts'
 import { packedLengthMaxOf } from '../frame.ts'
 import { inOrder } from '../in-order.ts'
-import type { LocalPack, LocalTree } from '../reuse.ts'
+import type { LocalGaps, LocalPack, LocalTree } from '../reuse.ts'
 import type { SegmentPlace, SourceFiles } from '../threads/apply-segment.ts'
-import type { FrameLoad } from '../threads/load-chunks.ts'
+import type { FrameLoad } from '../threads/load-stretches.ts'
 import { joinPaths } from '../threads/path-list.ts'
 import { openWorkers, type Workers } from '../threads/workers.ts'
 import { familiesOf } from '../unpack.ts'
 import { createSourceIndex } from './matching.ts'
 import { contentLengthMaxOf, type PackedSegment } from './segment-frame.ts'
-import { type ChunkSequence, type Segment, segmentsOf, sourceOf, targetOf } from './sequence.ts'
+import { type Segment, type Sequence, segmentsOf, sourceOf, targetOf } from './sequence.ts'
 
 /** `docs/bundle-format.md` describes it. A reader refuses every other number. */
 export const PATCH_VERSION = 1
@@ -76,26 +76,24 @@ const headerOf = (segment: PackedSegment): Buffer => {
 }
 
 /** The bytes of a sequence, in shared memory. */
-const load = async ({ index, packPath }: LocalPack, sequence: ChunkSequence, workers: Workers): Promise<Uint8Array> => {
+const load = async ({ index, packPath }: LocalPack, sequence: Sequence, workers: Workers): Promise<Uint8Array> => {
   const into = new Uint8Array(new SharedArrayBuffer(sequence.lengthBytes))
-  const frameOfChunk = framesOfChunks(index)
-  const rows = Map.groupBy(sequence.chunks.keys(), (row) => frameOfChunk[sequence.chunks[row] ?? 0] ?? 0)
-  const loadOf = (frame: FrameRow): FrameLoad => {
-    const wanted = rows.get(frame.number) ?? []
-    const chunks = wanted.map((row) => sequence.chunks[row] ?? 0)
+  const rowsOfFrame = Map.groupBy(sequence.frames.keys(), (row) => sequence.frames[row] ?? 0)
+  const loadOf = (number: number): FrameLoad => {
+    const rows = rowsOfFrame.get(number) ?? []
     return {
-      frame,
-      starts: Uint32Array.from(chunks, (chunk) => index.chunks.starts[chunk] ?? 0),
-      lengths: Uint32Array.from(chunks, (chunk) => index.chunks.lengths[chunk] ?? 0),
-      positions: Float64Array.from(wanted, (row) => sequence.starts[row] ?? 0),
+      frame: frameOf(index, number),
+      starts: Uint32Array.from(rows, (row) => sequence.starts[row] ?? 0),
+      lengths: Uint32Array.from(rows, (row) => sequence.lengths[row] ?? 0),
+      positions: Float64Array.from(rows, (row) => sequence.positions[row] ?? 0),
     }
   }
   const families = familiesOf(index).flatMap(([base = 0, ...others]) => {
-    const based = others.filter((frame) => rows.has(frame))
-    return based.length === 0 && !rows.has(base) ? [] : [[base, ...based]]
+    const based = others.filter((frame) => rowsOfFrame.has(frame))
+    return based.length === 0 && !rowsOfFrame.has(base) ? [] : [[base, ...based]]
   })
   const run = (family: readonly number[]) =>
-    workers.run('loadChunks', { packPath, into, frames: family.map((number) => loadOf(frameOf(index, number))) })
+    workers.run('loadStretches', { packPath, into, frames: family.map(loadOf) })
   for await (const _done of inOrder(families, workers.count + 1, run));
   return into
 }
@@ -104,20 +102,26 @@ export interface ApplyPatchOptions {
   readonly patchPath: string
   readonly older: LocalTree
   readonly newer: BundleIndex
-  /** The file to be written: the new chunks, end to end. One that is there is replaced. */
+  /** The file to be written: the target. One that is there is replaced. */
   readonly into: string
   readonly onProgress?: ProgressListener | undefined
   readonly signal?: AbortSignal | undefined
 }
 
+/** What a patch made, for `fillFromLocal`. */
+export interface MadeContent {
+  readonly tree: LocalTree
+  readonly gaps: LocalGaps
+}
+
 /**
- * Makes the new chunks from installed files, as a tree of one file for `fillFromLocal`. Nothing is checked here: where an
- * installed file was changed, or the patch is not for it, chunks come out wrong and are passed over there.
+ * Makes what is new from installed files. Nothing is checked here: where an installed file was changed, or the patch is not for
+ * it, chunks come out wrong and are passed over by `fillFromLocal`.
  *
  * Units:  progress in bytes that are new, phase `patch`.
  * Errors: BUNDLE_INVALID if the patch contradicts itself or the indexes, DISK_FULL, PERMISSION, IO, ABORTED.
  */
-export const applyPatch = async (options: ApplyPatchOptions): Promise<LocalTree> => {
+export const applyPatch = async (options: ApplyPatchOptions): Promise<MadeContent> => {
   const { patchPath, older, newer, into, onProgress, signal } = options
   const source = sourceFilesOf(older)
   const target = targetOf(newer, older.index)
@@ -132,28 +136,27 @@ export const applyPatch = async (options: ApplyPatchOptions): Promise<LocalTree>
   const run = ({ segment, start, lengthBytes }: Placed) =>
     workers.run('applySegment', { patchPath, segment, source, into, start, lengthBytes }, report)
   for await (const _done of inOrder(placed, workers.count + 1, run));
-  return treeOf(newer, target, into)
+  return madeOf(newer, target, into)
 }
 
-/** One file that consists of the target's chunks. */
-const treeOf = (newer: BundleIndex, { chunks, lengthBytes }: ChunkSequence, path: string): LocalTree => ({
-  index: {
-    ...newer,
-    references: chunks,
-    files: [
-      {
-        kind: 'file',
-        path: basename(path),
-        executable: false,
-        lengthBytes,
-        firstReference: 0,
-        referenceCount: chunks.length,
-        digestRow: -1,
-      },
-    ],
-  },
-  path: dirname(path),
-})
+/** One file that consists of the target's chunks, with its gaps behind them. */
+const madeOf = (newer: BundleIndex, target: Sequence, path: string): MadeContent => {
+  const { chunks, positions } = target
+  const file: BundleFile = {
+    kind: 'file',
+    path: basename(path),
+    executable: false,
+    lengthBytes: positions[chunks.length] ?? 0,
+    firstReference: 0,
+    referenceCount: chunks.length,
+    digestRow: -1,
+  }
+  const gaps = Array.from(target.frames.subarray(chunks.length), (frame, at) => {
+    const row = chunks.length + at
+    return { frame, start: target.starts[row] ?? 0, lengthBytes: target.lengths[row] ?? 0, offset: positions[row] ?? 0 }
+  })
+  return { tree: { index: { ...newer, references: chunks, files: [file] }, path: dirname(path) }, gaps: { path, gaps } }
+}
 
 /** Where the chunks of the source lie in the installed files. Neighbours in a file are one stretch. */
 const sourceFilesOf = ({ index, path }: LocalTree): SourceFiles => {

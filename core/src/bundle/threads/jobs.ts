@@ -3,7 +3,7 @@
 import { applySegment } from './apply-segment.ts'
 import { chunkFiles } from './chunk-files.ts'
 import { diffSegment, indexSource } from './diff-segment.ts'
-import { loadChunks } from './load-chunks.ts'
+import { loadStretches } from './load-stretches.ts'
 import { packContent } from './pack-content.ts'
 import { sealFiles } from './seal-files.ts'
 import { unpackFrames } from './unpack-frames.ts'
@@ -13,7 +13,7 @@ export const JOBS = {
   packContent,
   unpackFrames,
   sealFiles,
-  loadChunks,
+  loadStretches,
   indexSource,
   diffSegment,
   applySegment,

@@ -1,10 +1,10 @@
-// Job: decompresses a frame and those that are based on it, and puts chunks of theirs into shared memory.
+// Job: decompresses a frame and those that are based on it, and puts stretches of their content into shared memory.
 import type { FrameRow } from '../bundle-index.ts'
 import { release } from '../memory.ts'
 import { unpackNumbered } from './content.ts'
 import type { Report } from './jobs.ts'
 
-export interface LoadChunksJob {
+export interface LoadStretchesJob {
   readonly packPath: string
   /** The first one is the base of all others. */
   readonly frames: readonly FrameLoad[]
@@ -20,7 +20,7 @@ export interface FrameLoad {
 }
 
 /** Errors: BUNDLE_INVALID, PERMISSION, IO. */
-export const loadChunks = ({ packPath, frames, into }: LoadChunksJob, report: Report): void => {
+export const loadStretches = ({ packPath, frames, into }: LoadStretchesJob, report: Report): void => {
   let base: Buffer | undefined
   for (const { frame, starts, lengths, positions } of frames) {
     const content = unpackNumbered(packPath, frame, base)
