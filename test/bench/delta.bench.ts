@@ -1,10 +1,12 @@
 // `npm run bench:delta -- OLD NEW` (or OLDEST … NEW; without folders a set of npm releases): the bytes that a machine on an
 // older release must fetch, by every way, side by side on the same trees; time and peak memory to make and to apply. What is
-// not installed is left out and named. `--json FILE` writes the same figures.
+// not installed is left out and named. `--json FILE` writes the same figures. The ratios are to the cheaper of our ways, which is
+// the one that an agent takes.
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { pieceLengthFor } from '@updraft/core/swarm/metainfo'
 import { DELTA_PACKAGES, ensureDebianPackages } from '../../scripts/debian-packages.ts'
 import { COMPETITORS, costOf, makeTar, missingPrograms } from './delta/competitors.ts'
 import { type Measured, measure } from './delta/measured.ts'
@@ -72,23 +74,35 @@ async function compare({ releases }: Line): Promise<readonly Row[]> {
   rows.push({ way: 'updraft, nothing installed', behind: 0, bytes: indexBytes + packBytes, make: alone })
   for (let number = newest - 1; number >= 0; number -= 1) {
     const behind = newest - number
-    const into = join(work, `installed-${number}`)
     const [newBundle, oldBundle] = [join(work, `bundle-${newest}`), join(work, `bundle-${number}`)]
-    const patch = `${into}.patch`
-    const { patchBytes } = answer(ours('patch', newBundle, oldBundle, patch))
-    const patches = patchBytes === undefined ? [] : [patch]
-    const apply = ours('apply', newBundle, oldBundle, releases[number] ?? '', into, ...patches)
-    const { size: indexLength } = await stat(join(newBundle, 'index'))
-    print(`${behind} behind: the index has ${indexLength} bytes, its patch ${patchBytes ?? 'none'}`)
-    rows.push({
-      way: 'updraft, chunks',
-      behind,
-      bytes: answer(apply).fetched ?? Number.NaN,
-      ...(made && { make: made }),
-      apply,
-    })
+    const folder = join(work, `from-${number}`)
+    const tree = releases[number] ?? ''
+    const described = answer(ours('describe', newBundle, oldBundle, folder))
+    const { indexBytes = 0, indexPatchBytes = 0, metainfoBytes = 0 } = described
+    // What the agent fetches over HTTP either way: the index, or a patch to it, and metainfo.
+    const descriptions = indexPatchBytes + metainfoBytes
+    const indexPatch = join(folder, 'index-patch')
+    const chunks = ours('apply', newBundle, oldBundle, tree, join(folder, 'by-chunks'), indexPatch)
+    const byChunks = descriptions + (answer(chunks).fetched ?? Number.NaN)
+    rows.push({ way: 'updraft, chunks', behind, bytes: byChunks, ...(made && { make: made }), apply: chunks })
+
+    const patch = ours('patch', newBundle, oldBundle, folder)
+    const { patchBytes, patchMetainfoBytes = 0 } = answer(patch)
+    if (patchBytes !== undefined) {
+      const places = [newBundle, oldBundle, tree, join(folder, 'by-patch'), indexPatch, join(folder, 'patch')]
+      const apply = ours('apply', ...places)
+      const rest = answer(apply).fetched ?? Number.NaN
+      const bytes = descriptions + patchBytes + patchMetainfoBytes + rest
+      rows.push({ way: 'updraft, patch', behind, bytes, make: patch, apply })
+      const pieceLength = pieceLengthFor((await stat(join(newBundle, 'pack'))).size)
+      const inOne = descriptions + Math.ceil(patchBytes / pieceLength) * pieceLength + rest
+      print(
+        `${behind} behind: index ${indexBytes}, patch to it ${indexPatchBytes}, metainfo ${metainfoBytes}; patch ${patchBytes}, ` +
+          `its metainfo ${patchMetainfoBytes}; as pieces of the one torrent all would be ${inOne} instead of ${bytes}`,
+      )
+    }
     const pair = {
-      oldTree: releases[number] ?? '',
+      oldTree: tree,
       newTree: releases[newest] ?? '',
       oldTar: join(work, `${number}.tar`),
       newTar: join(work, `${newest}.tar`),
@@ -113,8 +127,8 @@ function printRows(rows: readonly Row[]): void {
     `${'way'.padEnd(28)} behind ${'bytes'.padStart(12)} ${'÷ ours'.padStart(7)} ${'make'.padStart(18)} ${'apply'.padStart(18)}`,
   )
   for (const { way, behind, bytes, make, apply } of rows) {
-    const ours = rows.find((row) => row.way.startsWith('updraft') && row.behind === behind)?.bytes
-    const ratio = ours === undefined ? '' : (bytes / ours).toFixed(2)
+    const ways = rows.filter((row) => row.way.startsWith('updraft') && row.behind === behind)
+    const ratio = (bytes / Math.min(...ways.map((row) => row.bytes))).toFixed(2)
     print(
       `${way.padEnd(28)} ${String(behind).padStart(6)} ${bytes.toLocaleString('en').padStart(12)} ${ratio.padStart(7)} ${took(make)} ${took(apply)}`,
     )

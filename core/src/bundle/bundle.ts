@@ -15,7 +15,8 @@ import { encodeIndex } from './index-file.ts'
 import { release } from './memory.ts'
 import { createPackFile, type PackFile } from './pack-file.ts'
 import { bytesOf, cutFrames, type PackPlan, planPack } from './plan.ts'
-import { type MadeFrame, makeFrame, type NewFrame, type SettleContext, settleFamily } from './settle.ts'
+import { type MadeFrame, makeFrame, type NewFrame, type SettleContext, settleFamily, slicesOf } from './settle.ts'
+import { chooseBases } from './similar.ts'
 import { openWorkers, type Workers } from './threads/workers.ts'
 import { scanTree, type Tree } from './tree.ts'
 import { takeTurns, throwIfAborted } from './turns.ts'
@@ -121,13 +122,42 @@ const packNew = async (work: Work): Promise<{ created: readonly NewFrame[]; kept
     }
   }
   const others = [...plan.unrelated, ...dissolved].sort((a, b) => a - b)
-  for await (const made of inOrder(cutFrames(tree, others), workers.count + 1, (chunks) => makeFrame(work, chunks))) {
+  for await (const made of makeUnrelated(work, cutFrames(tree, others))) {
     await add(
       made,
       made.frame.chunks.some((chunk) => plan.oldChunks[chunk] === -1),
     )
   }
   return { created: [...fresh, ...reframed], kept }
+}
+
+/** Frames that the previous release has nothing for: each is based on an earlier one of them that it resembles, or on none. */
+async function* makeUnrelated(
+  work: Work,
+  frames: readonly (readonly number[])[],
+): AsyncGenerator<MadeFrame, void, void> {
+  const { tree, workers } = work
+  const samples: Int32Array[] = []
+  if (frames.length > 1) {
+    const sample = (chunks: readonly number[]) => workers.run('sampleContent', { content: slicesOf(tree, chunks) })
+    for await (const each of inOrder(frames, workers.count + 1, sample)) samples.push(each.sample)
+  }
+  const bases = chooseBases(samples)
+  const keys = new Map<number, Promise<NewFrame>>()
+  const make = async (number: number): Promise<MadeFrame> => {
+    const key = bases[number] ?? -1
+    const of = await keys.get(key)
+    const base = of === undefined ? undefined : { content: slicesOf(tree, of.chunks), of }
+    return await makeFrame(work, frames[number] ?? [], base)
+  }
+  const run = (number: number): Promise<MadeFrame> => {
+    const made = make(number)
+    const frame = made.then((each) => each.frame)
+    frame.catch(() => {}) // It is thrown where the frame is awaited.
+    keys.set(number, frame)
+    return made
+  }
+  yield* inOrder(frames.keys(), workers.count + 1, run)
 }
 
 /** A frame and its dictionary take 100 MB to compress, three times what other work takes: so one thread is left to that. */

@@ -53,6 +53,16 @@ export const cutAfter = (bytes: Uint8Array, start: number, end: number, sizes: C
   return latest
 }
 
+/** Gives `see` the rolling sum over every 32 bytes in a row, as signed numbers of 32 bits. */
+export const rollingSums = (bytes: Uint8Array, see: (sum: number) => void): void => {
+  const gear = GEAR
+  let sum = 0
+  for (let at = 0; at < bytes.length; at += 1) {
+    sum = ((sum << 1) + (gear[bytes[at] as number] as number)) | 0
+    if (at >= 31) see(sum)
+  }
+}
+
 /** One random-looking number per byte value: the first four bytes, little endian, of SHA-256(`updraft gear N`). */
 const GEAR = Int32Array.from({ length: 256 }, (_, value) =>
   createHash('sha256').update(`updraft gear ${value}`).digest().readInt32LE(0),

@@ -10,6 +10,12 @@ import { LIMITS } from '../limits.ts'
  */
 const LEVEL = 7
 const LEVEL_WITH_BASE = 9
+/**
+ * The level's own table has no room for all places of a large dictionary. With this one, a frame of esbuild 0.25.9 based on one of
+ * 0.25.8 has 584 KB instead of 664, of date-fns 49 instead of 52, in a fifth more time; a table twice as large would save another
+ * percent and take 16 MB more of each thread.
+ */
+const LARGE_HASH_BITS = 22
 const WINDOW_BITS_MIN = 10
 /** A frame and its dictionary, both of the greatest length, are within one window. */
 const WINDOW_BITS_MAX = 24
@@ -26,6 +32,9 @@ export const packFrame = (content: Uint8Array, base?: Uint8Array): Buffer =>
     ...(base === undefined ? {} : { dictionary: base }),
     chunkSize: onePiece(packedLengthMaxOf(content.length)),
     params: {
+      ...(base !== undefined && content.length + base.length > 2 ** LARGE_HASH_BITS
+        ? { [constants.ZSTD_c_hashLog]: LARGE_HASH_BITS }
+        : {}),
       [constants.ZSTD_c_compressionLevel]: base === undefined ? LEVEL : LEVEL_WITH_BASE,
       [constants.ZSTD_c_windowLog]: windowBitsOf(content.length + (base?.length ?? 0)),
     },

@@ -16,6 +16,8 @@ export interface Family {
   readonly deltas: readonly number[]
   /** Chunks of the build that are in these frames, ascending. */
   readonly carried: readonly number[]
+  /** Those of them that are in the key frame itself. */
+  readonly own: readonly number[]
   /** Chunks of the build that are in none and are to be packed, ascending. */
   readonly fresh: readonly number[]
 }
@@ -57,8 +59,11 @@ export const planPack = async (
   const unrelated: number[] = []
   for (const [chunk, key] of keys.entries()) {
     const frame = frameOf(chunk)
-    if (frame !== -1 && isCarried[frame] === 1) members.get(key)?.carried.push(chunk)
-    else (members.get(key)?.fresh ?? unrelated).push(chunk)
+    const family = members.get(key)
+    if (frame !== -1 && isCarried[frame] === 1) {
+      family?.carried.push(chunk)
+      if (frame === key) family?.own.push(chunk)
+    } else (family?.fresh ?? unrelated).push(chunk)
   }
   const families: Family[] = []
   for (const family of members.values()) {
@@ -123,9 +128,12 @@ const carriedFrames = (
 
 /** One empty family for each key frame. */
 const makeMembers = ({ frames }: BundleIndex, isCarried: Uint8Array) => {
-  const members = new Map<number, { key: number; deltas: number[]; carried: number[]; fresh: number[] }>()
+  const members = new Map<
+    number,
+    { key: number; deltas: number[]; carried: number[]; own: number[]; fresh: number[] }
+  >()
   for (const [frame, base] of frames.bases.entries()) {
-    if (base === -1) members.set(frame, { key: frame, deltas: [], carried: [], fresh: [] })
+    if (base === -1) members.set(frame, { key: frame, deltas: [], carried: [], own: [], fresh: [] })
   }
   for (const [frame, base] of frames.bases.entries()) if (isCarried[frame] === 1) members.get(base)?.deltas.push(frame)
   return members

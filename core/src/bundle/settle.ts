@@ -90,13 +90,13 @@ interface Base {
 
 /**
  * The first way: everything stays where it is, and what is new is compressed with the key frame as dictionary. A key frame
- * that is less than half of its family has become too small for that.
+ * that is less than half of what lives in it and what is new has become too small for that.
  */
 const keep: Way = async (context, family) => {
   const { index, packPath } = context.previous
   const { tree } = context
   const key = frameOf(index, family.key)
-  if (key.lengthBytes * 2 < bytesOf(tree, family.carried) + bytesOf(tree, family.fresh)) return undefined
+  if (key.lengthBytes * 2 < bytesOf(tree, family.own) + bytesOf(tree, family.fresh)) return undefined
   const base = { content: { kind: 'frame', packPath, frame: key } as const, of: family.key }
   const fresh = await Promise.all(
     cutFrames(tree, family.fresh).map((chunks) => makeFreshFrame(context, family, chunks, base)),
@@ -146,7 +146,7 @@ const makeFreshFrame = async (
 }
 
 /** Where in the build the chunks are read. They are ascending, so those of one file stand together. */
-const slicesOf = ({ tree, files, chunks }: ChunkedTree, numbers: readonly number[]): Slices => {
+export const slicesOf = ({ tree, files, chunks }: ChunkedTree, numbers: readonly number[]): Slices => {
   const paths: string[] = []
   let fileBefore = -1
   const fileRows = Uint32Array.from(numbers, (chunk) => {

@@ -5,12 +5,14 @@ import { chunkFiles } from './chunk-files.ts'
 import { diffSegment, indexSource } from './diff-segment.ts'
 import { loadStretches } from './load-stretches.ts'
 import { packContent } from './pack-content.ts'
+import { sampleContent } from './sample-content.ts'
 import { sealFiles } from './seal-files.ts'
 import { unpackFrames } from './unpack-frames.ts'
 
 export const JOBS = {
   chunkFiles,
   packContent,
+  sampleContent,
   unpackFrames,
   sealFiles,
   loadStretches,
