@@ -2,7 +2,7 @@
 // from the swarm. Does not trust the bytes: see verify.ts.
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type BundleIndex, parseIndex } from '@updraft/core/bundle/index-file'
+import { type BundleIndex, parseIndexInTurns } from '@updraft/core/bundle/index-file'
 import type { BytesFrom } from '@updraft/core/control/api'
 import { UpdateError } from '@updraft/core/errors'
 import { makeDirectory, writeFileAtomic } from '@updraft/core/files/atomic'
@@ -55,7 +55,7 @@ export const fetchBundle = async (release: TrustedRelease, options: FetchOptions
   const metainfo = parseMetainfo(await fetchTarget(release.metainfo, release.repositoryUrl, signal))
   assertSigned(metainfo, release)
   const indexBytes = await fetchIndex(release, options)
-  const index = parseIndex(indexBytes)
+  const index = await parseIndexInTurns(indexBytes, signal)
 
   await makeDirectory(bundleDirectory, 0o700)
   await writeFileAtomic(join(bundleDirectory, 'index'), indexBytes, { mode: 0o600 })

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type BundleIndex, parseIndex } from '@updraft/core/bundle/index-file'
+import { type BundleIndex, parseIndexInTurns } from '@updraft/core/bundle/index-file'
 import { unpackBundle } from '@updraft/core/bundle/unpack'
 import type { BytesFrom } from '@updraft/core/control/api'
 import { UpdateError } from '@updraft/core/errors'
@@ -51,7 +51,7 @@ export const verifyBundle = async (staged: StagedBundle, options: VerifyOptions)
     if (digest !== release.index.sha256) {
       throw new UpdateError('BUNDLE_INVALID', `index has SHA-256 ${digest}; signed is ${release.index.sha256}`)
     }
-    const index = parseIndex(indexBytes)
+    const index = await parseIndexInTurns(indexBytes, options.signal)
     await unpackBundle({ index, packPath, into: treePath, ...options })
     return { ...staged, index, treePath } as object as VerifiedBundle
   } catch (error) {

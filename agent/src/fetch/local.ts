@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto'
 import { rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type BundleIndex, parseIndex } from '@updraft/core/bundle/index-file'
+import { type BundleIndex, parseIndexInTurns } from '@updraft/core/bundle/index-file'
 import type { MadeContent } from '@updraft/core/bundle/patch/patch'
 import { fillFromLocal } from '@updraft/core/bundle/reuse'
 import { fromFileSystem, isUpdateError, systemCodeOf } from '@updraft/core/errors'
@@ -83,7 +83,7 @@ const readLocal = async ({ bundleDirectory, treePath }: LocalBundle): Promise<Kn
     const indexSha256 = createHash('sha256').update(bytes).digest('hex')
     const isThere = treePath !== undefined && (await exists(treePath))
     return {
-      index: parseIndex(bytes),
+      index: await parseIndexInTurns(bytes),
       indexSha256,
       packPath: join(bundleDirectory, 'pack'),
       treePath: isThere ? treePath : undefined,

@@ -5,6 +5,7 @@ import type { BundleEntry, BundleIndex, ChunkColumns } from './bundle-index.ts'
 import { type ColumnReader, type ColumnWriter, unzigzag, zigzag } from './columns.ts'
 import { DIGEST_BYTES } from './digest-table.ts'
 import { assertTree, readPaths, readTexts, writePaths } from './index-paths.ts'
+import { STEP_ROWS, type Steps } from './turns.ts'
 
 const KINDS = ['file', 'executable', 'directory', 'link'] as const
 
@@ -41,7 +42,7 @@ export interface ReadEntries {
 }
 
 /** Errors: BUNDLE_INVALID, LIMIT_EXCEEDED. */
-export const readEntries = (reader: ColumnReader, chunks: ChunkColumns, digests: Uint8Array): ReadEntries => {
+export function* readEntries(reader: ColumnReader, chunks: ChunkColumns, digests: Uint8Array): Steps<ReadEntries> {
   const count = reader.number()
   assertLimit('entries', count, LIMITS.filesMax)
   const kinds = Array.from(reader.numbers(count), (number, row) => {
@@ -50,21 +51,28 @@ export const readEntries = (reader: ColumnReader, chunks: ChunkColumns, digests:
       throw new UpdateError('BUNDLE_INVALID', `entry ${row} of the index is of unknown kind ${number}`)
     return kind
   })
-  const paths = readPaths(reader, count)
+  const paths = yield* readPaths(reader, count)
   const contents = readContents(reader, kinds.filter((kind) => kind === 'file' || kind === 'executable').length, chunks)
   const targets = readTexts(reader, kinds.filter((kind) => kind === 'link').length)
 
   const nextContent = contents.files.values()
   const nextTarget = targets.values()
-  const files = paths.map((path, row): BundleEntry => {
+  const entryOf = (path: string, row: number): BundleEntry => {
     const kind = kinds[row]
     if (kind === 'directory') return { kind, path }
     if (kind === 'link') return { kind, path, target: nextTarget.next().value ?? '' }
     const content = nextContent.next().value ?? NO_CONTENT
-    assertLimit(`bytes in ${JSON.stringify(path)}`, content.lengthBytes, LIMITS.fileLengthBytes)
+    if (content.lengthBytes > LIMITS.fileLengthBytes) {
+      assertLimit(`bytes in ${JSON.stringify(path)}`, content.lengthBytes, LIMITS.fileLengthBytes)
+    }
     return { kind: 'file', path, executable: kind === 'executable', ...content }
-  })
-  assertTree(files)
+  }
+  const files: BundleEntry[] = []
+  for (const [row, path] of paths.entries()) {
+    if (row % STEP_ROWS === 0) yield
+    files.push(entryOf(path, row))
+  }
+  yield* assertTree(files)
   if (contents.files.length === 0) throw new UpdateError('BUNDLE_INVALID', 'index has no file')
   if (contents.digestRows * DIGEST_BYTES !== digests.length) {
     throw new UpdateError(

@@ -4,6 +4,7 @@ import { LIMITS } from '../limits.ts'
 import type { BundleEntry } from './bundle-index.ts'
 import { type ColumnReader, type ColumnWriter, makeColumnWriter } from './columns.ts'
 import { faultOfPath, faultOfTarget, foldPath, parentOf, sortKeyOf } from './paths.ts'
+import { STEP_ROWS, type Steps } from './turns.ts'
 
 /** Shape: the columns bytes shared with the path before, bytes that follow, and those bytes. */
 export const writePaths = (writer: ColumnWriter, paths: readonly string[]): void => {
@@ -23,12 +24,14 @@ export const writePaths = (writer: ColumnWriter, paths: readonly string[]): void
 }
 
 /** Errors: BUNDLE_INVALID. */
-export const readPaths = (reader: ColumnReader, count: number): string[] => {
+export function* readPaths(reader: ColumnReader, count: number): Steps<string[]> {
   const shared = reader.numbers(count)
   const lengths = reader.numbers(count)
   const path = Buffer.alloc(LIMITS.pathLengthBytes)
   let lengthBytes = 0
-  return Array.from({ length: count }, (_, row) => {
+  const paths: string[] = []
+  for (let row = 0; row < count; row += 1) {
+    if (row % STEP_ROWS === 0) yield
     const kept = shared[row] ?? 0
     const added = lengths[row] ?? 0
     if (kept > lengthBytes || kept + added > path.length) {
@@ -36,8 +39,9 @@ export const readPaths = (reader: ColumnReader, count: number): string[] => {
     }
     path.set(reader.bytes(added), kept)
     lengthBytes = kept + added
-    return decodeText(path.subarray(0, lengthBytes), `path ${row}`)
-  })
+    paths.push(decodeText(path.subarray(0, lengthBytes), `path ${row}`))
+  }
+  return paths
 }
 
 /** Errors: BUNDLE_INVALID. */
@@ -52,11 +56,12 @@ export const readTexts = (reader: ColumnReader, count: number): string[] => {
  *
  * Errors: BUNDLE_INVALID.
  */
-export const assertTree = (entries: readonly BundleEntry[]): void => {
+export function* assertTree(entries: readonly BundleEntry[]): Steps<void> {
   const directories = new Set([''])
   const folded = new Set<string>()
   let keyBefore = ''
-  for (const entry of entries) {
+  for (const [row, entry] of entries.entries()) {
+    if (row % STEP_ROWS === 0) yield
     const { path } = entry
     const fault = faultOfPath(path) ?? (entry.kind === 'link' ? faultOfTarget(path, entry.target) : undefined)
     if (fault !== undefined) throw invalid(path, fault)

@@ -21,6 +21,30 @@ export const takeTurns = (signal?: AbortSignal) => {
   }
 }
 
+/** Work that can be left alone for a while wherever it yields. */
+export type Steps<Result> = Generator<undefined, Result, undefined>
+
+/** How many rows of a long table are one step. */
+export const STEP_ROWS = 1024
+
+/** Does all of it at once. */
+export const atOnce = <Result>(steps: Steps<Result>): Result => {
+  for (;;) {
+    const { done, value } = steps.next()
+    if (done) return value
+  }
+}
+
+/** Lets the event loop run in between. Errors: ABORTED, and those of the work. */
+export const inTurns = async <Result>(steps: Steps<Result>, signal?: AbortSignal): Promise<Result> => {
+  const turn = takeTurns(signal)
+  for (;;) {
+    const { done, value } = steps.next()
+    if (done) return value
+    await turn()
+  }
+}
+
 /** Errors: ABORTED. */
 export const throwIfAborted = (signal: AbortSignal | undefined): void => {
   if (signal?.aborted) throw new UpdateError('ABORTED', 'the operation was interrupted', { cause: signal.reason })

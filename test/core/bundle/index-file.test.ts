@@ -1,7 +1,7 @@
 import { zstdCompressSync } from 'node:zlib'
 import { describe, expect, test } from '@jest/globals'
 import { type BundleIndex, sha256OfFile, sizesOf } from '@updraft/core/bundle/bundle-index'
-import { encodeIndex, parseIndex } from '@updraft/core/bundle/index-file'
+import { encodeIndex, parseIndex, parseIndexInTurns } from '@updraft/core/bundle/index-file'
 import { LIMITS } from '@updraft/core/limits'
 import fc from 'fast-check'
 import { sha256 } from './bundle-support.ts'
@@ -53,6 +53,28 @@ const inOrder = (...entries: EntryClaim[]): BundleIndex =>
 const encodeTwice = (index: BundleIndex) => encodeIndex(parseIndex(encodeIndex(index)))
 
 describe('an honest index', () => {
+  test('of many files is parsed in turns, with the same result', async () => {
+    const bytes = encodeIndex(
+      claim(
+        [{ packed: 20, length: 10, chunks: [[0, 10]] }],
+        [
+          { path: '!', chunks: [0] },
+          ...Array.from({ length: 100_000 }, (_, row) => `file-${String(row).padStart(6, '0')}`),
+        ],
+      ),
+    )
+    let turns = 0
+    const ticking = setInterval(() => {
+      turns += 1
+    })
+    const index = await parseIndexInTurns(bytes)
+    clearInterval(ticking)
+    expect(turns).toBeGreaterThan(1)
+    expect(index.files).toEqual(parseIndex(bytes).files)
+    const aborted = AbortSignal.abort()
+    await expect(parseIndexInTurns(bytes, aborted)).rejects.toMatchObject({ code: 'ABORTED' })
+  })
+
   test('comes back as it was', () => {
     const parsed = parseIndex(encodeIndex(honest()))
     expect(JSON.stringify(parsed)).toBe(JSON.stringify(honest()))
