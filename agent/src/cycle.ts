@@ -23,7 +23,7 @@ export const runCycle: Cycle = async (product, dependencies) => {
     await seedAgain(product, trusted, dependencies)
     return { kind: 'current' }
   }
-  const staged = await fetchRelease(release, dependencies)
+  await using staged = await fetchRelease(release, dependencies)
   const verified = await verifyStaged(staged, dependencies)
   const installed = await installVerified(verified, dependencies)
   await seedVerified(verified, dependencies)
@@ -91,10 +91,9 @@ const fetchOptions = (
   onWarning: report.warning,
 })
 
-const verifyStaged = (staged: StagedBundle, { report, signal }: CycleDependencies): Promise<VerifiedBundle> => {
-  report.entering(staged.release.release, 'verifying')
-  return verifyBundle(staged, { signal })
-}
+/** Begins while the download still goes on: what is there already is verified in the meantime. */
+const verifyStaged = (staged: StagedBundle, { report, signal }: CycleDependencies): Promise<VerifiedBundle> =>
+  verifyBundle(staged, { signal, onComplete: () => report.entering(staged.release.release, 'verifying') })
 
 const installVerified = async (
   verified: VerifiedBundle,
@@ -131,7 +130,8 @@ const seedAgain = async (
   const release = releases.find((candidate) => isIt(candidate.release))
   if (release === undefined || store.seeds.all().some((seed) => seed.product === name && isIt(seed))) return
   const silent = { ...fetchOptions(release, dependencies), onProgress: () => {} } // This is no update.
-  await seedVerified(await verifyBundle(await fetchBundle(release, silent), { signal }), dependencies)
+  await using staged = await fetchBundle(release, silent)
+  await seedVerified(await verifyBundle(staged, { signal, onComplete: () => {} }), dependencies)
 }
 
 /** Keeps as many versions, and bundles, as the settings say; the current one is always among them. */

@@ -1,5 +1,5 @@
 // Brings index and pack of a release into `staging/`: signed descriptions over HTTP, everything local that fits, the rest
-// from the swarm. Does not trust the bytes: see verify.ts.
+// from the swarm, which goes on while the first parts are verified. Does not trust the bytes: see verify.ts.
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type BundleIndex, parseIndexInTurns } from '@updraft/core/bundle/index-file'
@@ -12,7 +12,7 @@ import { exists, fillPack, type LocalBundle, readLocalBundles } from './fetch/lo
 import { fetchPatch, NOT_PATCHED, type Patched } from './fetch/patch.ts'
 import { fetchIndex } from './fetch/signed-index.ts'
 import { fetchTarget } from './fetch/target.ts'
-import { type FetchTorrentOptions, fetchTorrent } from './fetch/torrent.ts'
+import { type FetchTorrentOptions, startTorrent } from './fetch/torrent.ts'
 import type { TrustedRelease } from './refresh.ts'
 
 export interface FetchOptions extends FetchTorrentOptions {
@@ -23,8 +23,8 @@ export interface FetchOptions extends FetchTorrentOptions {
 
 declare const staged: unique symbol
 
-/** Everything of a release, on this disk, unverified. */
-export type StagedBundle = {
+/** A release on its way to this disk, unverified. Disposing of it ends the download; the files stay. */
+export type StagedBundle = AsyncDisposable & {
   readonly [staged]: true
   readonly release: TrustedRelease
   /** `staging/<bundle name>`: this release's own folder. */
@@ -34,16 +34,19 @@ export type StagedBundle = {
   readonly metainfo: Metainfo
   /** Of the patch that was used, which is in `directory`. */
   readonly patch: Metainfo | undefined
-  readonly bytes: BytesFrom
+  /** Once all of it is there. Errors: SWARM_STALLED, DISK_FULL, IO, ABORTED; the same for both. */
+  readonly whenComplete: Promise<BytesFrom>
+  /** Once these bytes of the pack are there. */
+  whenPackHas(start: number, end: number): Promise<void>
 }
 
 /**
- * Fetches what this machine lacks of `release`. An interrupted download is continued, whatever ended it.
+ * Begins to fetch what this machine lacks of `release`. An interrupted download is continued, whatever ended it.
  *
  * Shape:  `<staging>/<name>/<name>/{index,pack}`, and a patch beside the inner folder.
  * Units:  bytes; `stallTimeoutMs` in milliseconds.
- * Errors: SOURCE_UNREACHABLE and SWARM_STALLED (try again later), METAINFO_INVALID and BUNDLE_INVALID (not what was
- *         signed), DISK_FULL, IO, ABORTED.
+ * Errors: SOURCE_UNREACHABLE (try again later), METAINFO_INVALID and BUNDLE_INVALID (not what was signed), DISK_FULL, IO,
+ *         ABORTED.
  * Source: BEP 3 (pieces), BEP 19 (web seeds).
  */
 export const fetchBundle = async (release: TrustedRelease, options: FetchOptions): Promise<StagedBundle> => {
@@ -64,7 +67,7 @@ export const fetchBundle = async (release: TrustedRelease, options: FetchOptions
   // The index was fetched as a signed description; the swarm finds its whole pieces on disk, but nothing was saved by that.
   const indexPieces = Math.floor(indexBytes.length / metainfo.pieceLength)
   let bytes = patched.bytes
-  await fetchTorrent(metainfo, directory, release, {
+  const torrent = await startTorrent(metainfo, directory, release, {
     ...options,
     onProgress: (state) => {
       bytes = {
@@ -75,7 +78,16 @@ export const fetchBundle = async (release: TrustedRelease, options: FetchOptions
       options.onProgress({ ...state, bytes })
     },
   })
-  return { release, directory, bundleDirectory, metainfo, patch: patched.metainfo, bytes } as StagedBundle
+  return {
+    release,
+    directory,
+    bundleDirectory,
+    metainfo,
+    patch: patched.metainfo,
+    whenComplete: torrent.whenDone.then(() => bytes),
+    whenPackHas: (start, end) => torrent.whenHave(indexBytes.length + start, indexBytes.length + end),
+    [Symbol.asyncDispose]: () => torrent[Symbol.asyncDispose](),
+  } as Partial<StagedBundle> as StagedBundle
 }
 
 /**

@@ -70,6 +70,7 @@ export const openSharing = ({ openSwarm, network: initial, bans, resume }: Shari
     infoHash: torrent.infoHash,
     state: () => torrent.state(),
     whenDone: (waiting) => torrent.whenDone(waiting),
+    whenHave: (start, end) => torrent.whenHave(start, end),
     remove: async () => {
       if (torrents.get(torrent.infoHash) === torrent) torrents.delete(torrent.infoHash)
       await torrent.remove()

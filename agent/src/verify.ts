@@ -29,14 +29,16 @@ export type VerifiedBundle = {
 
 export interface VerifyOptions {
   readonly signal: AbortSignal
+  /** All of the bundle is there; what was not verified yet is verified now. */
+  readonly onComplete: () => void
   readonly onProgress?: ProgressListener
 }
 
 /**
- * Checks the staged bundle against the signed release while it writes the tree next to it.
+ * Checks the staged bundle against the signed release while it writes the tree next to it: each part as soon as it is there.
  *
  * Shape:  the tree is at `<directory>/tree`, files 0600, directories 0700.
- * Errors: BUNDLE_INVALID (which file, which chunk, which check), DISK_FULL, IO, ABORTED. After BUNDLE_INVALID the pack is
+ * Errors: BUNDLE_INVALID (which file, which chunk, which check), SWARM_STALLED, DISK_FULL, IO, ABORTED. After BUNDLE_INVALID the pack is
  *         gone, so that the next cycle fetches anew.
  */
 export const verifyBundle = async (staged: StagedBundle, options: VerifyOptions): Promise<VerifiedBundle> => {
@@ -52,9 +54,19 @@ export const verifyBundle = async (staged: StagedBundle, options: VerifyOptions)
       throw new UpdateError('BUNDLE_INVALID', `index has SHA-256 ${digest}; signed is ${release.index.sha256}`)
     }
     const index = await parseIndexInTurns(indexBytes, options.signal)
-    await unpackBundle({ index, packPath, into: treePath, ...options })
-    return { ...staged, index, treePath } as object as VerifiedBundle
+    const { metainfo, patch, whenPackHas: whenHave } = staged
+    const complete = staged.whenComplete.then((bytes) => {
+      options.onComplete()
+      return bytes
+    })
+    complete.catch(() => {}) // Thrown below, or by the part that is waited for.
+    await unpackBundle({ index, packPath, into: treePath, whenHave, ...options })
+    const bytes = await complete
+    // Nobody else may have the files in his hands from here on.
+    await staged[Symbol.asyncDispose]()
+    return { release, metainfo, patch, index, directory, bundleDirectory, treePath, bytes } as VerifiedBundle
   } catch (error) {
+    await staged[Symbol.asyncDispose]()
     await rm(treePath, { recursive: true, force: true })
     if (Error.isError(error) && (error as Partial<UpdateError>).code === 'BUNDLE_INVALID') {
       await rm(packPath, { force: true })

@@ -114,6 +114,7 @@ const swarmWith = (bytes: Buffer | undefined): Pick<Swarm, 'add'> => ({
       whenDone: async () => {
         if (bytes === undefined) throw new UpdateError('SWARM_STALLED', 'nobody has it')
       },
+      whenHave: async () => {},
       remove: async () => {},
     }
   },

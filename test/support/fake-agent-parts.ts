@@ -45,6 +45,7 @@ export const idleSwarm = (port = 40_000): IdleSwarm => {
         peers: 2,
       }),
       whenDone: async () => {},
+      whenHave: async () => {},
       remove: async () => {},
     }),
     [Symbol.asyncDispose]: async () => {

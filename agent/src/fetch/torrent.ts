@@ -15,18 +15,26 @@ export interface FetchTorrentOptions {
   readonly onWarning: (message: string) => void
 }
 
+/** A torrent that is being fetched. Disposing of it leaves its swarm; the files stay. */
+export interface RunningTorrent extends AsyncDisposable {
+  /** Errors: SWARM_STALLED, DISK_FULL, IO, ABORTED; the same for both. */
+  readonly whenDone: Promise<void>
+  /** Resolves once these bytes of the torrent, its files end to end, are verified and written. */
+  whenHave(start: number, end: number): Promise<void>
+}
+
 /**
- * Fetches what is missing of the torrent under `directory`, and leaves its swarm. `onProgress` is told the last state as well.
+ * Begins to fetch what is missing of the torrent under `directory`. `onProgress` is told the last state as well.
  *
- * Errors: SWARM_STALLED, DISK_FULL, IO, ABORTED.
+ * Errors: DISK_FULL, IO.
  * Source: BEP 3 (pieces), BEP 19 (web seeds).
  */
-export const fetchTorrent = async (
+export const startTorrent = async (
   metainfo: Metainfo,
   directory: string,
   { release: { torrent: hints }, repositoryUrl }: Pick<TrustedRelease, 'release' | 'repositoryUrl'>,
   { swarm, peers, stallTimeoutMs = LIMITS.swarmStallTimeoutMs, signal, onProgress, onWarning }: FetchTorrentOptions,
-): Promise<void> => {
+): Promise<RunningTorrent> => {
   const torrent = await swarm.add({
     metainfo,
     directory,
@@ -37,14 +45,26 @@ export const fetchTorrent = async (
     onWarning,
   })
   const ticker = setInterval(() => onProgress(torrent.state()), PROGRESS_INTERVAL_MS)
-  try {
-    await torrent.whenDone({ stallTimeoutMs, signal })
-  } finally {
+  const whenDone = torrent.whenDone({ stallTimeoutMs, signal }).finally(() => {
     clearInterval(ticker)
     onProgress(torrent.state())
-    // The files move on to verification and then to `bundles/`, where seeding takes them up again.
-    await torrent.remove()
+  })
+  whenDone.catch(() => {}) // Whoever waits for it has the error; nobody may be waiting yet.
+  return {
+    whenDone,
+    // A part that will not come, since the whole stalled or was aborted.
+    whenHave: (start, end) => Promise.race([torrent.whenHave(start, end), whenDone]),
+    [Symbol.asyncDispose]: async () => {
+      await torrent.remove()
+      await whenDone.catch(() => {})
+    },
   }
+}
+
+/** Fetches all of it, and leaves its swarm. Errors: SWARM_STALLED, DISK_FULL, IO, ABORTED. */
+export const fetchTorrent = async (...wanted: Parameters<typeof startTorrent>): Promise<void> => {
+  await using torrent = await startTorrent(...wanted)
+  await torrent.whenDone
 }
 
 const PROGRESS_INTERVAL_MS = 200

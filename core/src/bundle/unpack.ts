@@ -7,7 +7,7 @@ import { fromFileSystem } from '../errors.ts'
 import type { ProgressListener } from '../progress.ts'
 import { type BundleFile, type BundleIndex, sha256OfFile } from './bundle-index.ts'
 import { DIGEST_BYTES } from './digest-table.ts'
-import { inOrder } from './in-order.ts'
+import { asReady, inOrder } from './in-order.ts'
 import { type Placements, placeFrames } from './placements.ts'
 import { CREATE, READ, withFile } from './threads/files.ts'
 import type { SealFilesJob } from './threads/seal-files.ts'
@@ -19,6 +19,8 @@ export interface UnpackOptions {
   readonly packPath: string
   /** A folder that does not exist yet. */
   readonly into: string
+  /** Resolves once these bytes of the pack can be read; without it they can. */
+  readonly whenHave?: ((start: number, end: number) => Promise<void>) | undefined
   readonly onProgress?: ProgressListener | undefined
   readonly signal?: AbortSignal | undefined
 }
@@ -31,7 +33,8 @@ const SEAL_BATCH_FILES = 512
  *
  * Shape:  directories 0700, files 0600, links as links; nothing else. After an error there is no `into`.
  * Units:  progress in bytes of content, phase `unpack`.
- * Errors: BUNDLE_INVALID with frame, chunk or file, and the check that failed; DISK_FULL, PERMISSION, IO, ABORTED.
+ * Errors: BUNDLE_INVALID with frame, chunk or file, and the check that failed; DISK_FULL, PERMISSION, IO, ABORTED; those of
+ *         `whenHave`.
  */
 export const unpackBundle = async (options: UnpackOptions): Promise<void> => {
   const { index, into, signal } = options
@@ -110,8 +113,9 @@ const createScattered = async (placements: Placements, into: string, turn: () =>
 }
 
 const unpackFrames = async (options: UnpackOptions, placements: Placements, workers: Workers): Promise<void> => {
-  const { index, packPath, into, onProgress } = options
-  const totalBytes = index.frames.lengths.reduce((sum, length) => sum + length, 0)
+  const { index, packPath, into, whenHave, onProgress } = options
+  const { frames } = index
+  const totalBytes = frames.lengths.reduce((sum, length) => sum + length, 0)
   let doneBytes = 0
   const report = (bytes: number): void => {
     doneBytes += bytes
@@ -119,7 +123,9 @@ const unpackFrames = async (options: UnpackOptions, placements: Placements, work
   }
   const run = (family: readonly number[]) =>
     workers.run('unpackFrames', { packPath, into, frames: family.map(placements.workOf) }, report)
-  for await (const _done of inOrder(familiesOf(index), workers.count + 1, run));
+  const ready = (family: readonly number[]): Promise<unknown> =>
+    Promise.all(family.map((number) => whenHave?.(frames.offsets[number] ?? 0, frames.offsets[number + 1] ?? 0)))
+  await asReady(familiesOf(index), workers.count + 1, ready, run)
 }
 
 /** Each frame without a base, followed by those that are based on it. */

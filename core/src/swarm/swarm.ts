@@ -61,6 +61,12 @@ export interface SwarmTorrent {
    * Errors: SWARM_STALLED if nothing useful arrives for `stallTimeoutMs`; ABORTED; DISK_FULL; IO.
    */
   whenDone(options: { readonly stallTimeoutMs: number; readonly signal?: AbortSignal | undefined }): Promise<void>
+  /**
+   * Resolves once the bytes from `start` to `end` of the torrent, its files end to end, are verified and written.
+   *
+   * Errors: ABORTED once the torrent is removed, or what ended it before they came.
+   */
+  whenHave(start: number, end: number): Promise<void>
   /** Leaves the swarm. The files stay. */
   remove(): Promise<void>
 }

@@ -3,7 +3,7 @@
 
 import type WebTorrent from 'webtorrent'
 import type { Torrent } from 'webtorrent'
-import { UpdateError } from '../errors.ts'
+import { fromFileSystem, UpdateError } from '../errors.ts'
 import { createAnnouncer } from './announce/announcer.ts'
 import type { LocalDiscovery } from './announce/local-discovery.ts'
 import { createTrackers } from './announce/trackers.ts'
@@ -20,6 +20,7 @@ import { geometryOf } from './pieces/geometry.ts'
 import { openPieceFiles, type PieceFiles } from './pieces/piece-files.ts'
 import type { SlabReader } from './pieces/slab-reader.ts'
 import { checkPieces, isPiece } from './pieces/verify.ts'
+import { createWaiting } from './pieces/waiting.ts'
 import type { RateLimiter } from './rate-limiter.ts'
 import type { SwarmTorrent, TorrentOptions } from './swarm.ts'
 import type { GuardedHttp } from './web/guarded-http.ts'
@@ -74,6 +75,8 @@ export const joinTorrent = async (
   const isDone = (): boolean => haveBytes === metainfo.lengthBytes
   const completion: Completion = createCompletion({ now, describe: () => describeLack() })
 
+  const waiting = createWaiting(metainfo, (index) => hasBit(bits, index))
+
   const slabSource = { pieceLengthOf: geometry.pieceLengthOf, read: files.read }
   const upload = createUpload({
     geometry,
@@ -98,6 +101,7 @@ export const joinTorrent = async (
           setBit(bits, index)
           haveBytes += geometry.pieceLengthOf(index)
           completion.progress('piece')
+          waiting.arrived(index)
           exchange.announce(index)
           if (isDone()) finish()
         },
@@ -197,7 +201,9 @@ export const joinTorrent = async (
 
   const fail = (error: unknown): void => {
     stopFetching()
-    completion.fail(error)
+    const reason = fromFileSystem(error, 'the swarm failed')
+    completion.fail(reason)
+    waiting.fail(reason)
   }
 
   const describeLack = (): string => {
@@ -216,7 +222,9 @@ export const joinTorrent = async (
     parts.torrents.delete(metainfo.infoHash)
     parts.localDiscovery?.remove(metainfo.infoHash)
     stopFetching()
-    completion.fail(new UpdateError('ABORTED', `${metainfo.name} was removed from the swarm`))
+    const reason = new UpdateError('ABORTED', `${metainfo.name} was removed from the swarm`)
+    completion.fail(reason)
+    waiting.fail(reason)
     exchange.close()
     slabs.drop(slabSource)
     await Promise.all([
@@ -241,6 +249,7 @@ export const joinTorrent = async (
       peers: exchange.links.size,
     }),
     whenDone: completion.whenDone,
+    whenHave: waiting.whenHave,
     closeIdle: files.closeIdle,
     fail,
     warn: onWarning,

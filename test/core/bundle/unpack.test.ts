@@ -7,6 +7,7 @@ import { describe, expect, test } from '@jest/globals'
 import type { BundleIndex } from '@updraft/core/bundle/bundle-index'
 import { encodeIndex, parseIndex } from '@updraft/core/bundle/index-file'
 import { finishTree, unpackBundle } from '@updraft/core/bundle/unpack'
+import { UpdateError } from '@updraft/core/errors'
 import fc from 'fast-check'
 import { describeWith, needsRoot } from '../../support/needs.ts'
 import {
@@ -46,6 +47,45 @@ const attack = async (index: BundleIndex, pack: Uint8Array) => {
 const invalid = (fault: string) => ({
   error: { code: 'BUNDLE_INVALID', message: expect.stringContaining(fault) },
   left: ['pack'],
+})
+
+describe('a pack that is still on its way', () => {
+  /** Two frames with content of their own. */
+  const two = { 'a.bin': noise(8_000_000, 'a'), 'b.bin': noise(2_000_000, 'b') }
+
+  test('is unpacked as its frames come, in whatever order', async () => {
+    const { index, packPath, packBytes } = await bundle(two)
+    const [, second = 0] = index.frames.offsets
+    const into = join(temporaryFolder(), 'tree')
+    // Only the second frame is there, until it has been unpacked.
+    writeFileSync(packPath, Buffer.concat([Buffer.alloc(second), packBytes.subarray(second)]))
+    let unpacked = 0
+    const first = Promise.withResolvers<void>()
+    await unpackBundle({
+      index,
+      packPath,
+      into,
+      whenHave: (start) => (start === 0 ? first.promise : Promise.resolve()),
+      onProgress: ({ doneBytes }) => {
+        if (unpacked === 0) {
+          writeFileSync(packPath, packBytes)
+          first.resolve()
+        }
+        unpacked = doneBytes
+      },
+    })
+    await finishTree(index, into)
+    expect(listTree(into).sort()).toEqual(listInstalled(two))
+  })
+
+  test('that does not come leaves nothing, and its error is the one that is thrown', async () => {
+    const { index, packPath } = await bundle(two)
+    const folder = temporaryFolder()
+    const lost = new UpdateError('SWARM_STALLED', 'nobody has it')
+    const whenHave = (start: number): Promise<void> => (start === 0 ? Promise.reject(lost) : Promise.resolve())
+    await expect(unpackBundle({ index, packPath, into: join(folder, 'tree'), whenHave })).rejects.toBe(lost)
+    expect(readdirSync(folder)).toEqual([])
+  })
 })
 
 describe('an unpacked tree', () => {

@@ -9,6 +9,7 @@ import { createBlame } from '@updraft/core/swarm/pieces/blame'
 import { BLOCK_LENGTH } from '@updraft/core/swarm/pieces/geometry'
 import type { Source, StartedPiece } from '@updraft/core/swarm/pieces/picker'
 import { createSlabReader } from '@updraft/core/swarm/pieces/slab-reader'
+import { createWaiting } from '@updraft/core/swarm/pieces/waiting'
 import { createRateLimiter } from '@updraft/core/swarm/rate-limiter'
 
 describe('bits', () => {
@@ -233,5 +234,41 @@ describe('waiting for the end', () => {
     completion.progress('block')
     const again = completion.whenDone({ stallTimeoutMs: 20, signal: AbortSignal.abort() })
     await expect(again).rejects.toMatchObject({ code: 'ABORTED' })
+  })
+})
+
+describe('waiting for a part', () => {
+  /** Pieces of ten bytes, of which the first is there. */
+  const make = () => {
+    const there = new Set([0])
+    const waiting = createWaiting({ pieceLength: 10 }, (index) => there.has(index))
+    const arrive = (index: number): void => {
+      there.add(index)
+      waiting.arrived(index)
+    }
+    return { waiting, arrive }
+  }
+  const isSettled = (promise: Promise<void>): Promise<boolean> =>
+    Promise.race([promise.then(() => true), new Promise<boolean>((resolve) => setImmediate(resolve, false))])
+
+  test('ends with the last of its pieces, and at once if they are there', async () => {
+    const { waiting, arrive } = make()
+    await waiting.whenHave(0, 10)
+    const part = waiting.whenHave(9, 31)
+    for (const index of [3, 9, 2]) arrive(index)
+    expect(await isSettled(part)).toBe(false)
+    arrive(1)
+    await part
+    await waiting.whenHave(5, 40)
+  })
+
+  test('ends with what ended all, also for those who come later', async () => {
+    const { waiting } = make()
+    const part = waiting.whenHave(10, 20)
+    waiting.fail(new Error('gone'))
+    waiting.fail(new Error('later'))
+    await expect(part).rejects.toThrow('gone')
+    await expect(waiting.whenHave(10, 20)).rejects.toThrow('gone')
+    await waiting.whenHave(0, 10)
   })
 })
