@@ -13,6 +13,7 @@ import { fetchPatch, NOT_PATCHED, type Patched } from './fetch/patch.ts'
 import { fetchIndex } from './fetch/signed-index.ts'
 import { fetchTarget } from './fetch/target.ts'
 import { type FetchTorrentOptions, startTorrent } from './fetch/torrent.ts'
+import { packPathOf, stagedFilesOf } from './kept-pack.ts'
 import type { TrustedRelease } from './refresh.ts'
 
 export interface FetchOptions extends FetchTorrentOptions {
@@ -29,7 +30,7 @@ export type StagedBundle = AsyncDisposable & {
   readonly release: TrustedRelease
   /** `staging/<bundle name>`: this release's own folder. */
   readonly directory: string
-  /** The folder with the files `index` and `pack`. */
+  /** The folder with the file `index` and the frames of the pack. */
   readonly bundleDirectory: string
   readonly metainfo: Metainfo
   /** Of the patch that was used, which is in `directory`. */
@@ -43,7 +44,7 @@ export type StagedBundle = AsyncDisposable & {
 /**
  * Begins to fetch what this machine lacks of `release`. An interrupted download is continued, whatever ended it.
  *
- * Shape:  `<staging>/<name>/<name>/{index,pack}`, and a patch beside the inner folder.
+ * Shape:  `<staging>/<name>/<name>/{index,pack.frames/}`, and a patch beside the inner folder.
  * Units:  bytes; `stallTimeoutMs` in milliseconds.
  * Errors: SOURCE_UNREACHABLE (try again later), METAINFO_INVALID and BUNDLE_INVALID (not what was signed), DISK_FULL, IO,
  *         ABORTED.
@@ -62,13 +63,14 @@ export const fetchBundle = async (release: TrustedRelease, options: FetchOptions
 
   await makeDirectory(bundleDirectory, 0o700)
   await writeFileAtomic(join(bundleDirectory, 'index'), indexBytes, { mode: 0o600 })
-  const patched = await fillFromHere(release, index, directory, join(bundleDirectory, 'pack'), options)
+  const patched = await fillFromHere(release, index, directory, packPathOf(bundleDirectory), options)
 
   // The index was fetched as a signed description; the swarm finds its whole pieces on disk, but nothing was saved by that.
   const indexPieces = Math.floor(indexBytes.length / metainfo.pieceLength)
   let bytes = patched.bytes
   const torrent = await startTorrent(metainfo, directory, release, {
     ...options,
+    stored: await stagedFilesOf(index, metainfo, bundleDirectory),
     onProgress: (state) => {
       bytes = {
         peers: patched.bytes.peers + state.bytes.peers,

@@ -40,5 +40,6 @@ export const resumeSeeds =
 
 const isLost = (error: unknown): boolean =>
   hasCode(error, 'METAINFO_INVALID') ||
+  hasCode(error, 'BUNDLE_INVALID') ||
   hasCode(error, 'LIMIT_EXCEEDED') ||
   (Error.isError(error) && systemCodeOf(error.cause) === 'ENOENT')

@@ -2,12 +2,14 @@
 // them. Seeds nothing that did not come out of verification, now or before a restart.
 import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { parseIndexInTurns } from '@updraft/core/bundle/index-file'
 import { makeDirectory, readFileBounded, renameDurably, writeFileAtomic } from '@updraft/core/files/atomic'
 import { LIMITS } from '@updraft/core/limits'
 import { bundleNameOf, isPatchOf } from '@updraft/core/names'
 import { resolveHints } from '@updraft/core/release'
 import { type Metainfo, parseMetainfo } from '@updraft/core/swarm/metainfo'
-import type { Swarm, SwarmTorrent } from '@updraft/core/swarm/swarm'
+import type { StoredFile, Swarm, SwarmTorrent } from '@updraft/core/swarm/swarm'
+import { storedFilesOf } from './kept-pack.ts'
 import type { VerifiedBundle } from './verify.ts'
 
 /** A verified bundle that rests under `bundles/`. */
@@ -55,15 +57,18 @@ const keepTorrent = async ({ name, bytes }: Metainfo, from: string, bundlesDirec
  * Shares a kept bundle, and the patch that led to it if there was one. Pieces are hashed first: a file that was damaged since only
  * costs the pieces concerned, and the swarm mends them.
  *
- * Errors: METAINFO_INVALID, LIMIT_EXCEEDED, IO if the bundle is no longer readable.
+ * Errors: METAINFO_INVALID, BUNDLE_INVALID, LIMIT_EXCEEDED, IO if the bundle is no longer readable.
  */
 export const seedBundle = async (bundle: KeptBundle, options: SeedOptions): Promise<void> => {
-  const { bundlesDirectory, swarm, onWarning } = options
-  for (const name of [bundle.name, ...(await patchesOf(bundle.name, bundlesDirectory))]) {
-    const metainfo = await readMetainfo(name, bundlesDirectory)
-    const directory = bundlesDirectory
-    await swarm.add({ metainfo, directory, have: 'check', trackers: bundle.trackers, webSeeds: [], onWarning })
-  }
+  const { bundlesDirectory: directory, swarm, onWarning } = options
+  const share = (metainfo: Metainfo, stored?: readonly StoredFile[]) =>
+    swarm.add({ metainfo, directory, stored, have: 'check', trackers: bundle.trackers, webSeeds: [], onWarning })
+
+  const metainfo = await readMetainfo(bundle.name, directory)
+  const indexFile = join(bundleDirectoryOf(directory, bundle.name), 'index')
+  const index = await parseIndexInTurns(await readFileBounded(indexFile, LIMITS.indexLengthBytes))
+  await share(metainfo, storedFilesOf(index, metainfo))
+  for (const patch of await patchesOf(bundle.name, directory)) await share(await readMetainfo(patch, directory))
 }
 
 const readMetainfo = async (name: string, bundlesDirectory: string): Promise<Metainfo> =>

@@ -10,6 +10,7 @@ import { UpdateError } from '@updraft/core/errors'
 import { readFileBounded } from '@updraft/core/files/atomic'
 import type { ProgressListener } from '@updraft/core/progress'
 import type { StagedBundle } from './fetch.ts'
+import { packPathOf } from './kept-pack.ts'
 
 declare const verified: unique symbol
 
@@ -44,7 +45,7 @@ export interface VerifyOptions {
 export const verifyBundle = async (staged: StagedBundle, options: VerifyOptions): Promise<VerifiedBundle> => {
   const { directory, bundleDirectory, release } = staged
   const treePath = join(directory, 'tree')
-  const packPath = join(bundleDirectory, 'pack')
+  const packPath = packPathOf(bundleDirectory)
   await rm(treePath, { recursive: true, force: true })
   try {
     // Read again from disk: the swarm had the file in its hands since fetch wrote it.
@@ -69,7 +70,7 @@ export const verifyBundle = async (staged: StagedBundle, options: VerifyOptions)
     await staged[Symbol.asyncDispose]()
     await rm(treePath, { recursive: true, force: true })
     if (Error.isError(error) && (error as Partial<UpdateError>).code === 'BUNDLE_INVALID') {
-      await rm(packPath, { force: true })
+      await rm(packPath, { recursive: true, force: true })
     }
     throw error
   }

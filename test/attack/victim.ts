@@ -142,7 +142,10 @@ const lookOf = async (home: string, product: string, ended: Ended, status: Statu
     error,
     installed,
     digest,
-    seeded: Math.max(shown?.seeding.releases ?? 0, files.filter((file) => /^bundles\/.*\/pack$/.test(file)).length),
+    seeded: Math.max(
+      shown?.seeding.releases ?? 0,
+      new Set(files.filter((file) => /^bundles\/.*\/pack\.frames\//.test(file)).map((file) => file.split('/')[1])).size,
+    ),
     files,
     executables: files.filter((file) => file.startsWith('staging/') && isExecutable(join(home, file))),
     did: describeDid(ended, findings, error),

@@ -1,12 +1,13 @@
 // Machines on three older releases and an empty one come to the same new release in one swarm, each for the bytes that it
 // really lacks. Real origin, real agents.
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import { type BundleIndex, frameOf, packLengthOf } from '@updraft/core/bundle/bundle-index'
+import { type BundleIndex, frameOf } from '@updraft/core/bundle/bundle-index'
 import { parseIndex } from '@updraft/core/bundle/index-file'
 import { lackingBytesOf } from '@updraft/core/bundle/lacking'
+import { frameFiles } from '@updraft/core/bundle/pack-place'
 import type { Update } from '@updraft/core/control/api'
 import { parseMetainfo } from '@updraft/core/swarm/metainfo'
 import { openRepository } from '../../publisher/src/repository.ts'
@@ -71,6 +72,13 @@ afterAll(async () => {
 
 const indexOf = async (version: string): Promise<BundleIndex> =>
   parseIndex(await readFile(join(stage.repository, 'bundles', `acme_${version}_any`, 'index')))
+
+/** The pack as this machine keeps it: a file for each frame. */
+const packOf = async (agent: StageAgent, version: string): Promise<Buffer> => {
+  const folder = join(agent.home, 'bundles', `acme_${version}_any`, 'pack.frames')
+  const frames = frameFiles(await indexOf(version))
+  return Buffer.concat(await Promise.all(frames.map(({ name }) => readFile(join(folder, name)))))
+}
 
 /** How a machine comes to the newest release, and for how many bytes. */
 interface Way {
@@ -138,7 +146,8 @@ test('each fetches what it lacks by the cheapest way, all end with the same tree
     nothing: 'all',
   })
   expect(fetched).toEqual(Object.fromEntries(Object.entries(planned).map(([version, { bytes }]) => [version, bytes])))
-  const whole = packLengthOf(await indexOf(NEWEST))
+  const published = await readFile(join(stage.repository, 'bundles', `acme_${NEWEST}_any`, 'pack'))
+  const whole = published.length
   expect(planned.nothing?.bytes).toBeGreaterThanOrEqual(whole)
   expect(planned['1.0.0']?.bytes).toBeLessThan(whole)
   expect((planned['1.3.0']?.bytes ?? whole) * 5).toBeLessThan(whole)
@@ -149,7 +158,24 @@ test('each fetches what it lacks by the cheapest way, all end with the same tree
     const { stdout } = await agent.run(['events'])
     expect(stdout).not.toMatch(/of no use/)
     // The same pack, from whatever it was made: it was checked piece by piece before it was shared.
-    const pack = await readFile(join(agent.home, 'bundles', `acme_${NEWEST}_any`, 'pack'))
-    expect(pack.equals(await readFile(join(stage.repository, 'bundles', `acme_${NEWEST}_any`, 'pack')))).toBe(true)
+    expect((await packOf(agent, NEWEST)).equals(published)).toBe(true)
   }
 }, 120_000)
+
+test('a frame that two kept releases have in common is on the disk once', async () => {
+  const agent = agents.get('1.3.0')
+  if (agent === undefined) throw new Error('there is no such agent')
+  const [older, newer] = await Promise.all([indexOf('1.3.0'), indexOf(NEWEST)])
+  const names = new Set(frameFiles(older).map(({ name }) => name))
+  const common = frameFiles(newer).filter(({ name }) => names.has(name))
+  expect(common.length).toBeGreaterThan(0)
+  for (const { name } of common) {
+    const [a, b] = await Promise.all(
+      ['1.3.0', NEWEST].map((version) => stat(join(agent.home, 'bundles', `acme_${version}_any`, 'pack.frames', name))),
+    )
+    expect(a?.ino).toBe(b?.ino)
+  }
+  expect(
+    (await packOf(agent, '1.3.0')).equals(await readFile(join(stage.repository, 'bundles/acme_1.3.0_any/pack'))),
+  ).toBe(true)
+})

@@ -2,7 +2,7 @@
 // the rest crosses the network. Local bytes are checked like any others; damage costs the chunks concerned, no more.
 import { createHash } from 'node:crypto'
 import { rm, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { type BundleIndex, parseIndexInTurns } from '@updraft/core/bundle/index-file'
 import type { MadeContent } from '@updraft/core/bundle/patch/patch'
 import { fillFromLocal } from '@updraft/core/bundle/reuse'
@@ -10,11 +10,12 @@ import { fromFileSystem, isUpdateError, systemCodeOf } from '@updraft/core/error
 import { readFileBounded, renameDurably } from '@updraft/core/files/atomic'
 import { LIMITS } from '@updraft/core/limits'
 import { compareVersions, type Product } from '@updraft/core/names'
+import { packPathOf } from '../kept-pack.ts'
 import type { SeedRecord } from '../store/seeds.ts'
 
 /** A bundle on this machine, and the tree that was installed from it, if it still is. */
 export interface LocalBundle {
-  /** The folder with the files `index` and `pack`. */
+  /** The folder with the file `index` and the frames of the pack. */
   readonly bundleDirectory: string
   readonly treePath: string | undefined
 }
@@ -63,8 +64,8 @@ export const fillPack = async (
   made: MadeContent | undefined,
   signal: AbortSignal,
 ): Promise<void> => {
-  const filling = `${packPath}.filling`
-  await rm(filling, { force: true })
+  const filling = join(dirname(packPath), `filling.${basename(packPath)}`)
+  await rm(filling, { recursive: true, force: true })
   const installed = known.flatMap(({ index, treePath }) => (treePath === undefined ? [] : [{ index, path: treePath }]))
   await fillFromLocal({
     index,
@@ -85,7 +86,7 @@ const readLocal = async ({ bundleDirectory, treePath }: LocalBundle): Promise<Kn
     return {
       index: await parseIndexInTurns(bytes),
       indexSha256,
-      packPath: join(bundleDirectory, 'pack'),
+      packPath: packPathOf(bundleDirectory),
       treePath: isThere ? treePath : undefined,
     }
   } catch (error) {

@@ -2,13 +2,15 @@
 import { LIMITS } from '@updraft/core/limits'
 import { resolveHints } from '@updraft/core/release'
 import type { Metainfo } from '@updraft/core/swarm/metainfo'
-import type { Swarm, TransferState } from '@updraft/core/swarm/swarm'
+import type { StoredFile, Swarm, TransferState } from '@updraft/core/swarm/swarm'
 import type { TrustedRelease } from '../refresh.ts'
 
 export interface FetchTorrentOptions {
   readonly swarm: Pick<Swarm, 'add'>
   /** `host:port` of peers that the machine's owner named. */
   readonly peers: readonly string[]
+  /** What the files of the torrent are kept in instead. */
+  readonly stored?: readonly StoredFile[] | undefined
   readonly stallTimeoutMs?: number | undefined
   readonly signal: AbortSignal
   readonly onProgress: (state: TransferState) => void
@@ -33,12 +35,21 @@ export const startTorrent = async (
   metainfo: Metainfo,
   directory: string,
   { release: { torrent: hints }, repositoryUrl }: Pick<TrustedRelease, 'release' | 'repositoryUrl'>,
-  { swarm, peers, stallTimeoutMs = LIMITS.swarmStallTimeoutMs, signal, onProgress, onWarning }: FetchTorrentOptions,
+  {
+    swarm,
+    peers,
+    stored,
+    stallTimeoutMs = LIMITS.swarmStallTimeoutMs,
+    signal,
+    onProgress,
+    onWarning,
+  }: FetchTorrentOptions,
 ): Promise<RunningTorrent> => {
   const torrent = await swarm.add({
     metainfo,
     directory,
     have: 'check',
+    stored,
     trackers: resolveHints(hints.trackers, repositoryUrl),
     webSeeds: resolveHints(hints.webSeeds, repositoryUrl),
     peers,

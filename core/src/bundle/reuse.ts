@@ -7,8 +7,10 @@ import { fromFileSystem, hasCode } from '../errors.ts'
 import type { ProgressListener } from '../progress.ts'
 import { type BundleIndex, type FrameRow, frameOf, type Gap, packLengthOf } from './bundle-index.ts'
 import { DIGEST_BYTES, digestAt, digestTableOf } from './digest-table.ts'
+import { createFilledPack, type FilledPack } from './filled-pack.ts'
 import { inOrder } from './in-order.ts'
 import { release } from './memory.ts'
+import { isFramesFolder, placeOf } from './pack-place.ts'
 import { joinRanges, lengthOfRanges, type Ranges } from './ranges.ts'
 import type { Content, Slices } from './threads/content.ts'
 import type { PackedFrame } from './threads/pack-content.ts'
@@ -40,7 +42,7 @@ export interface LocalGap extends Gap {
 
 export interface FillOptions {
   readonly index: BundleIndex
-  /** The pack to be made. A file that is there is replaced. */
+  /** The pack to be made, a file or a folder of frames; see pack-place.ts. What is there is replaced. */
   readonly packPath: string
   readonly packs: readonly LocalPack[]
   readonly trees: readonly LocalTree[]
@@ -64,37 +66,25 @@ export interface Filled {
  */
 export const fillFromLocal = async (options: FillOptions): Promise<Filled> => {
   const { index, packPath } = options
-  const pack = await createPack(packPath)
   try {
-    await pack.truncate(packLengthOf(index))
+    await using pack = await createFilledPack(index, packPath)
     const fill: Fill = { ...options, pack, filled: new Set(), report: reportLooked(options) }
     await copyFrames(fill)
     await repackFrames(fill)
-    await pack.sync()
+    await pack.finish()
     const filled = joinRanges([...fill.filled].map((number) => rangeOf(frameOf(index, number))))
     return { reusedBytes: lengthOfRanges(filled), filled }
   } catch (error) {
-    await rm(packPath, { force: true })
+    await rm(packPath, { recursive: true, force: true })
     throw fromFileSystem(error, `cannot fill ${packPath}`)
-  } finally {
-    await pack.close()
   }
 }
 
 interface Fill extends FillOptions {
-  readonly pack: FileHandle
+  readonly pack: FilledPack
   /** Numbers of the frames that are there. */
   readonly filled: Set<number>
   readonly report: (frame: FrameRow) => void
-}
-
-const createPack = async (path: string): Promise<FileHandle> => {
-  try {
-    await rm(path, { force: true })
-    return await open(path, 'wx+', 0o600)
-  } catch (error) {
-    throw fromFileSystem(error, `cannot create ${path}`)
-  }
 }
 
 /** The first way: a frame that an older pack has, byte for byte. */
@@ -105,16 +95,19 @@ const copyFrames = async ({ index, packs, pack, filled, report, signal }: Fill):
     places.set(hexOf(frame), frame)
   }
   for (const local of packs) {
-    await using older = await openLocal(local.packPath)
-    if (older === undefined) continue
+    const isFolder = isFramesFolder(local.packPath)
+    await using older = isFolder ? undefined : await openLocal(local.packPath)
+    if (older === undefined && !isFolder) continue
     for (let number = 0; number < local.index.frames.count; number += 1) {
       throwIfAborted(signal)
       const source = frameOf(local.index, number)
       const place = places.get(hexOf(source))
       if (place === undefined || filled.has(place.number)) continue
-      const packed = await readPart(older, source)
+      const { path } = placeOf(local.packPath, source)
+      const packed =
+        older === undefined ? await readFrameFile(path, source) : await readPart(older, source, source.offset)
       if (packed === undefined) continue
-      await writeFully(pack, packed, place.offset)
+      await pack.put(place, packed, isFolder ? path : undefined)
       release(packed)
       filled.add(place.number)
       report(place)
@@ -137,7 +130,7 @@ const repackFrames = async (fill: Fill): Promise<void> => {
     // With a dictionary it takes 80 MB: two at a time brought an agent to 285 MB (date-fns 4.1.0), one to 232.
     for await (const { frame, made } of inOrder(frames, isBased ? 1 : workers.count + 1, run)) {
       if (made !== undefined) {
-        await writeFully(fill.pack, made, frame.offset)
+        await fill.pack.put(frame, made)
         release(made)
         filled.add(frame.number)
       }
@@ -268,8 +261,17 @@ const stretchesOf = ({ chunks }: BundleIndex, frame: FrameRow, found: Found): re
 /** An older pack may be gone or unreadable; then there is nothing to reuse in it. */
 const openLocal = async (path: string): Promise<FileHandle | undefined> => await open(path).catch(() => undefined)
 
+const readFrameFile = async (path: string, frame: FrameRow): Promise<Buffer | undefined> => {
+  await using file = await openLocal(path)
+  return file === undefined ? undefined : await readPart(file, frame, 0)
+}
+
 /** The packed bytes of a frame, if they are as its index says. */
-const readPart = async (file: FileHandle, { offset, packedLength, sha256 }: FrameRow): Promise<Buffer | undefined> => {
+const readPart = async (
+  file: FileHandle,
+  { packedLength, sha256 }: FrameRow,
+  offset: number,
+): Promise<Buffer | undefined> => {
   const packed = Buffer.allocUnsafeSlow(packedLength)
   try {
     for (let done = 0; done < packedLength; ) {
@@ -281,12 +283,6 @@ const readPart = async (file: FileHandle, { offset, packedLength, sha256 }: Fram
     return undefined // A disk that cannot read this part costs the frame, no more.
   }
   return hash('sha256', packed, 'buffer').equals(sha256) ? packed : undefined
-}
-
-const writeFully = async (file: FileHandle, bytes: Uint8Array, position: number): Promise<void> => {
-  for (let done = 0; done < bytes.length; ) {
-    done += (await file.write(bytes, done, bytes.length - done, position + done)).bytesWritten
-  }
 }
 
 const rangeOf = ({ offset, packedLength }: FrameRow) => ({ start: offset, end: offset + packedLength })

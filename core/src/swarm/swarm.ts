@@ -23,10 +23,19 @@ export interface SwarmOptions {
   readonly bans?: BanList | undefined
 }
 
+export interface StoredFile {
+  readonly path: string
+  readonly lengthBytes: number
+  /** Somebody else has it too, and it is whole: it is read and never written to. */
+  readonly isFixed: boolean
+}
+
 export interface TorrentOptions {
   readonly metainfo: Metainfo
   /** The torrent's files are at `<directory>/<name>/<path>`, `name` and `path` as in the metainfo. */
   readonly directory: string
+  /** The files that its content is kept in instead, in their order, below `<directory>/<name>` as well. */
+  readonly stored?: readonly StoredFile[] | undefined
   /**
    * What the files already hold: `check` hashes every piece on disk, `all` takes the caller's word that every piece was
    * verified, a bitfield (one bit per piece, most significant first, BEP 3) likewise for those pieces.

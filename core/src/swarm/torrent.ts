@@ -62,7 +62,8 @@ export const joinTorrent = async (
   const { client, gate, http, slabs, uploadLimiter, downloadLimiter, random, now } = parts
   const onWarning = options.onWarning ?? (() => {})
   const geometry = geometryOf(metainfo)
-  const files = await openPieceFiles({ metainfo, directory: options.directory, writable: options.have !== 'all' })
+  const { directory, stored, have } = options
+  const files = await openPieceFiles({ metainfo, directory, stored, writable: have !== 'all' })
   const bits = await bitsOf(options, files)
   const bytesOf = (held: Uint8Array): number => {
     let sum = countBits(held) * metainfo.pieceLength

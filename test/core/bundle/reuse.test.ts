@@ -1,9 +1,19 @@
-import { appendFileSync, existsSync, readFileSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  existsSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
+import { frameFiles } from '@updraft/core/bundle/pack-place'
 import { lengthOfRanges, missingRanges } from '@updraft/core/bundle/ranges'
 import { type FillOptions, fillFromLocal } from '@updraft/core/bundle/reuse'
-import { type Bundle, bundle, installTree, noise, prose, temporaryFolder } from './bundle-support.ts'
+import { type Bundle, bundle, install, installTree, noise, prose, temporaryFolder } from './bundle-support.ts'
 
 /** Fills a new pack, and checks that every filled byte is right and every other one a zero. */
 const fill = async (target: Bundle, local: Partial<Pick<FillOptions, 'packs' | 'trees'>>) => {
@@ -49,6 +59,44 @@ describe('from older packs', () => {
     ])
     rmSync(target.packPath)
     expect(await fill(target, { packs: [target] })).toMatchObject({ reusedBytes: 0 })
+  })
+})
+
+describe('a pack that is a folder of frames', () => {
+  const inodeOf = (path: string): number => statSync(path).ino
+  const filledFolder = async (
+    target: Bundle,
+    local: Partial<Pick<FillOptions, 'packs' | 'trees'>>,
+  ): Promise<string> => {
+    const packPath = join(temporaryFolder(), 'pack.frames')
+    await fillFromLocal({ index: target.index, packPath, packs: [], trees: [], ...local })
+    return packPath
+  }
+  const bytesOf = ({ index }: Bundle, packPath: string): Buffer =>
+    Buffer.concat(frameFiles(index).map(({ name }) => readFileSync(join(packPath, name))))
+
+  test('is filled from one file, and is unpacked to the same tree', async () => {
+    const target = await bundle(large)
+    const packPath = await filledFolder(target, { packs: [target] })
+    expect(bytesOf(target, packPath).equals(target.packBytes)).toBe(true)
+    expect(await install({ index: target.index, packPath })).toEqual(await install(target))
+  })
+
+  test('shares frames with another one by links, where they are whole', async () => {
+    const target = await bundle(large)
+    const first = await filledFolder(target, { packs: [target] })
+    const [damaged = '', ...others] = frameFiles(target.index).map(({ name }) => name)
+    appendFileSync(join(first, damaged), 'x', { flag: 'r+' })
+    const second = await filledFolder(target, { packs: [{ index: target.index, packPath: first }, target] })
+    expect(bytesOf(target, second).equals(target.packBytes)).toBe(true)
+    for (const name of others) expect(inodeOf(join(second, name))).toBe(inodeOf(join(first, name)))
+    expect(inodeOf(join(second, damaged))).not.toBe(inodeOf(join(first, damaged)))
+  })
+
+  test('has every frame in its length, also those that are not there yet', async () => {
+    const target = await bundle(large)
+    const packPath = await filledFolder(target, {})
+    expect(bytesOf(target, packPath).equals(Buffer.alloc(target.packBytes.length))).toBe(true)
   })
 })
 

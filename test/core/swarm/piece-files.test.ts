@@ -107,3 +107,28 @@ test('files that nobody uses are closed, and opened again', async () => {
   await files.close()
   await expect(files.read(0, 0, 1)).rejects.toMatchObject({ code: 'ABORTED' })
 })
+
+test('content that is kept in other files than the torrent has is read and written there, but never in fixed ones', async () => {
+  const [{ metainfo, all }, directory] = [await make(), await temporaryFolder()]
+  const stored = Array.from({ length: 100 }, (_, row) => ({
+    path: `frames/${row}`,
+    lengthBytes: row < 99 ? 500 : all.length - 99 * 500,
+    isFixed: row === 3,
+  }))
+  await mkdir(join(directory, 'acme/frames'), { recursive: true })
+  await writeFile(join(directory, 'acme/frames/3'), Buffer.alloc(500, 7))
+  const files = await openPieceFiles({ metainfo, directory, stored, writable: true })
+  atEnd(() => files.close())
+  const { pieces, pieceLengthOf } = geometryOf(metainfo)
+  for (let index = 0; index < pieces; index += 1) {
+    await files.write(index, all.subarray(index * 16_384, index * 16_384 + pieceLengthOf(index)))
+  }
+  await files.sync()
+  let at = 0
+  for (const { path, lengthBytes, isFixed } of stored) {
+    const expected = isFixed ? Buffer.alloc(500, 7) : all.subarray(at, at + lengthBytes)
+    expect((await readFile(join(directory, 'acme', path))).equals(expected)).toBe(true)
+    at += lengthBytes
+  }
+  expect((await files.read(1, 0, 16_384)).equals(all.subarray(16_384, 32_768))).toBe(true)
+})

@@ -7,6 +7,7 @@ import type { FrameRow } from '../bundle-index.ts'
 import { digestAt } from '../digest-table.ts'
 import { unpackFrame } from '../frame.ts'
 import { scratch } from '../memory.ts'
+import { placeOf } from '../pack-place.ts'
 import { READ, readFully, withFile } from './files.ts'
 import { splitPaths } from './path-list.ts'
 
@@ -44,10 +45,12 @@ export const readContent = (content: Content, purpose: 'content' | 'base'): Buff
   content.kind === 'slices' ? readSlices(content, purpose) : unpackNumbered(content.packPath, content.frame)
 
 /** The packed bytes of a frame, in memory that the next call uses again. Errors: BUNDLE_INVALID, PERMISSION, IO. */
-export const readPacked = (packPath: string, { number, offset, packedLength, sha256 }: FrameRow): Buffer => {
+export const readPacked = (packPath: string, frame: FrameRow): Buffer => {
+  const { number, packedLength, sha256 } = frame
+  const { path, offset } = placeOf(packPath, frame)
   const packed = scratch('packed', packedLength)
   try {
-    const read = withFile(packPath, READ, (file) => readFully(file, packed, offset))
+    const read = withFile(path, READ, (file) => readFully(file, packed, offset))
     if (read !== packedLength) {
       throw new UpdateError(
         'BUNDLE_INVALID',
@@ -55,7 +58,7 @@ export const readPacked = (packPath: string, { number, offset, packedLength, sha
       )
     }
   } catch (error) {
-    throw fromFileSystem(error, `cannot read ${packPath}`)
+    throw fromFileSystem(error, `cannot read ${path}`)
   }
   const digest = hash('sha256', packed, 'buffer')
   if (!digest.equals(sha256)) {

@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path'
 import { fromFileSystem, UpdateError } from '../../errors.ts'
 import { syncDirectory } from '../../files/atomic.ts'
 import type { Metainfo } from '../metainfo.ts'
+import type { StoredFile } from '../swarm.ts'
 import { geometryOf } from './geometry.ts'
 
 export interface PieceFiles {
@@ -25,6 +26,8 @@ export interface PieceFilesOptions {
   readonly metainfo: Metainfo
   /** The files are at `<directory>/<name>/<path>`. */
   readonly directory: string
+  /** The files that the content is in instead. */
+  readonly stored?: readonly StoredFile[] | undefined
   /** Read-only files must be complete; writable ones are created, and brought to their length. */
   readonly writable: boolean
 }
@@ -39,8 +42,11 @@ interface OpenFile {
 /** Errors: IO if a file is missing or has another length (read-only), DISK_FULL, PERMISSION. */
 export const openPieceFiles = async (options: PieceFilesOptions): Promise<PieceFiles> => {
   const { metainfo, directory, writable } = options
-  const { pieceLengthOf, partsOf } = geometryOf(metainfo)
-  const paths = metainfo.files.map(({ path }) => join(directory, metainfo.name, ...path.split('/')))
+  const kept: readonly StoredFile[] = options.stored ?? metainfo.files.map((file) => ({ ...file, isFixed: false }))
+  const { pieceLengthOf, partsOf } = geometryOf({ ...metainfo, files: kept })
+  const paths = kept.map(({ path }) => join(directory, metainfo.name, ...path.split('/')))
+  const isWritable = (file: number): boolean => writable && kept[file]?.isFixed === false
+  const written = new Set<number>()
   const opened = new Map<number, OpenFile>()
   let closed = false
 
@@ -49,16 +55,17 @@ export const openPieceFiles = async (options: PieceFilesOptions): Promise<PieceF
     const path = paths[file] ?? ''
     let entry = opened.get(file)
     if (entry === undefined) {
-      entry = { handle: open(path, writable ? WRITE_FLAGS : constants.O_RDONLY, 0o644), users: 0, used: true }
+      entry = { handle: open(path, isWritable(file) ? WRITE_FLAGS : READ_FLAGS, 0o644), users: 0, used: true }
       opened.set(file, entry)
       entry.handle.catch(() => opened.delete(file))
+      void closeSurplus(file)
     }
     entry.users += 1
     entry.used = true
     try {
       return await act(await entry.handle)
     } catch (error) {
-      throw fromFileSystem(error, `cannot ${writable ? 'write' : 'read'} ${path}`)
+      throw fromFileSystem(error, `cannot ${isWritable(file) ? 'write' : 'read'} ${path}`)
     } finally {
       entry.users -= 1
     }
@@ -71,14 +78,22 @@ export const openPieceFiles = async (options: PieceFilesOptions): Promise<PieceF
     await handle?.close()
   }
 
+  /** The one that was opened first goes first. */
+  const closeSurplus = async (besides: number): Promise<void> => {
+    for (const [file, entry] of opened) {
+      if (opened.size <= OPEN_FILES_MAX) return
+      if (entry.users === 0 && file !== besides) await closeFile(file, entry)
+    }
+  }
+
   const prepare = async (file: number): Promise<void> => {
     const path = paths[file] ?? ''
-    const expected = metainfo.files[file]?.lengthBytes ?? 0
-    if (writable) await mkdir(dirname(path), { recursive: true })
+    const expected = kept[file]?.lengthBytes ?? 0
+    if (isWritable(file)) await mkdir(dirname(path), { recursive: true })
     await use(file, async (handle) => {
       const { size } = await handle.stat()
       if (size === expected) return
-      if (writable) await handle.truncate(expected)
+      if (isWritable(file)) await handle.truncate(expected)
       else throw new UpdateError('IO', `${path} has ${size} bytes in the place of ${expected}`)
     })
   }
@@ -113,13 +128,17 @@ export const openPieceFiles = async (options: PieceFilesOptions): Promise<PieceF
     write: async (index, piece) => {
       let at = 0
       for (const part of partsOf(bytesAt(index, 0), piece.length)) {
-        await use(part.file, (handle) => writeFully(handle, piece.subarray(at, at + part.length), part.offset))
+        if (isWritable(part.file)) {
+          written.add(part.file)
+          await use(part.file, (handle) => writeFully(handle, piece.subarray(at, at + part.length), part.offset))
+        }
         at += part.length
       }
     },
 
     sync: async () => {
-      for (const file of paths.keys()) await use(file, (handle) => handle.sync())
+      for (const file of written) await use(file, (handle) => handle.sync())
+      written.clear()
       await syncDirectory(join(directory, metainfo.name))
     },
 
@@ -136,6 +155,9 @@ export const openPieceFiles = async (options: PieceFilesOptions): Promise<PieceF
   }
 }
 
+/** For one torrent: a pack may be kept in thousands of files, and a process has so many handles. */
+const OPEN_FILES_MAX = 64
+const READ_FLAGS = constants.O_RDONLY
 /** Creates, but never follows a link at the file itself: unverified bytes stay in their own folder. */
 const WRITE_FLAGS = constants.O_RDWR | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0)
 
