@@ -216,6 +216,42 @@ describe('mirrors', () => {
     expect(result).toMatchObject({ failed: [], releases: [{ repositoryUrl: SECOND }] })
   })
 
+  test('a first one that is sound and lags behind gives way to the second', async () => {
+    const repository = simulateRepository()
+    const lagging = repository.fork()
+    repository.addRelease('acme', '1.1.0')
+    repository.publish('acme', 'snapshot', 'timestamp')
+    await using machine = await openMachine(repository, { urls, fetch: both(lagging, repository) })
+    const result = await machine.refresh()
+    expect(result.releases).toMatchObject([{ repositoryUrl: SECOND }, { repositoryUrl: SECOND }])
+    expect(result.skipped).toEqual([])
+    expect(machine.committed()).toMatchObject({ timestamp: 2 })
+    await machine.refresh({ fetch: both(repository, lagging) })
+    expect(machine.committed()).toMatchObject({ timestamp: 2 })
+  })
+
+  test('a second one that only claims to be newer is told, and the first is used', async () => {
+    const repository = simulateRepository()
+    const lying = repository.fork()
+    lying.files.set('metadata/timestamp.json', Buffer.from('{"signed":{"version":9007199254740991}}'))
+    await using machine = await openMachine(repository, { urls, fetch: both(repository, lying) })
+    const result = await machine.refresh()
+    expect(result.releases).toMatchObject([{ repositoryUrl: MIRROR }])
+    expect(result.skipped).toMatchObject([{ url: SECOND, error: { code: 'METADATA_UNTRUSTED' } }])
+    expect(machine.committed()).toMatchObject({ timestamp: 1 })
+  })
+
+  test.each(['nonsense', '{"signed":{"version":"2"}}', '{}', 'null', '{"signed":{"version":1e400}}'])(
+    'a second one that answers with %s has no claim',
+    async (text) => {
+      const repository = simulateRepository()
+      const strange = repository.fork()
+      strange.files.set('metadata/timestamp.json', Buffer.from(text))
+      await using machine = await openMachine(repository, { urls, fetch: both(repository, strange) })
+      await expect(machine.refresh()).resolves.toMatchObject({ skipped: [], releases: [{ repositoryUrl: MIRROR }] })
+    },
+  )
+
   test('a new root that the first hides is learnt from the second', async () => {
     const repository = simulateRepository()
     const hiding = repository.fork()

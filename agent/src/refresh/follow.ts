@@ -9,6 +9,7 @@ import { checkMetadata } from '@updraft/core/trust/policy'
 import { type CacheDisk, type MetadataFiles, openCache } from './cache.ts'
 import { roleOfFile } from './file-names.ts'
 import type { VersionFloors } from './floors.ts'
+import { findFresher } from './fresher.ts'
 import { openSession, type Session, type TopLevel } from './session.ts'
 import { CACHE } from './source-files.ts'
 
@@ -102,7 +103,7 @@ export const followSource = async <Result>(
     })
     try {
       const topLevel = await session.refresh()
-      return { kind: 'done', ...(await use(session, topLevel)) }
+      return { kind: 'done', version: topLevel.timestamp.signed.version, ...(await use(session, topLevel)) }
     } catch (error) {
       if (!isAboutSource(error)) throw error
       return { kind: 'failed', from: session.blamed(), error }
@@ -111,13 +112,30 @@ export const followSource = async <Result>(
     }
   }
 
+  const untried = (): readonly string[] =>
+    source.metadataUrls.filter((url) => skipped.every((mirror) => mirror.url !== url))
+
+  /** A mirror that lags behind, or is held back, is sound until its timestamp expires: so the others are asked as well. */
+  const withFresher = async (result: Result, version: number, used: string): Promise<Followed<Result>> => {
+    const others = untried().filter((url) => url !== used)
+    const { timeoutMs = LIMITS.metadataTimeoutMs, fetch, signal } = options
+    const fresher = await findFresher(others, version, { timeoutMs, fetch, signal })
+    if (fresher !== undefined) {
+      const outcome = await tryMirrors([fresher, ...others.filter((url) => url !== fresher), used])
+      if (outcome.kind === 'failed') skipped.push({ url: fresher, error: outcome.error })
+      else if (outcome.flaw === undefined)
+        return { result: outcome.result, changed: !sameFiles(before, known), skipped }
+    }
+    return { result, changed: !sameFiles(before, known), skipped }
+  }
+
   for (;;) {
-    const [primary, ...others] = source.metadataUrls.filter((url) => skipped.every((mirror) => mirror.url !== url))
+    const [primary, ...others] = untried()
     if (primary === undefined) break
     const outcome = await tryMirrors([primary, ...others])
     if (outcome.kind === 'done') {
-      const { result, flaw } = outcome
-      if (flaw === undefined) return { result, changed: !sameFiles(before, known), skipped }
+      const { result, flaw, version } = outcome
+      if (flaw === undefined) return await withFresher(result, version, primary)
       flawed ??= { result, url: primary }
       skipped.push({ url: primary, error: flaw })
     } else if (outcome.from === CACHE) {
@@ -133,7 +151,7 @@ export const followSource = async <Result>(
 }
 
 type Outcome<Result> =
-  | ({ readonly kind: 'done' } & Attempt<Result>)
+  | ({ readonly kind: 'done'; readonly version: number } & Attempt<Result>)
   | { readonly kind: 'failed'; readonly from: string; readonly error: UpdateError }
 
 /** Something that another mirror may do better; a full disk or an interruption is not. */
