@@ -18,6 +18,7 @@ import { applyEdits, findNodeAtLocation, modify, parseTree } from 'jsonc-parser'
 import semver from 'semver'
 import * as z from 'zod'
 import { parseJsonWithComments } from './settings/json-with-comments.ts'
+import { type Probe, probeSchema } from './settings/probe.ts'
 
 export interface Settings {
   readonly products: readonly ProductSettings[]
@@ -36,6 +37,8 @@ export interface ProductSettings {
   /** semver range that bounds updates; undefined lets every version in. */
   readonly versionRange: string | undefined
   readonly mode: 'install'
+  /** How to find out whether an installed version works; undefined takes each for healthy. */
+  readonly probe: Probe | undefined
 }
 
 export interface NetworkSettings {
@@ -178,6 +181,7 @@ const productSchema = z
       .optional()
       .describe('semver range that bounds updates, such as ^1.4.0; else every version is let in'),
     mode: z.enum(['install']).default('install').describe('What is done with a new release'),
+    probe: probeSchema.optional(),
   })
   .describe('One product that this machine is subscribed to')
 
@@ -233,6 +237,7 @@ const settingsSchema = z
         ...product,
         platform: product.platform ?? platformOfThisMachine(),
         versionRange: product.versionRange,
+        probe: product.probe,
       })),
       checkIntervalSeconds,
       network: {
