@@ -3,7 +3,7 @@
 import type { AgentEvent, Update } from '@updraft/core/control/api'
 import { problemOf } from '@updraft/core/control/problem'
 import { type ErrorCode, hasCode, isUpdateError, UpdateError } from '@updraft/core/errors'
-import { describeRelease } from '@updraft/core/names'
+import { describeRelease, type ReleaseVersion } from '@updraft/core/names'
 import type { FindingCode } from '@updraft/core/trust/finding'
 import type { CycleReport } from './cycle-types.ts'
 import type { ProductSettings } from './settings.ts'
@@ -23,6 +23,8 @@ export interface OpenReport {
   readonly report: CycleReport
   /** The cycle threw. An interrupted update stays open, so that the next start goes on with it. */
   failed(error: unknown): void
+  /** A person lets every version be tried again: lifts the bad marks, and answers with what was marked. */
+  pardoned(): readonly ReleaseVersion[]
 }
 
 export const openReport = ({ product, store, now, onWarning }: ReportOptions): OpenReport => {
@@ -179,7 +181,15 @@ export const openReport = ({ product, store, now, onWarning }: ReportOptions): O
     })
   }
 
-  return { report, failed }
+  const pardoned = () =>
+    store.transaction(() => {
+      const versions = store.badMarks.all(name).map(({ version }) => version)
+      for (const version of versions) store.badMarks.lift(name, version)
+      clear('release-unhealthy')
+      return versions
+    })
+
+  return { report, failed, pardoned }
 }
 
 /** A journal entry as the control API shows it. */

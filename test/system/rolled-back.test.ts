@@ -93,6 +93,36 @@ test('a bad release is rolled back and not tried again; the next good one is ins
   await agent.stop()
 }, 120_000)
 
+test('a person goes back, the agent stays there, and goes on when it is told to, or when something newer comes', async () => {
+  const agent = await agentWithProbe('d')
+  await agent.start()
+  await agent.whenInstalled('1.2.0')
+  await publish('1.2.1', 'exit 0')
+  await agent.whenInstalled('1.2.1')
+
+  const before = await cursorOf(agent)
+  const { exitCode, stdout, stderr } = await agent.run(['rollback', 'acme', '--json'])
+  expect({ exitCode, stdout: stdout.trim(), stderr }).toEqual({
+    exitCode: 0,
+    stdout: '{"product":"acme","version":"1.2.0","previous":"1.2.1"}',
+    stderr: '',
+  })
+  expect(await digestOfTree(agent.installedPath)).toBe(digests['1.2.0'])
+  await told(agent, before, isIdle)
+  await told(agent, await cursorOf(agent), isIdle)
+  expect((await agent.productStatus())?.installed?.version).toBe('1.2.0')
+  expect((await agent.run(['why', 'acme'])).stdout).toContain('a person went back from 1.2.1 to 1.2.0')
+  expect((await agent.run(['history', 'acme'])).stdout).toMatch(/1\.2\.1 +rolled-back .*a person went back/)
+
+  expect((await agent.run(['retry', 'acme'])).stdout).toBe('no longer marked bad: acme 1.2.1; it is looked at now\n')
+  await agent.whenInstalled('1.2.1')
+  expect((await agent.run(['rollback', 'acme', '1.2.0'])).exitCode).toBe(0)
+  await publish('1.2.2', 'exit 0')
+  await agent.whenInstalled('1.2.2')
+  expect(await digestOfTree(agent.installedPath)).toBe(digests['1.2.2'])
+  await agent.stop()
+}, 120_000)
+
 test('a first installation that does not work leaves nothing installed, and the command says why', async () => {
   await publish('1.3.0', 'kill -ABRT $$')
   const agent = await agentWithProbe('b')
@@ -111,7 +141,7 @@ test('an agent that is killed while it probes finds out at its next start', asyn
   const agent = await agentWithProbe('c')
   await agent.start()
   // The newest is bad, the one before it is good: the machine ends there.
-  await agent.whenInstalled('1.2.0')
+  await agent.whenInstalled('1.2.2')
 
   await writeFile(hangs, '')
   let before = await cursorOf(agent)
