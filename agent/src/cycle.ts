@@ -12,13 +12,13 @@ import { type HealthyVersion, probeVersion } from './probe.ts'
 import { recover } from './recover.ts'
 import { type RefreshResult, refresh, type TrustedRelease } from './refresh.ts'
 import { rollBack } from './rollback.ts'
-import { bundleDirectoryOf, dropBundle, keepBundle, seedBundle } from './seed.ts'
+import { bundleDirectoryOf, keepBundle, seedBundle } from './seed.ts'
 import type { ProductSettings } from './settings.ts'
 import type { NewFinding } from './store/findings.ts'
 import { timesInterrupted } from './store/journal.ts'
+import { removeSurplus } from './surplus.ts'
 import { readTrustedSource, type TrustedSource } from './trust-store.ts'
 import { type VerifiedBundle, verifyBundle } from './verify.ts'
-import { removeVersionsExcept } from './versions.ts'
 
 export const runCycle: Cycle = async (product, dependencies) => {
   await finishInterrupted(product, dependencies)
@@ -169,22 +169,6 @@ const seedAgain = async (
   if (release === undefined || store.seeds.all().some((seed) => seed.product === name && isIt(seed))) return
   const silent = { ...fetchOptions(release, dependencies), onProgress: () => {} } // This is no update.
   await seedVerified(await verifyBundle(await fetchBundle(release, silent), { signal }), dependencies)
-}
-
-/** Keeps as many versions, and bundles, as the settings say; the current one is always among them. */
-const removeSurplus = async (
-  { product, version }: HealthyVersion,
-  { home, store, settings, torrentOf }: CycleDependencies,
-): Promise<void> => {
-  const kept = store.installed.kept(product).map((record) => record.version)
-  const keep = [version, ...kept.filter((other) => other !== version)].slice(0, settings.versionsKept)
-  await removeVersionsExcept(join(home.dataDirectory, 'products'), product, keep)
-  for (const gone of kept.filter((other) => !keep.includes(other))) store.installed.forget(product, gone)
-  for (const seed of store.seeds.all()) {
-    if (seed.product !== product || keep.includes(seed.version)) continue
-    store.seeds.remove(seed.name)
-    await dropBundle(seed, { bundlesDirectory: join(home.dataDirectory, 'bundles'), torrentOf })
-  }
 }
 
 const findingsOf = ({ pin }: TrustedSource, { rejected }: RefreshResult): readonly NewFinding[] => {

@@ -26,6 +26,8 @@ export interface Settings {
   readonly network: NetworkSettings
   /** Installed versions kept per product, the current one included. */
   readonly versionsKept: number
+  /** What they and their bundles may take on disk per product; undefined is without limit. */
+  readonly versionsKeptBytes: number | undefined
 }
 
 export interface ProductSettings {
@@ -229,9 +231,17 @@ const settingsSchema = z
       .max(100)
       .default(2)
       .describe('Installed versions kept per product, the current one included'),
+    versionsKeptBytes: z
+      .int()
+      .min(1)
+      .max(Number.MAX_SAFE_INTEGER)
+      .optional()
+      .describe(
+        'Most bytes that these versions and their bundles take per product; two of them are kept whatever they take',
+      ),
   })
   .transform(
-    ({ products, checkIntervalSeconds, network, versionsKept }): Settings => ({
+    ({ products, checkIntervalSeconds, network, versionsKept, versionsKeptBytes }): Settings => ({
       products: Object.entries(products).map(([name, product]) => ({
         name: parseProduct(name),
         ...product,
@@ -246,5 +256,6 @@ const settingsSchema = z
         downloadLimitBytes: network.downloadLimitBytes,
       },
       versionsKept,
+      versionsKeptBytes,
     }),
   )
