@@ -1,6 +1,6 @@
 // The link `current` of an installed product: which folder under `versions/` it points to, which version that is, and how it
 // is moved. Decides nothing.
-import { readlink, rm, stat } from 'node:fs/promises'
+import { readdir, readlink, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fromFileSystem, systemCodeOf } from '@updraft/core/errors'
 import { replaceLink, syncDirectory } from '@updraft/core/files/atomic'
@@ -15,7 +15,9 @@ export const placeFor = (version: ReleaseVersion, currentPlace: string | undefin
 
 /** The version that `current` points to, read from the link itself; undefined if the product is not installed. */
 export const readCurrentVersion = async (productsDirectory: string, product: Product): Promise<string | undefined> =>
-  (await readCurrentPlace(productsDirectory, product))?.replace(AGAIN, '')
+  versionOf(await readCurrentPlace(productsDirectory, product))
+
+const versionOf = (place: string | undefined): string | undefined => place?.replace(AGAIN, '')
 
 /** Name of the folder under `versions/` that `current` points to. Errors: PERMISSION, IO. */
 export const readCurrentPlace = async (productsDirectory: string, product: Product): Promise<string | undefined> => {
@@ -38,6 +40,21 @@ export const findPlace = async (
     if (await isDirectory(join(productsDirectory, product, 'versions', place))) return place
   }
   return undefined
+}
+
+/** Name of the folder of a version other than `version`, the last one that was put there; undefined if there is none. */
+export const findOtherPlace = async (
+  productsDirectory: string,
+  product: Product,
+  version: ReleaseVersion,
+): Promise<string | undefined> => {
+  const versions = join(productsDirectory, product, 'versions')
+  const entries = await readdir(versions, { withFileTypes: true })
+  const others = entries.filter((entry) => entry.isDirectory() && versionOf(entry.name) !== version)
+  const changed = await Promise.all(
+    others.map(async ({ name: place }) => ({ place, atMs: (await stat(join(versions, place))).ctimeMs })),
+  )
+  return changed.sort((a, b) => b.atMs - a.atMs)[0]?.place
 }
 
 /** Points `current` to a folder under `versions/`, in one step. Errors: DISK_FULL, PERMISSION, IO. */

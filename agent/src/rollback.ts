@@ -4,7 +4,7 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { UpdateError } from '@updraft/core/errors'
 import { bundleNameOf, isNewer, type Product, type ReleaseName, type ReleaseVersion } from '@updraft/core/names'
-import { findPlace, pointCurrentTo, readCurrentVersion, removeCurrent } from './current-link.ts'
+import { findOtherPlace, findPlace, pointCurrentTo, readCurrentVersion, removeCurrent } from './current-link.ts'
 import type { CycleDependencies } from './cycle-types.ts'
 import type { InstalledRecord } from './store/installed.ts'
 import { removeVersionsExcept } from './versions.ts'
@@ -62,8 +62,13 @@ export const finishRollback = async (
   const { product } = left
   const productsDirectory = productsOf(home)
   const back = store.installed.current(product)
-  if (back === undefined) await removeCurrent(productsDirectory, product)
-  else await pointCurrentTo(productsDirectory, product, await placeOf(back, productsDirectory))
+  const place =
+    back === undefined
+      ? // A store that was lost knows of nothing; a verified version may be there all the same, and is better than none.
+        await findOtherPlace(productsDirectory, product, left.version)
+      : await placeOf(back, productsDirectory)
+  if (place === undefined) await removeCurrent(productsDirectory, product)
+  else await pointCurrentTo(productsDirectory, product, place)
   // Also the one that was left, unless it was installed for a while and is kept for that.
   const kept = store.installed.kept(product).map(({ version }) => version)
   await removeVersionsExcept(productsDirectory, product, kept)

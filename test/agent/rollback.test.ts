@@ -131,6 +131,13 @@ describe('a version that failed its probe', () => {
     expect(state()).toMatchObject({ running: '1.1.0', places: ['1.1.0'], bad: ['1.1.0 by probe'] })
   })
 
+  test('goes back to what was there before the store was lost', async () => {
+    place('0.9.0')
+    activate('1.1.0')
+    await rollBack(releaseOf(settings, '1.1.0'), UNHEALTHY, dependencies)
+    expect(state()).toEqual({ ...BACK_AT_NOTHING, running: '0.9.0', places: ['0.9.0'] })
+  })
+
   test('goes back to a version that was installed over itself', async () => {
     install('1.0.0')
     rmSync(join(product, 'versions/1.0.0'), { recursive: true })
