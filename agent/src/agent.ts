@@ -9,7 +9,7 @@ import { problemOf } from '@updraft/core/control/problem'
 import { fromFileSystem, hasCode, messageOf, UpdateError } from '@updraft/core/errors'
 import { makeDirectory } from '@updraft/core/files/atomic'
 import { type Lock, takeLock } from '@updraft/core/files/lock'
-import type { Product, ReleaseVersion } from '@updraft/core/names'
+import { type Product, parseReleaseVersion, type ReleaseVersion } from '@updraft/core/names'
 import { type BanList, memoryBans } from '@updraft/core/swarm/peers/bans'
 import { serveControl } from './control.ts'
 import type { Cycle } from './cycle-types.ts'
@@ -17,11 +17,13 @@ import { historyOf } from './history.ts'
 import { eventLogger, type Log } from './log.ts'
 import { lookWith } from './look.ts'
 import { countTransferred } from './metrics/transferred.ts'
+import { openReport } from './report.ts'
 import { resumeSeeds, type SeedKept } from './resume-seeds.ts'
+import { rollBackByHand } from './rollback.ts'
 import { startSchedule } from './schedule.ts'
 import { liveSettings } from './settings/live.ts'
 import { watchSettings } from './settings/watch.ts'
-import { readSettings, type Settings } from './settings.ts'
+import { type ProductSettings, readSettings, type Settings } from './settings.ts'
 import { type OpenSwarm, openSharing } from './sharing.ts'
 import { type SourceDescription, statusOf } from './status.ts'
 import { openStore } from './store.ts'
@@ -127,6 +129,9 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
     onReload: (problem) => tell({ kind: 'settings', ...(problem === undefined ? {} : { error: problem }) }),
   })
 
+  const reportOf = (product: ProductSettings) =>
+    openReport({ product, store, now, onWarning: (message) => log.warn(message, { product: product.name }) })
+
   const status = async (): Promise<Status> => ({
     ...statusOf({
       store,
@@ -156,8 +161,22 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
     check: async ({ product }) => {
       await settings.reload()
       const cursor = store.events.cursor()
-      schedule.check(product === undefined ? undefined : known(product, settings.current()))
+      schedule.check(product === undefined ? undefined : known(product, settings.current()).name)
       return { cursor }
+    },
+    rollback: async (name, { version }) => {
+      const product = known(name, settings.current())
+      const wanted = version === undefined ? undefined : parseReleaseVersion(version)
+      const { report } = reportOf(product)
+      const work = () => rollBackByHand(product.name, wanted, { home, store, report })
+      return { ...(await schedule.between(product.name, work)), cursor: store.events.cursor() }
+    },
+    retry: async (name) => {
+      const product = known(name, settings.current())
+      const cursor = store.events.cursor()
+      const lifted = reportOf(product).pardoned()
+      schedule.check(product.name)
+      return { cursor, lifted }
     },
     history: async (product, limit) => historyOf(product, { store, settings: settings.current(), limit }),
     events: store.events,
@@ -222,9 +241,9 @@ const loggedBans = (log: Log): BanList => {
   }
 }
 
-const known = (name: string, { products }: Settings): Product => {
+const known = (name: string, { products }: Settings): ProductSettings => {
   const product = products.find((candidate) => candidate.name === name)
-  if (product !== undefined) return product.name
+  if (product !== undefined) return product
   throw new UpdateError('PRODUCT_UNKNOWN', `product ${JSON.stringify(name)} is not in the settings`, {
     hint: `subscribe to it with: updraft-agent install ${name}`,
   })

@@ -2,16 +2,19 @@
 // cycle, which does the work for one product. Types only.
 import type { Rule, Signer, UpdateState } from '@updraft/core/control/api'
 import type { Home } from '@updraft/core/control/home'
+import type { UpdateError } from '@updraft/core/errors'
 import type { Platform, ReleaseName, ReleaseVersion } from '@updraft/core/names'
 import type { Swarm, SwarmTorrent, TransferState } from '@updraft/core/swarm/swarm'
 import type { ProductSettings, Settings } from './settings.ts'
+import type { BadMark } from './store/bad-marks.ts'
 import type { AvailableRelease, Expiry } from './store/checks.ts'
 import type { NewFinding } from './store/findings.ts'
+import type { InstalledRecord } from './store/installed.ts'
 import type { EndState } from './store/journal.ts'
 import type { Store } from './store.ts'
 
 /**
- * One product, once: refresh ▸ plan ▸ fetch ▸ verify ▸ install ▸ seed. Tells `report` what it does before it does it, and
+ * One product, once: refresh ▸ plan ▸ fetch ▸ verify ▸ install ▸ probe ▸ seed. Tells `report` what it does before it does it, and
  * throws an UpdateError when it cannot go on; the agent records that and tries again later.
  *
  * Errors: any UpdateError; ABORTED once `signal` is aborted, and then the update stays open for the next start.
@@ -48,8 +51,12 @@ export interface CycleReport {
   entering(release: ReleaseName, state: Exclude<UpdateState, EndState>): void
   /** How far the download is. May be called often: it is thinned out here. */
   transferring(state: Pick<TransferState, 'haveBytes' | 'totalBytes' | 'bytes' | 'peers'>): void
-  /** The link `current` points to the new version: records it and commits the update. */
+  /** The link `current` points to the new version, and it is well: records it and commits the update. */
   installed(version: InstalledReport): void
+  /** A version is bad on this machine and is going to be left: told before `current` moves. It is not tried again. */
+  condemned(verdict: Verdict): void
+  /** `current` no longer points to the version that was condemned: ends its update. */
+  rolledBack(left: ReleaseName): void
   /** The bundle rests under `bundles/` and is shared. */
   seeding(seed: SeedReport): void
   /** Something that went wrong and changes nothing: for the log. */
@@ -81,6 +88,14 @@ export interface InstalledReport {
   readonly path: string
   readonly signers: readonly Signer[]
   readonly threshold: number
+}
+
+export interface Verdict {
+  readonly release: ReleaseName
+  readonly by: BadMark['by']
+  readonly error: UpdateError
+  /** The version that is the current one from now on, if that is another than before. */
+  readonly goTo?: InstalledRecord
 }
 
 export interface SeedReport {

@@ -1,22 +1,27 @@
 // ★ The agent's whole story: one product, once, from "is there something new?" to "given back to the swarm". Each room takes
 // what only the room before it can make, so none can be left out; and what happens is reported before it does.
 import { join } from 'node:path'
+import { hasCode } from '@updraft/core/errors'
 import type { ReleaseName } from '@updraft/core/names'
 import type { Cycle, CycleDependencies } from './cycle-types.ts'
 import { chooseLocal } from './fetch/local.ts'
 import { type FetchOptions, fetchBundle, type StagedBundle } from './fetch.ts'
-import { type InstalledVersion, installBundle, removeVersionsExcept } from './install.ts'
+import { type InstalledVersion, installBundle, takeUpInstalled } from './install.ts'
 import { plan } from './plan.ts'
+import { type HealthyVersion, probeVersion } from './probe.ts'
 import { recover } from './recover.ts'
 import { type RefreshResult, refresh, type TrustedRelease } from './refresh.ts'
-import { bundleDirectoryOf, dropBundle, keepBundle, seedBundle } from './seed.ts'
+import { rollBack } from './rollback.ts'
+import { bundleDirectoryOf, keepBundle, seedBundle } from './seed.ts'
 import type { ProductSettings } from './settings.ts'
 import type { NewFinding } from './store/findings.ts'
+import { timesInterrupted } from './store/journal.ts'
+import { removeSurplus } from './surplus.ts'
 import { readTrustedSource, type TrustedSource } from './trust-store.ts'
 import { type VerifiedBundle, verifyBundle } from './verify.ts'
 
 export const runCycle: Cycle = async (product, dependencies) => {
-  await recover(product, dependencies)
+  await finishInterrupted(product, dependencies)
   const trusted = await refreshSource(product, dependencies)
   const release = planUpdate(product, trusted, dependencies)
   if (release === undefined) {
@@ -26,9 +31,25 @@ export const runCycle: Cycle = async (product, dependencies) => {
   await using staged = await fetchRelease(release, dependencies)
   const verified = await verifyStaged(staged, dependencies)
   const installed = await installVerified(verified, dependencies)
+  const healthy = await probeInstalled(installed, product, dependencies)
+  commitHealthy(healthy, dependencies)
   await seedVerified(verified, dependencies)
-  await removeSurplus(installed, dependencies)
-  return { kind: 'installed', version: installed.version }
+  await removeSurplus(healthy, dependencies)
+  return { kind: 'installed', version: healthy.version }
+}
+
+/** What an agent that was killed had begun: the way back is finished, and what is in place unproved is probed. */
+const finishInterrupted = async (product: ProductSettings, dependencies: CycleDependencies): Promise<void> => {
+  const { home, store, report } = dependencies
+  const unproved = await recover(product, dependencies)
+  if (unproved === undefined) return
+  const signedBy = store.checks.decision(product.name) ?? { signers: [], threshold: 0 }
+  const installed = await takeUpInstalled(unproved, signedBy, {
+    productsDirectory: join(home.dataDirectory, 'products'),
+  })
+  if (installed === undefined) return
+  report.warning(`the update to ${unproved.version} was interrupted after it was in place; it goes on from there`)
+  commitHealthy(await probeInstalled(installed, product, dependencies), dependencies)
 }
 
 /** What the source offers of the product, all of it trusted. */
@@ -56,7 +77,8 @@ const planUpdate = (
   { store, report, agentVersion }: CycleDependencies,
 ): TrustedRelease | undefined => {
   const installed = store.installed.current(product.name)?.version
-  const decision = plan({ product, releases, installed, agentVersion })
+  const badMarks = store.badMarks.all(product.name)
+  const decision = plan({ product, releases, installed, agentVersion, badMarks })
   const { available } = decision
   const update = decision.kind === 'update' ? decision.release : undefined
   report.decided({
@@ -95,16 +117,31 @@ const fetchOptions = (
 const verifyStaged = (staged: StagedBundle, { report, signal }: CycleDependencies): Promise<VerifiedBundle> =>
   verifyBundle(staged, { signal, onComplete: () => report.entering(staged.release.release, 'verifying') })
 
-const installVerified = async (
-  verified: VerifiedBundle,
-  { home, report }: CycleDependencies,
-): Promise<InstalledVersion> => {
-  const { release, signers, threshold } = verified.release
-  report.entering(release, 'activating')
-  const installed = await installBundle(verified, { productsDirectory: join(home.dataDirectory, 'products') })
-  report.installed({ version: release.version, platform: release.platform, path: installed.path, signers, threshold })
-  return installed
+const installVerified = (verified: VerifiedBundle, { home, report }: CycleDependencies): Promise<InstalledVersion> => {
+  report.entering(verified.release.release, 'activating')
+  return installBundle(verified, { productsDirectory: join(home.dataDirectory, 'products') })
 }
+
+/** A version that is not well is left again, at once; then the cycle ends with why. */
+const probeInstalled = async (
+  installed: InstalledVersion,
+  { name, probe }: ProductSettings,
+  dependencies: CycleDependencies,
+): Promise<HealthyVersion> => {
+  const { store, report, signal } = dependencies
+  const interruptions = timesInterrupted(store.journal.steps(name))
+  if (probe !== undefined) report.entering(installed, 'probing')
+  try {
+    return await probeVersion(installed, { probe, interruptions, signal })
+  } catch (error) {
+    if (hasCode(error, 'PROBE_FAILED')) await rollBack(installed, error, dependencies)
+    // An agent that stops in good order was not ended by what it probed: this must not count as an interruption.
+    else if (signal.aborted) report.entering(installed, 'activating')
+    throw error
+  }
+}
+
+const commitHealthy = (healthy: HealthyVersion, { report }: CycleDependencies): void => report.installed(healthy)
 
 const seedVerified = async (verified: VerifiedBundle, { home, swarm, report }: CycleDependencies): Promise<void> => {
   const bundlesDirectory = join(home.dataDirectory, 'bundles')
@@ -132,22 +169,6 @@ const seedAgain = async (
   const silent = { ...fetchOptions(release, dependencies), onProgress: () => {} } // This is no update.
   await using staged = await fetchBundle(release, silent)
   await seedVerified(await verifyBundle(staged, { signal, onComplete: () => {} }), dependencies)
-}
-
-/** Keeps as many versions, and bundles, as the settings say; the current one is always among them. */
-const removeSurplus = async (
-  { product, version }: InstalledVersion,
-  { home, store, settings, torrentOf }: CycleDependencies,
-): Promise<void> => {
-  const kept = store.installed.kept(product).map((record) => record.version)
-  const keep = [version, ...kept.filter((other) => other !== version)].slice(0, settings.versionsKept)
-  await removeVersionsExcept(join(home.dataDirectory, 'products'), product, keep)
-  for (const gone of kept.filter((other) => !keep.includes(other))) store.installed.forget(product, gone)
-  for (const seed of store.seeds.all()) {
-    if (seed.product !== product || keep.includes(seed.version)) continue
-    store.seeds.remove(seed.name)
-    await dropBundle(seed, { bundlesDirectory: join(home.dataDirectory, 'bundles'), torrentOf })
-  }
 }
 
 const findingsOf = ({ pin }: TrustedSource, { rejected }: RefreshResult): readonly NewFinding[] => {

@@ -22,9 +22,10 @@ export const textOfHistory = (histories: readonly History[]): string => {
   return table(['STARTED (UTC)', 'PRODUCT', 'VERSION', 'STATE', 'TOOK', 'PEERS', 'ORIGIN', 'REUSED', ''], rows)
 }
 
-/** Why it ended badly, and in which state that was. */
-const whyText = ({ error, steps }: PastUpdate): string => {
+/** Why it ended badly, and in which state that was, unless it is clear from that it was rolled back. */
+const whyText = ({ state, error, steps }: PastUpdate): string => {
   if (error === undefined) return ''
+  if (state === 'rolled-back') return `${error.detail} (${error.code})`
   const last = steps.at(-2)?.state
   return `${last === undefined ? '' : `while ${last}: `}${error.detail} (${error.code})`
 }

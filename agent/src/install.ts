@@ -1,26 +1,31 @@
 // Makes a verified tree the installed version: modes, one rename into `versions/`, one swap of the link `current`. Either
 // the old or the new version is there at every moment. It takes a VerifiedBundle and nothing else.
-import { readdir, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { finishTree } from '@updraft/core/bundle/unpack'
-import { makeDirectory, renameDurably, replaceLink } from '@updraft/core/files/atomic'
-import type { Product, ReleaseVersion } from '@updraft/core/names'
-import { placeFor, readCurrentPlace } from './current-link.ts'
+import type { Signer } from '@updraft/core/control/api'
+import { makeDirectory, renameDurably } from '@updraft/core/files/atomic'
+import type { ReleaseName } from '@updraft/core/names'
+import { linkOf, placeFor, pointCurrentTo, readCurrentPlace, readCurrentVersion } from './current-link.ts'
 import type { VerifiedBundle } from './verify.ts'
 
 declare const installed: unique symbol
 
-/** A version that `current` points to. */
-export type InstalledVersion = {
-  readonly [installed]: true
-  readonly product: Product
-  readonly version: ReleaseVersion
-  /** `products/<product>/current`: the path that stays the same over all versions. */
-  readonly path: string
-  /** `products/<product>/versions/<version>` */
-  readonly versionPath: string
-  readonly bundle: VerifiedBundle
+/** Who signed a release, and how many had to. */
+export interface SignedBy {
+  readonly signers: readonly Signer[]
+  readonly threshold: number
 }
+
+/** A version that `current` points to. Nothing is known yet of how well it works. */
+export type InstalledVersion = ReleaseName &
+  SignedBy & {
+    readonly [installed]: true
+    /** `products/<product>/current`: the path that stays the same over all versions. */
+    readonly path: string
+    /** `products/<product>/versions/<version>` */
+    readonly versionPath: string
+  }
 
 export interface InstallOptions {
   /** The agent's `products/`. */
@@ -33,30 +38,44 @@ export interface InstallOptions {
  * Errors: DISK_FULL, PERMISSION, IO; then `current` is as it was.
  */
 export const installBundle = async (bundle: VerifiedBundle, options: InstallOptions): Promise<InstalledVersion> => {
+  const { productsDirectory } = options
   const { product, version } = bundle.release.release
-  const home = join(options.productsDirectory, product)
-  const place = placeFor(version, await readCurrentPlace(options.productsDirectory, product))
-  const versionPath = join(home, 'versions', place)
-  const path = join(home, 'current')
+  const place = placeFor(version, await readCurrentPlace(productsDirectory, product))
+  const versionPath = join(productsDirectory, product, 'versions', place)
 
-  await makeDirectory(join(home, 'versions'))
+  await makeDirectory(join(productsDirectory, product, 'versions'))
   await finishTree(bundle.index, bundle.treePath)
   // What stands in the way is the remainder of an installation that never became current.
   await rm(versionPath, { recursive: true, force: true })
   await renameDurably(bundle.treePath, versionPath)
-  await replaceLink(path, join('versions', place))
-  return { product, version, path, versionPath, bundle } as InstalledVersion
+  await pointCurrentTo(productsDirectory, product, place)
+  return stamp(bundle.release.release, bundle.release, versionPath, options)
 }
 
-/** Removes installed versions other than `keep` and the current one. Running programs keep the files that they have open. */
-export const removeVersionsExcept = async (
-  productsDirectory: string,
-  product: Product,
-  keep: readonly string[],
-): Promise<void> => {
-  const current = await readCurrentPlace(productsDirectory, product)
-  const versions = join(productsDirectory, product, 'versions')
-  for (const place of await readdir(versions)) {
-    if (place !== current && !keep.includes(place)) await rm(join(versions, place), { recursive: true, force: true })
-  }
+/**
+ * Takes up a version whose installation was interrupted after `current` pointed to it: only a verified tree ever gets a place
+ * under `versions/`. Undefined if `current` points elsewhere.
+ *
+ * Errors: PERMISSION, IO.
+ */
+export const takeUpInstalled = async (
+  release: ReleaseName,
+  signedBy: SignedBy,
+  options: InstallOptions,
+): Promise<InstalledVersion | undefined> => {
+  const { productsDirectory } = options
+  const { product, version } = release
+  const place = await readCurrentPlace(productsDirectory, product)
+  if (place === undefined || (await readCurrentVersion(productsDirectory, product)) !== version) return undefined
+  return stamp(release, signedBy, join(productsDirectory, product, 'versions', place), options)
+}
+
+const stamp = (
+  { product, version, platform }: ReleaseName,
+  { signers, threshold }: SignedBy,
+  versionPath: string,
+  { productsDirectory }: InstallOptions,
+): InstalledVersion => {
+  const path = linkOf(productsDirectory, product)
+  return { product, version, platform, signers, threshold, path, versionPath } as InstalledVersion
 }

@@ -4,7 +4,9 @@ import type { Rule } from '@updraft/core/control/api'
 import { ANY_PLATFORM, compareVersions, isNewer, type ReleaseVersion } from '@updraft/core/names'
 import type { Release } from '@updraft/core/release'
 import semver from 'semver'
+import { whyBad } from './plan/bad-mark.ts'
 import type { ProductSettings } from './settings.ts'
+import type { BadMark } from './store/bad-marks.ts'
 
 /** What plan needs to see of a release; what it returns is what it was given, untouched. */
 export interface Candidate {
@@ -17,6 +19,8 @@ export interface PlanInput<T extends Candidate> {
   readonly releases: readonly T[]
   readonly installed: ReleaseVersion | undefined
   readonly agentVersion: ReleaseVersion
+  /** Of this product. */
+  readonly badMarks: readonly BadMark[]
 }
 
 export type Plan<T extends Candidate> =
@@ -25,11 +29,12 @@ export type Plan<T extends Candidate> =
 
 /**
  * Picks the release to install now: the newest of the channel, platform and version range that is newer than what is
- * installed, and that this agent and the installed version can go to. Never goes back to an older version.
+ * installed, that this agent and the installed version can go to, and that is not marked bad here. Never goes back to an older version.
  *
  * Shape: `available` is the newest release of channel and platform, whether or not the other rules let it in.
  */
-export const plan = <T extends Candidate>({ product, releases, installed, agentVersion }: PlanInput<T>): Plan<T> => {
+export const plan = <T extends Candidate>(input: PlanInput<T>): Plan<T> => {
+  const { product, releases, installed, agentVersion, badMarks } = input
   const rules: Rule[] = []
   const decide = (rule: string, passed: boolean, detail: string): boolean => {
     rules.push({ rule, passed, detail })
@@ -61,6 +66,8 @@ export const plan = <T extends Candidate>({ product, releases, installed, agentV
 
   for (const candidate of newer) {
     const { version, minimumAgentVersion, minimumPreviousVersion } = candidate.release
+    const bad = whyBad(version, badMarks)
+    const notBad = bad === undefined || decide('bad-mark', false, bad)
     const agentOk =
       minimumAgentVersion === undefined ||
       decide(
@@ -77,7 +84,7 @@ export const plan = <T extends Candidate>({ product, releases, installed, agentV
         compareVersions(installed, minimumPreviousVersion) >= 0,
         `${version} can follow ${minimumPreviousVersion} or newer; installed is ${installed}`,
       )
-    if (agentOk && previousOk) {
+    if (notBad && agentOk && previousOk) {
       decide('chosen', true, `${version} for ${candidate.release.platform}, published ${candidate.release.published}`)
       return { kind: 'update', release: candidate, available, rules }
     }

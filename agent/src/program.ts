@@ -6,6 +6,8 @@ import { addDoctorCommand } from './commands/doctor.ts'
 import { addEventsCommand } from './commands/events.ts'
 import { addHistoryCommand } from './commands/history.ts'
 import { addInstallCommand } from './commands/install.ts'
+import { addRetryCommand } from './commands/retry.ts'
+import { addRollbackCommand } from './commands/rollback.ts'
 import { addRunCommand } from './commands/run.ts'
 import { addSettingsCommand } from './commands/settings.ts'
 import { addStatusCommand } from './commands/status.ts'
@@ -37,6 +39,8 @@ export const runProgram = async (context: Context, argv: readonly string[]): Pro
   addStatusCommand(program, context)
   addWhyCommand(program, context)
   addHistoryCommand(program, context)
+  addRollbackCommand(program, context)
+  addRetryCommand(program, context)
   addEventsCommand(program, context)
   addDoctorCommand(program, context)
   addSettingsCommand(program, context)

@@ -1,43 +1,43 @@
 // What an agent that was killed left behind: brings the store and the link `current` to one opinion, before anything new
-// begins. The link is what programs see, so it is the link that is believed.
-
-import { stat } from 'node:fs/promises'
+// begins. The link is what programs see, so it is the link that is believed, unless the store says that it is to be moved.
 import { join } from 'node:path'
-import { replaceLink } from '@updraft/core/files/atomic'
-import { readCurrentVersion } from './current-link.ts'
+import type { ReleaseName } from '@updraft/core/names'
+import { findPlace, pointCurrentTo, readCurrentVersion } from './current-link.ts'
 import type { CycleDependencies } from './cycle-types.ts'
+import { finishRollback } from './rollback.ts'
 import type { ProductSettings } from './settings.ts'
 
 /**
- * Finishes an update whose link was swapped and not recorded; puts back a link that is gone. An update that came less far
- * needs nothing: its staged bytes are found again by the next cycle.
+ * Finishes a rollback that was begun; puts back a link that is gone. Answers with the version that `current` points to if an
+ * update was interrupted between that and its end: whether it stays is not known yet. An update that came less far needs
+ * nothing: its staged bytes are found again by the next cycle.
  *
- * Errors: PERMISSION, IO.
+ * Errors: STATE_DAMAGED, DISK_FULL, PERMISSION, IO.
  */
-export const recover = async (product: ProductSettings, dependencies: CycleDependencies): Promise<void> => {
+export const recover = async (
+  { name }: ProductSettings,
+  dependencies: CycleDependencies,
+): Promise<ReleaseName | undefined> => {
   const { home, store, report } = dependencies
   const productsDirectory = join(home.dataDirectory, 'products')
-  const linked = await readCurrentVersion(productsDirectory, product.name)
-  const recorded = store.installed.current(product.name)
-  const open = store.journal.open(product.name)
+  const open = store.journal.open(name)
+  if (open !== undefined && store.badMarks.of(name, open.version) !== undefined) {
+    report.warning(`the way back from ${open.version} was interrupted; it is finished now`)
+    await finishRollback(open, dependencies)
+    return undefined
+  }
 
-  if (open !== undefined && linked === open.version && recorded?.version !== open.version) {
-    const path = join(productsDirectory, product.name, 'current')
-    const { signers = [], threshold = 0 } = store.checks.decision(product.name) ?? {}
-    report.warning(`the update to ${open.version} was interrupted after it was in place; it counts as installed`)
-    report.installed({ version: open.version, platform: open.platform, path, signers, threshold })
-  } else if (linked === undefined && recorded !== undefined) {
-    const place = join('versions', recorded.version)
-    if (!(await isDirectory(join(productsDirectory, product.name, place)))) return
+  const linked = await readCurrentVersion(productsDirectory, name)
+  const recorded = store.installed.current(name)
+  const latest = store.journal.latest(name)
+  if (latest !== undefined && linked === latest.version && recorded?.version !== latest.version) {
+    return store.badMarks.of(name, latest.version) === undefined ? latest : undefined
+  }
+  if (linked === undefined && recorded !== undefined) {
+    const place = await findPlace(productsDirectory, name, recorded.version)
+    if (place === undefined) return undefined // Gone as well: it is installed anew when its next version comes.
     report.warning(`the link to the installed version ${recorded.version} was gone; it is there again`)
-    await replaceLink(recorded.path, place)
+    await pointCurrentTo(productsDirectory, name, place)
   }
-}
-
-const isDirectory = async (path: string): Promise<boolean> => {
-  try {
-    return (await stat(path)).isDirectory()
-  } catch {
-    return false // Gone as well: then the product is installed anew when its next version comes.
-  }
+  return undefined
 }

@@ -3,7 +3,7 @@
 import type { AgentEvent, Update } from '@updraft/core/control/api'
 import { problemOf } from '@updraft/core/control/problem'
 import { type ErrorCode, hasCode, isUpdateError, UpdateError } from '@updraft/core/errors'
-import { describeRelease } from '@updraft/core/names'
+import { describeRelease, type ReleaseVersion } from '@updraft/core/names'
 import type { FindingCode } from '@updraft/core/trust/finding'
 import type { CycleReport } from './cycle-types.ts'
 import type { ProductSettings } from './settings.ts'
@@ -23,6 +23,8 @@ export interface OpenReport {
   readonly report: CycleReport
   /** The cycle threw. An interrupted update stays open, so that the next start goes on with it. */
   failed(error: unknown): void
+  /** A person lets every version be tried again: lifts the bad marks, and answers with what was marked. */
+  pardoned(): readonly ReleaseVersion[]
 }
 
 export const openReport = ({ product, store, now, onWarning }: ReportOptions): OpenReport => {
@@ -43,6 +45,11 @@ export const openReport = ({ product, store, now, onWarning }: ReportOptions): O
   const clear = (code: FindingCode) => {
     if (store.findings.clear(name, code, at())) append({ kind: 'finding-cleared', product: name, code })
   }
+  /** A version is in place that has yet to be probed or left: the next look goes on there, whatever stood in the way. */
+  const isToBeFinished = () => {
+    const open = store.journal.open(name)
+    return open !== undefined && (open.state === 'probing' || store.badMarks.of(name, open.version) !== undefined)
+  }
   const endUpdate = (error: unknown) => {
     if (store.journal.open(name) === undefined) return
     store.journal.end(name, 'failed', at(), problemOf(error))
@@ -56,7 +63,7 @@ export const openReport = ({ product, store, now, onWarning }: ReportOptions): O
         store.checks.succeeded(source, at(), expires, rootVersion)
         append({ kind: 'check', source })
         const seen = new Set(findings.map(({ code }) => code))
-        for (const { code } of store.findings.open(name)) if (!seen.has(code) && !ABOUT_BYTES.has(code)) clear(code)
+        for (const { code } of store.findings.open(name)) if (!seen.has(code) && !UNTIL_INSTALLED.has(code)) clear(code)
         for (const finding of findings) raise(finding)
       }),
 
@@ -105,7 +112,35 @@ export const openReport = ({ product, store, now, onWarning }: ReportOptions): O
           appendUpdate()
         }
         append({ kind: 'installed', product: name, version, ...(previous === undefined ? {} : { previous }) })
-        for (const code of ABOUT_BYTES) clear(code)
+        for (const code of UNTIL_INSTALLED) clear(code)
+      }),
+
+    condemned: ({ release, by, error, goTo }) =>
+      store.transaction(() => {
+        const open = store.journal.open(name)
+        if (open !== undefined && open.version !== release.version) {
+          endUpdate(new UpdateError('ABORTED', `the update to ${open.version} was given up: ${error.message}`))
+        }
+        // What was committed is left by an update of its own.
+        if (store.journal.open(name) === undefined) store.journal.enter(release, 'activating', at())
+        store.badMarks.put({ product: name, version: release.version, by, problem: problemOf(error), at: at() })
+        if (goTo === undefined) return
+        store.badMarks.lift(name, goTo.version)
+        store.installed.makeCurrent({ ...goTo, installedAt: at() })
+      }),
+
+    rolledBack: ({ version: left }) =>
+      store.transaction(() => {
+        const mark = store.badMarks.of(name, left)
+        store.journal.end(name, 'rolled-back', at(), mark?.problem)
+        appendUpdate()
+        if (mark?.by === 'probe') {
+          raise({ code: 'release-unhealthy', message: mark.problem.detail, hint: mark.problem.hint ?? '' })
+        }
+        const version = store.installed.current(name)?.version
+        if (mark?.by === 'person' && version !== undefined) {
+          append({ kind: 'installed', product: name, version, previous: left })
+        }
       }),
 
     seeding: ({ release, name: bundle, infoHash, trackers, lengthBytes }) =>
@@ -128,7 +163,8 @@ export const openReport = ({ product, store, now, onWarning }: ReportOptions): O
   }
 
   const failed = (error: unknown) => {
-    if (hasCode(error, 'ABORTED')) return
+    // What a failed probe led to has been told already, and says nothing about the source.
+    if (hasCode(error, 'ABORTED') || hasCode(error, 'PROBE_FAILED')) return
     store.transaction(() => {
       if (!wasRefreshed) {
         store.checks.failed(source, at(), problemOf(error))
@@ -141,11 +177,19 @@ export const openReport = ({ product, store, now, onWarning }: ReportOptions): O
         // succeeds: that nobody answers now says nothing about it.
         if (finding.code !== 'source-unreachable') clear('source-unreachable')
       }
-      endUpdate(error)
+      if (!isToBeFinished() || hasCode(error, 'STATE_DAMAGED')) endUpdate(error)
     })
   }
 
-  return { report, failed }
+  const pardoned = () =>
+    store.transaction(() => {
+      const versions = store.badMarks.all(name).map(({ version }) => version)
+      for (const version of versions) store.badMarks.lift(name, version)
+      clear('release-unhealthy')
+      return versions
+    })
+
+  return { report, failed, pardoned }
 }
 
 /** A journal entry as the control API shows it. */
@@ -167,8 +211,12 @@ export const updateOf = (entry: JournalEntry): Update => {
 /** Twice a second moves a progress bar smoothly and keeps a long download from filling the event log. */
 const TRANSFER_INTERVAL_MS = 500
 
-/** Findings about downloaded bytes: a good refresh says nothing about them, an installation does. */
-const ABOUT_BYTES: ReadonlySet<FindingCode> = new Set<FindingCode>(['bundle-tampered', 'swarm-stalled'])
+/** Findings about bytes and versions: a good refresh says nothing about them, an installation does. */
+const UNTIL_INSTALLED: ReadonlySet<FindingCode> = new Set<FindingCode>([
+  'bundle-tampered',
+  'swarm-stalled',
+  'release-unhealthy',
+])
 
 const findingOf = (error: unknown, afterRefresh: boolean): NewFinding | undefined => {
   if (!isUpdateError(error)) return undefined

@@ -1,6 +1,7 @@
 // When to look for updates: each product by itself, one look at a time, on an interval with jitter, sooner after a failure
 // and then with back-off. Knows nothing of what a look does.
 import { isDeepStrictEqual } from 'node:util'
+import { UpdateError } from '@updraft/core/errors'
 import type { Product } from '@updraft/core/names'
 import type { ProductSettings } from './settings.ts'
 
@@ -23,6 +24,12 @@ export interface Schedule extends AsyncDisposable {
   pause(): Promise<void>
   /** Looks now. A look under way is followed by another one, so what was published before this call is always seen. */
   check(product?: Product): void
+  /**
+   * Ends the look at the product that is under way, does `work` while none goes on, and looks again.
+   *
+   * Errors: those of `work`; ABORTED if the product is let go before its turn.
+   */
+  between<T>(product: Product, work: () => Promise<T>): Promise<T>
   /** Undefined while a look is under way. */
   nextCheckAt(product: Product): Date | undefined
   /** Resolves when no look is under way. */
@@ -38,6 +45,8 @@ export const startSchedule = ({ look, onIdle, repeat, now, random }: ScheduleOpt
   const lookUntilRest = async (entry: Entry): Promise<void> => {
     let error: unknown
     while (!entry.removed) {
+      while (entry.errands.length > 0) await entry.errands.shift()?.run()
+      if (entry.removed) break
       entry.again = false
       entry.current = new AbortController()
       error = await look(entry.product, entry.current.signal).then(
@@ -50,7 +59,10 @@ export const startSchedule = ({ look, onIdle, repeat, now, random }: ScheduleOpt
     }
     entry.current = undefined
     entry.busy = false
-    if (entry.removed) return
+    if (entry.removed) {
+      for (const errand of entry.errands.splice(0)) errand.drop()
+      return
+    }
     onIdle(entry.product, error)
     arm(entry)
   }
@@ -93,8 +105,19 @@ export const startSchedule = ({ look, onIdle, repeat, now, random }: ScheduleOpt
     await Promise.all(running.values())
   }
 
+  const between = <T>(product: Product, work: () => Promise<T>): Promise<T> =>
+    new Promise((resolve, reject) => {
+      const drop = () => reject(new UpdateError('ABORTED', `the agent lets go of ${product} at this moment`))
+      const entry = entries.get(product)
+      if (entry === undefined) return drop()
+      entry.errands.push({ run: () => work().then(resolve, reject), drop })
+      entry.current?.abort()
+      start(entry)
+    })
+
   return {
     pause,
+    between,
     apply: (products, newIntervalSeconds) => {
       const newInterval = intervalSeconds !== newIntervalSeconds
       intervalSeconds = newIntervalSeconds
@@ -103,7 +126,7 @@ export const startSchedule = ({ look, onIdle, repeat, now, random }: ScheduleOpt
       for (const product of products) {
         const known = entries.get(product.name)
         if (known === undefined) {
-          const entry: Entry = { product, busy: false, again: false, failures: 0, removed: false }
+          const entry: Entry = { product, busy: false, again: false, errands: [], failures: 0, removed: false }
           entries.set(product.name, entry)
           start(entry)
         } else if (!isDeepStrictEqual(known.product, product)) {
@@ -134,6 +157,8 @@ interface Entry {
   busy: boolean
   /** Another look is to follow. */
   again: boolean
+  /** What is to be done before the next look. Never fails: whoever asked for it is told. */
+  readonly errands: { readonly run: () => Promise<void>; readonly drop: () => void }[]
   /** Breaks off the look under way. */
   current?: AbortController | undefined
   /** Looks that failed since the last one that did not. */

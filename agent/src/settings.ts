@@ -18,6 +18,7 @@ import { applyEdits, findNodeAtLocation, modify, parseTree } from 'jsonc-parser'
 import semver from 'semver'
 import * as z from 'zod'
 import { parseJsonWithComments } from './settings/json-with-comments.ts'
+import { type Probe, probeSchema } from './settings/probe.ts'
 
 export interface Settings {
   readonly products: readonly ProductSettings[]
@@ -25,6 +26,8 @@ export interface Settings {
   readonly network: NetworkSettings
   /** Installed versions kept per product, the current one included. */
   readonly versionsKept: number
+  /** What they and their bundles may take on disk per product; undefined is without limit. */
+  readonly versionsKeptBytes: number | undefined
 }
 
 export interface ProductSettings {
@@ -36,6 +39,8 @@ export interface ProductSettings {
   /** semver range that bounds updates; undefined lets every version in. */
   readonly versionRange: string | undefined
   readonly mode: 'install'
+  /** How to find out whether an installed version works; undefined takes each for healthy. */
+  readonly probe: Probe | undefined
 }
 
 export interface NetworkSettings {
@@ -178,6 +183,7 @@ const productSchema = z
       .optional()
       .describe('semver range that bounds updates, such as ^1.4.0; else every version is let in'),
     mode: z.enum(['install']).default('install').describe('What is done with a new release'),
+    probe: probeSchema.optional(),
   })
   .describe('One product that this machine is subscribed to')
 
@@ -225,14 +231,23 @@ const settingsSchema = z
       .max(100)
       .default(2)
       .describe('Installed versions kept per product, the current one included'),
+    versionsKeptBytes: z
+      .int()
+      .min(1)
+      .max(Number.MAX_SAFE_INTEGER)
+      .optional()
+      .describe(
+        'Most bytes that these versions and their bundles take per product; two of them are kept whatever they take',
+      ),
   })
   .transform(
-    ({ products, checkIntervalSeconds, network, versionsKept }): Settings => ({
+    ({ products, checkIntervalSeconds, network, versionsKept, versionsKeptBytes }): Settings => ({
       products: Object.entries(products).map(([name, product]) => ({
         name: parseProduct(name),
         ...product,
         platform: product.platform ?? platformOfThisMachine(),
         versionRange: product.versionRange,
+        probe: product.probe,
       })),
       checkIntervalSeconds,
       network: {
@@ -241,5 +256,6 @@ const settingsSchema = z
         downloadLimitBytes: network.downloadLimitBytes,
       },
       versionsKept,
+      versionsKeptBytes,
     }),
   )

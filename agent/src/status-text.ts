@@ -54,7 +54,9 @@ export const stateOf = ({ installed, available, update, decision }: ProductStatu
     const peers = update.state === 'downloading' && running ? `, ${count(update.peers, 'peer')}` : ''
     return running ? `${what} (${update.version}${peers})` : `interrupted at ${what} (${update.version})`
   }
-  if (hasFailed({ installed, update })) return `failed (${update?.version})`
+  if (hasFailed({ installed, update })) {
+    return `${update?.state === 'rolled-back' ? 'rolled back' : 'failed'} (${update?.version})`
+  }
   const refusal = decision.findLast(({ passed }) => !passed)?.detail
   if (installed === undefined) return refusal === undefined ? 'not looked at yet' : `not installed: ${refusal}`
   if (available === undefined || available.version === installed.version) {
@@ -95,11 +97,14 @@ const sourceTrouble = ({ name, lastCheck }: SourceStatus, products: readonly Pro
   return [`! source ${name} could not be checked\n  ${detail}${hint === undefined ? '' : `\n  hint: ${hint}`}`]
 }
 
-const updateTrouble = ({ name, installed, update }: ProductStatus): readonly string[] => {
+/** Why the last update failed, unless a finding says the same. */
+const updateTrouble = ({ name, installed, update, trust }: ProductStatus): readonly string[] => {
   if (update?.error === undefined || !hasFailed({ installed, update })) return []
+  if (trust.findings.some(({ message }) => message === update.error?.detail)) return []
   const { detail, hint } = update.error
+  const ended = update.state === 'rolled-back' ? 'was rolled back' : 'failed'
   return [
-    `! ${name}: the update to ${update.version} failed\n  ${detail}${hint === undefined ? '' : `\n  hint: ${hint}`}`,
+    `! ${name}: the update to ${update.version} ${ended}\n  ${detail}${hint === undefined ? '' : `\n  hint: ${hint}`}`,
   ]
 }
 

@@ -2,6 +2,7 @@
 // be fetched again is not.
 import { join } from 'node:path'
 import type { VersionFloors } from './refresh.ts'
+import { type BadMarks, openBadMarks } from './store/bad-marks.ts'
 import { type Checks, openChecks } from './store/checks.ts'
 import { type OpenOptions, openDatabase } from './store/database.ts'
 import { type EventLog, type EventLogOptions, openEvents } from './store/events.ts'
@@ -19,6 +20,7 @@ export interface Store extends Disposable {
   readonly events: EventLog
   readonly seeds: Seeds
   readonly checks: Checks
+  readonly badMarks: BadMarks
   /** Everything that `work` writes, or nothing of it. `work` does not wait for anything. */
   transaction<T>(work: () => T): T
 }
@@ -38,6 +40,7 @@ export const openStore = (stateDirectory: string, options: OpenOptions & EventLo
     events: openEvents(database, options),
     seeds: openSeeds(database),
     checks: openChecks(database),
+    badMarks: openBadMarks(database),
     transaction: (work) => database.transaction(work),
     [Symbol.dispose]: () => database[Symbol.dispose](),
   }

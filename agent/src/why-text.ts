@@ -28,8 +28,8 @@ export const textOfWhy = ({ running, product, source }: Why, now: Date): string 
     '',
     decidedAt === undefined ? 'Nothing has been decided yet:' : `Decided ${ago(decidedAt, now)}:`,
     ...decision.map(ruleText),
-    ...(update?.error === undefined
-      ? []
+    ...(update?.error === undefined || trust.findings.some(({ message }) => message === update.error?.detail)
+      ? [] // Or a finding says the same.
       : ['', `The update to ${update.version} ended: ${update.error.detail} (${update.error.code})`]),
     ...trust.findings.flatMap(({ code, message, hint }) => [
       '',

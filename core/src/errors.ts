@@ -62,6 +62,7 @@ export const ERROR_CODES = {
   PERMISSION: { exit: 'local', title: 'the operating system denied access' },
   IO: { exit: 'local', title: 'reading or writing failed' },
   STATE_DAMAGED: { exit: 'local', title: "the agent's own state is damaged" },
+  PROBE_FAILED: { exit: 'local', title: 'a version did not pass its probe on this machine' },
 
   AGENT_NOT_RUNNING: { exit: 'notRunning', title: 'no agent answers on the control socket' },
   AGENT_RUNNING: { exit: 'conflict', title: 'an agent is already running on this home' },

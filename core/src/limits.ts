@@ -85,6 +85,13 @@ export const LIMITS = {
 
   settingsLengthBytes: 1 * MIB,
 
+  // Probes. One that is well says a line or two; what a program writes to its log in a minute or so still fits.
+  probeOutputBytes: 1 * MIB,
+  /** A program that was asked to end closes its files; one that does not is killed. */
+  probeEndGraceMs: 5_000,
+  /** An agent that ends each time while it probes the same version is probably ended by it. */
+  probeInterruptionsMax: 3,
+
   // Origin. An open connection costs a file handle or two and a socket buffer; thousands would exhaust a small machine.
   originConnectionsMax: 1_024,
   /** A request is one line and a few headers: who needs longer than this is holding a connection open on purpose. */

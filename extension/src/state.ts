@@ -101,6 +101,7 @@ const FINDING_ASKS: Readonly<Record<FindingCode, Asks>> = {
   'release-invalid': 'blocked',
   'bundle-tampered': 'blocked',
   'swarm-stalled': 'nothing',
+  'release-unhealthy': 'nothing',
   'source-unreachable': 'nothing',
 }
 

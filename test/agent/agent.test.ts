@@ -1,5 +1,6 @@
 // The daemon in this process, with fake parts: what it opens, what it tells, what it takes over, and what it leaves behind.
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { type AgentOptions, type AgentParts, type Failures, runAgent } from '@updraft/agent/agent'
 import type { Cycle } from '@updraft/agent/cycle-types'
@@ -173,6 +174,41 @@ describe('running', () => {
     expect(looks).toBe(3)
     await expect(client.check({ product: 'ghost' })).rejects.toMatchObject({ code: 'PRODUCT_UNKNOWN' })
     await expect(client.check({ product: '../etc' })).rejects.toMatchObject({ code: 'PRODUCT_UNKNOWN' })
+  })
+
+  test('goes back by hand in the middle of an update, and takes nothing bad again until it is told to', async () => {
+    subscribe({ acme: {} })
+    const versions = join(home.dataDirectory, 'products/acme/versions')
+    for (const version of ['1.0.0', '1.1.0']) mkdirSync(join(versions, version), { recursive: true })
+    symlinkSync('versions/1.1.0', join(versions, '../current'))
+    const cycle: Cycle = async (product, dependencies) => {
+      const { store } = dependencies
+      if (store.installed.current(product.name) !== undefined) return stuck()(product, dependencies)
+      for (const version of ['1.0.0', '1.1.0']) await installing(version)(product, dependencies)
+      return { kind: 'current' }
+    }
+    const agent = start(fakeParts(cycle))
+    await agent.told(isIdle('acme'))
+    const client = controlClient(home.socketPath)
+    await client.check()
+    await agent.told((event) => event.kind === 'update' && event.update.state === 'downloading')
+
+    const { cursor, ...back } = await client.rollback('acme')
+    expect(back).toEqual({ version: '1.0.0', previous: '1.1.0' })
+    expect(readlinkSync(join(versions, '../current'))).toBe('versions/1.0.0')
+    expect(agent.events).toContainEqual({ kind: 'installed', product: 'acme', version: '1.0.0', previous: '1.1.0' })
+    expect((await client.history('acme')).updates.map(({ version, state }) => `${version} ${state}`)).toContain(
+      '1.1.0 rolled-back',
+    )
+    expect(cursor).toBeGreaterThan(0)
+
+    await expect(client.rollback('acme')).rejects.toMatchObject({ code: 'RELEASE_UNKNOWN' })
+    await expect(client.rollback('acme', { version: '1.1.0' })).rejects.toMatchObject({ code: 'USAGE' })
+    await expect(client.rollback('acme', { version: '../1.1.0' })).rejects.toMatchObject({ code: 'VERSION_INVALID' })
+    await expect(client.rollback('ghost')).rejects.toMatchObject({ code: 'PRODUCT_UNKNOWN' })
+    await expect(client.retry('ghost')).rejects.toMatchObject({ code: 'PRODUCT_UNKNOWN' })
+    expect((await client.retry('acme')).lifted).toEqual(['1.1.0'])
+    expect((await client.retry('acme')).lifted).toEqual([])
   })
 
   test('one product that fails, with a defect even, does not hold up another', async () => {

@@ -54,6 +54,11 @@ const serve = async (handlers: Partial<ControlHandlers> = {}, options: EventList
       },
       history: async (product, limit) =>
         historyOf(product, { store, settings: parseSettings('{}', 'agent.json'), limit }),
+      rollback: async (product, { version = '1.0.0' }) => {
+        if (version === '0.9.0') throw new UpdateError('RELEASE_UNKNOWN', 'not kept', { hint: 'kept are: 1.0.0' })
+        return { cursor: 7, version, previous: `after ${product}` }
+      },
+      retry: async (product) => ({ cursor: 8, lifted: [product] }),
       metrics: async () => '# HELP up U.\n# TYPE up gauge\nup 1\n',
       events: store.events,
       onDefect: (error) => defects.push(error),
@@ -105,6 +110,16 @@ describe('requests', () => {
     expect(await controlClient(home.socketPath).check()).toEqual({ cursor: 1 })
   })
 
+  test('a rollback is answered when it is done, another try is accepted with 202', async () => {
+    await serve()
+    const client = controlClient(home.socketPath)
+    expect(await client.rollback('acme')).toEqual({ cursor: 7, version: '1.0.0', previous: 'after acme' })
+    expect(await client.rollback('acme', { version: '0.8.0' })).toMatchObject({ version: '0.8.0' })
+    await expect(client.rollback('acme', { version: '0.9.0' })).rejects.toMatchObject({ code: 'RELEASE_UNKNOWN' })
+    expect(await client.retry('a/b')).toEqual({ cursor: 8, lifted: ['a/b'] })
+    expect((await ask({ method: 'POST', path: '/v1/products/acme/retry' })).response.statusCode).toBe(202)
+  })
+
   const refused: readonly (readonly [name: string, question: Question, status: number, code: string])[] = [
     ['an unknown path', { path: '/v2/status' }, 404, 'USAGE'],
     ['a path that climbs', { path: '/v1/../v1/x' }, 404, 'USAGE'],
@@ -117,6 +132,11 @@ describe('requests', () => {
     ['a check of an unknown product', { method: 'POST', path: '/v1/check', body: '{"product":"ghost"}' }, 404, 'PRODUCT_UNKNOWN'],
     ['a giant body', { method: 'POST', path: '/v1/check', body: ' '.repeat(LIMITS.controlBodyBytes + 1) }, 413, 'LIMIT_EXCEEDED'],
     ['a giant body in chunks', { method: 'POST', path: '/v1/check', headers: { 'transfer-encoding': 'chunked' }, body: ' '.repeat(LIMITS.controlBodyBytes + 1) }, 413, 'LIMIT_EXCEEDED'],
+    ['a rollback by GET', { path: '/v1/products/acme/rollback' }, 405, 'USAGE'],
+    ['a rollback to a number', { method: 'POST', path: '/v1/products/acme/rollback', body: '{"version":1}' }, 400, 'USAGE'],
+    ['a rollback to what is not kept', { method: 'POST', path: '/v1/products/acme/rollback', body: '{"version":"0.9.0"}' }, 404, 'RELEASE_UNKNOWN'],
+    ['a rollback by a web page', { method: 'POST', path: '/v1/products/acme/rollback', headers: { origin: 'http://localhost' } }, 403, 'PERMISSION'],
+    ['another try by GET', { path: '/v1/products/acme/retry' }, 405, 'USAGE'],
     ['a web page', { headers: { origin: 'http://localhost:3000' } }, 403, 'PERMISSION'],
     ['a web page without an origin of its own', { headers: { origin: 'null' } }, 403, 'PERMISSION'],
     ['a rebound name', { headers: { host: 'evil.example' } }, 403, 'PERMISSION'],
@@ -302,6 +322,8 @@ describe('the socket', () => {
       status: async () => STATUS,
       check: async () => ({ cursor: 0 }),
       history: async (product) => ({ product, updates: [] }),
+      rollback: async () => ({ cursor: 0, version: '', previous: '' }),
+      retry: async () => ({ cursor: 0, lifted: [] }),
       metrics: async () => '',
       events: store.events,
       onDefect: () => {},
@@ -331,6 +353,8 @@ describe('the socket', () => {
         status: async () => STATUS,
         check: async () => ({ cursor: 0 }),
         history: async (product) => ({ product, updates: [] }),
+        rollback: async () => ({ cursor: 0, version: '', previous: '' }),
+        retry: async () => ({ cursor: 0, lifted: [] }),
         metrics: async () => '',
         events: store.events,
         onDefect: () => {},

@@ -3,6 +3,7 @@ import { describe, expect, test } from '@jest/globals'
 import { type Plan, plan } from '@updraft/agent/plan'
 import type { ProductSettings } from '@updraft/agent/settings'
 import { parseSettings } from '@updraft/agent/settings'
+import type { BadMark } from '@updraft/agent/store/bad-marks'
 import { indexPathOf, metainfoPathOf, parsePlatform, parseProduct, parseReleaseVersion } from '@updraft/core/names'
 import { parseRelease, type Release } from '@updraft/core/release'
 
@@ -39,6 +40,7 @@ interface Case {
   readonly settings?: Record<string, unknown>
   readonly installed?: string
   readonly agent?: string
+  readonly bad?: readonly (readonly [version: string, by: BadMark['by']])[]
   /** `version platform` of what is chosen, or the rule that nothing passed. */
   readonly expected: string
   readonly available?: string
@@ -192,6 +194,48 @@ const cases: readonly Case[] = [
     agent: '9.0.0',
     expected: '2.0.0 any',
   },
+  {
+    name: 'what failed its probe here is not tried again',
+    releases: [{ version: '1.1.0' }, { version: '1.0.0' }],
+    installed: '1.0.0',
+    bad: [['1.1.0', 'probe']],
+    expected: 'bad-mark',
+    available: '1.1.0 any',
+  },
+  {
+    name: 'nor is it on a machine that has nothing yet',
+    releases: [{ version: '1.1.0' }],
+    bad: [['1.1.0', 'probe']],
+    expected: 'bad-mark',
+  },
+  {
+    name: 'a newer release than the bad one is tried',
+    releases: [{ version: '1.2.0' }, { version: '1.1.0' }],
+    installed: '1.0.0',
+    bad: [['1.1.0', 'probe']],
+    expected: '1.2.0 any',
+  },
+  {
+    name: 'a release between the installed and the bad one is tried',
+    releases: [{ version: '1.2.0' }, { version: '1.1.0' }],
+    installed: '1.0.0',
+    bad: [['1.2.0', 'probe']],
+    expected: '1.1.0 any',
+  },
+  {
+    name: 'but not if a person went back past it',
+    releases: [{ version: '1.2.0' }, { version: '1.1.0' }],
+    installed: '1.0.0',
+    bad: [['1.2.0', 'person']],
+    expected: 'bad-mark',
+  },
+  {
+    name: 'what a person went back from does not stand in the way of what is newer',
+    releases: [{ version: '1.2.1' }, { version: '1.2.0' }, { version: '1.1.0' }],
+    installed: '1.0.0',
+    bad: [['1.2.0', 'person']],
+    expected: '1.2.1 any',
+  },
 ]
 
 const settingsOf = (changes: Record<string, unknown> = {}): ProductSettings => {
@@ -201,12 +245,25 @@ const settingsOf = (changes: Record<string, unknown> = {}): ProductSettings => {
   return settings
 }
 
-const decide = ({ releases, settings, installed, agent = '1.0.0' }: Case): Plan<ReturnType<typeof candidate>> =>
+const decide = ({
+  releases,
+  settings,
+  installed,
+  agent = '1.0.0',
+  bad = [],
+}: Case): Plan<ReturnType<typeof candidate>> =>
   plan({
     product: settingsOf(settings),
     releases: releases.map(candidate),
     installed: installed === undefined ? undefined : parseReleaseVersion(installed),
     agentVersion: parseReleaseVersion(agent),
+    badMarks: bad.map(([version, by]) => ({
+      product: parseProduct('acme'),
+      version: parseReleaseVersion(version),
+      by,
+      problem: { type: 't', title: 't', status: 500, detail: 'it ended with exit code 3', code: 'PROBE_FAILED' },
+      at: '2026-01-05T00:00:00Z',
+    })),
   })
 
 describe('decisions', () => {
@@ -245,6 +302,15 @@ describe('the trace', () => {
     ])
   })
 
+  test('says why something is marked bad, and since when', () => {
+    const { rules } = decide({ name: '', releases: [{ version: '1.1.0' }], bad: [['1.1.0', 'probe']], expected: '' })
+    expect(rules.at(-1)).toEqual({
+      rule: 'bad-mark',
+      passed: false,
+      detail: '1.1.0 is marked bad on this machine since 2026-01-05T00:00:00Z: it ended with exit code 3',
+    })
+  })
+
   test('names what there is instead', () => {
     const { rules } = decide({
       name: '',
@@ -262,6 +328,7 @@ test('what goes in comes out: the release keeps its own type and identity', () =
     releases: [given],
     installed: undefined,
     agentVersion: parseReleaseVersion('1.0.0'),
+    badMarks: [],
   })
   const chosen: { readonly release: Release; readonly label: string } | undefined =
     decision.kind === 'update' ? decision.release : undefined

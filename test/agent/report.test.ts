@@ -176,6 +176,22 @@ describe('failures', () => {
     expect(store.checks.source('main')).toBeUndefined()
   })
 
+  test('a failed probe has been told with the way back: neither the source nor the update fails by it', () => {
+    open().failed(new UpdateError('PROBE_FAILED', 'not well'))
+    expect(store.checks.source('main')).toBeUndefined()
+    expect(events()).toEqual([])
+  })
+
+  test('a probe that could not be finished stays open for the next look; one that has nowhere to go back to does not', () => {
+    const { report, failed } = open()
+    report.refreshed(refreshed)
+    report.entering(releaseOf(settings), 'probing')
+    failed(new UpdateError('DISK_FULL', 'full'))
+    expect(store.journal.open(ACME)?.state).toBe('probing')
+    failed(new UpdateError('STATE_DAMAGED', 'gone'))
+    expect(store.journal.latest(ACME)).toMatchObject({ state: 'failed', problem: { code: 'STATE_DAMAGED' } })
+  })
+
   test('a defect fails the update and is called one', () => {
     const { report, failed } = open()
     report.refreshed(refreshed)

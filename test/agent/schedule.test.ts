@@ -140,6 +140,62 @@ test('a failed look tells why, and the next one comes sooner', async () => {
   await schedule[Symbol.asyncDispose]()
 })
 
+describe('work between two looks', () => {
+  test('breaks off the look under way, is done while none goes on, and is followed by a look', async () => {
+    const { schedule, looks, until } = observed()
+    schedule.apply([ACME, TOOL], 3_600)
+    const work = Promise.withResolvers<string>()
+    const done = schedule.between(ACME.name, () => work.promise)
+    expect(looks.map(({ signal }) => signal.aborted)).toEqual([true, false])
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(looks).toHaveLength(2)
+    work.resolve('done')
+    expect(await done).toBe('done')
+    await until(() => looks.length === 3)
+    expect(looks[2]?.signal.aborted).toBe(false)
+    await schedule[Symbol.asyncDispose]()
+  })
+
+  test('that fails tells whoever asked, and nobody else; several take their turns', async () => {
+    const { schedule, looks, idle, until } = observed()
+    schedule.apply([ACME], 3_600)
+    looks[0]?.end()
+    await until(() => idle.length === 1)
+    const order: number[] = []
+    const failing = schedule.between(ACME.name, async () => {
+      order.push(1)
+      throw new Error('nothing to go back to')
+    })
+    const second = schedule.between(ACME.name, async () => order.push(2))
+    await expect(failing).rejects.toThrow('nothing to go back to')
+    await second
+    expect(order).toEqual([1, 2])
+    await until(() => looks.length === 2)
+    looks[1]?.end()
+    await until(() => idle.length === 2)
+    expect(idle).toEqual([
+      ['acme', undefined],
+      ['acme', undefined],
+    ])
+    await schedule[Symbol.asyncDispose]()
+  })
+
+  test('for a product that is let go, or unknown, is not done, and says so', async () => {
+    const { schedule } = observed()
+    schedule.apply([ACME], 3_600)
+    let isDone = false
+    const work = async () => {
+      isDone = true
+    }
+    const waiting = schedule.between(ACME.name, work)
+    schedule.apply([], 3_600)
+    await expect(waiting).rejects.toMatchObject({ code: 'ABORTED' })
+    await expect(schedule.between(TOOL.name, work)).rejects.toMatchObject({ code: 'ABORTED' })
+    expect(isDone).toBe(false)
+    await schedule[Symbol.asyncDispose]()
+  })
+})
+
 test('once means once', async () => {
   const { schedule, looks, idle } = observed(false)
   schedule.apply([ACME], 0.001)

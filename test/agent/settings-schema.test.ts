@@ -16,13 +16,14 @@ interface Schema {
 const published: Schema = JSON.parse(readFileSync(join(import.meta.dirname, '../../agent/agent.schema.json'), 'utf8'))
 const network = published.properties.network as Schema
 const product = published.properties.products?.additionalProperties as Schema
+const probe = product.properties.probe as Schema
 
 test('the published file is what the program prints: updraft-agent settings schema > agent/agent.schema.json', () => {
   expect(published).toEqual(JSON.parse(JSON.stringify(settingsJsonSchema())))
 })
 
 test('every setting is explained, and nothing else is allowed', () => {
-  for (const { properties, additionalProperties } of [published, network, product]) {
+  for (const { properties, additionalProperties } of [published, network, product, probe]) {
     expect(additionalProperties).toBe(false)
     for (const { description } of Object.values(properties)) expect(description).toMatch(/^\w.{10,}[^.]$/)
   }

@@ -69,6 +69,36 @@ describe('what settings mean', () => {
   })
 })
 
+describe('a probe', () => {
+  const probeOf = (probe: object) =>
+    parseSettings(JSON.stringify({ products: { acme: { source: 'main', probe } } }), 'agent.json').products[0]?.probe
+  const TIMES = { attempts: 3, timeoutSeconds: 30, intervalSeconds: 5 }
+
+  test.each([
+    [{ command: ['bin/acme', '--self-test', ''] }, { kind: 'command', command: ['bin/acme', '--self-test', ''], ...TIMES }],
+    [{ http: 'http://127.0.0.1:8080/health', attempts: 1 }, { kind: 'http', url: 'http://127.0.0.1:8080/health', ...TIMES, attempts: 1 }],
+    [{ stayUp: ['/bin/acme'], seconds: 10 }, { kind: 'stay-up', command: ['/bin/acme'], seconds: 10, ...TIMES }],
+  ])('%j', (written, meant) => {
+    expect(probeOf(written)).toEqual(meant)
+  }) // biome-ignore format: one case per line
+
+  test.each([
+    ['nothing', {}, 'probe: name one of command, http, stayUp'],
+    ['two things', { command: ['a'], http: 'http://a/' }, 'probe: name one of command, http, stayUp'],
+    ['an empty command', { command: [] }, 'probe.command'],
+    ['an empty program', { command: [''] }, 'probe.command.0'],
+    ['a shell line', { command: 'bin/acme --self-test' }, 'probe.command: expected tuple, received string'],
+    ['staying up for ever', { stayUp: ['a'] }, 'probe.seconds: is missing'],
+    ['seconds of a command', { command: ['a'], seconds: 3 }, 'probe.seconds: belongs to stayUp'],
+    ['an address of something else', { http: 'file:///etc/passwd' }, 'probe "file:///etc/passwd" is not an address'],
+    ['an address with a password', { http: 'http://a:b@c/' }, 'is not an address'],
+    ['no attempt', { command: ['a'], attempts: 0 }, 'probe.attempts: too small'],
+    ['an unknown key', { command: ['a'], shell: true }, 'probe.shell is not a setting'],
+  ])('of %s is refused', (_, probe, message) => {
+    expect(messageOfRefusal(JSON.stringify({ products: { acme: { source: 'main', probe } } }))).toContain(message)
+  })
+})
+
 describe('what bad settings get: the place and the fault', () => {
   const cases: readonly (readonly [name: string, text: string, message: string])[] = [
     ['an unknown key', '{\n  "chanel": 1\n}', 'agent.json:2:3: chanel is not a setting'],

@@ -50,6 +50,7 @@ const states: readonly (readonly [expected: string, product: Partial<ProductStat
   ['verifying (1.1.0)', { update: { ...update, state: 'verifying' } }, true],
   ['interrupted at downloading 45 % (1.1.0)', { installed, update }, false],
   ['failed (1.1.0)', { installed, available, update: failedUpdate }, true],
+  ['rolled back (1.1.0)', { installed, available, update: { ...failedUpdate, state: 'rolled-back' } }, true],
   ['up to date', { installed: { ...installed, version: '1.1.0' }, available, update: failedUpdate }, true],
   ['not updated: not in the settings, so nothing updates it', { installed, decision: [{ rule: 'subscribed', passed: false, detail: 'not in the settings, so nothing updates it' }] }, true],
 ] // biome-ignore format: one case per line

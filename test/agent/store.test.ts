@@ -7,7 +7,9 @@ import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { databasePathOf, openStore, type Store } from '@updraft/agent/store'
 import type { InstalledRecord } from '@updraft/agent/store/installed'
-import type { RecordedEvent } from '@updraft/core/control/api'
+import { timesInterrupted } from '@updraft/agent/store/journal'
+import type { RecordedEvent, UpdateState } from '@updraft/core/control/api'
+import { problemOf } from '@updraft/core/control/problem'
 import { UpdateError } from '@updraft/core/errors'
 import { parsePlatform, parseProduct, parseReleaseVersion } from '@updraft/core/names'
 import { describeWith, needsRoot } from '../support/needs.ts'
@@ -102,6 +104,44 @@ describe('installed versions', () => {
     expect(store.installed.allCurrent().map(({ version }) => version)).toEqual(['1.0.0'])
     expect(store.installed.kept(ACME)).toHaveLength(2)
   })
+})
+
+describe('bad marks', () => {
+  const mark = (version: string, by: 'probe' | 'person' = 'probe') => ({
+    product: ACME,
+    version: parseReleaseVersion(version),
+    by,
+    problem: problemOf(new UpdateError('PROBE_FAILED', `${version} is not well`)),
+    at: AT,
+  })
+
+  test('stay over a restart, one for each version, until they are lifted', () => {
+    store.badMarks.put(mark('1.1.0'))
+    store.badMarks.put(mark('1.1.0', 'person'))
+    store.badMarks.put(mark('1.2.0'))
+    expect(reopen().badMarks.all(ACME)).toEqual([mark('1.1.0', 'person'), mark('1.2.0')])
+    store.badMarks.lift(ACME, parseReleaseVersion('1.1.0'))
+    expect(store.badMarks.of(ACME, parseReleaseVersion('1.1.0'))).toBeUndefined()
+    expect(store.badMarks.all(parseProduct('tool'))).toEqual([])
+  })
+
+  test('come to a database that an agent before them has written', () => {
+    store[Symbol.dispose]()
+    using raw = new DatabaseSync(databasePathOf(directory))
+    raw.exec('DROP TABLE bad_mark; PRAGMA user_version = 1')
+    raw.close()
+    store = openStore(directory)
+    store.badMarks.put(mark('1.1.0'))
+    expect(store.badMarks.all(ACME)).toHaveLength(1)
+  })
+})
+
+test('interruptions are counted from the end of the steps, and only in a row', () => {
+  const steps = (...states: UpdateState[]) => states.map((state) => ({ state, at: AT }))
+  expect(timesInterrupted([])).toBe(0)
+  expect(timesInterrupted(steps('downloading', 'activating'))).toBe(0)
+  expect(timesInterrupted(steps('activating', 'probing', 'probing'))).toBe(2)
+  expect(timesInterrupted(steps('probing', 'probing', 'activating', 'probing'))).toBe(1)
 })
 
 describe('journal', () => {

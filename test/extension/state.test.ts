@@ -142,6 +142,7 @@ describe('summaryOf', () => {
     'release-invalid': 'blocked',
     'bundle-tampered': 'blocked',
     'swarm-stalled': 'attention',
+    'release-unhealthy': 'attention',
     'source-unreachable': 'attention',
   }
   test.each(Object.entries(FINDING_TONES) as [FindingCode, Tone][])('%s makes it %s', (code, tone) => {

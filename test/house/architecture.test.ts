@@ -137,6 +137,7 @@ describe('rooms', () => {
       StagedBundle: 'fetch',
       VerifiedBundle: 'verify',
       InstalledVersion: 'install',
+      HealthyVersion: 'probe',
     }
     const cast = (type: string) =>
       sources.filter((file) => new RegExp(`\\bas ${type}\\b`).test(readFileSync(join(PROJECT, file), 'utf8')))

@@ -1,7 +1,10 @@
 // Looking at processes from outside, to prove that none is left behind.
 import { readdirSync, readFileSync } from 'node:fs'
 
-/** Command lines of all running processes that name `text`, this one excluded. Linux only: it reads /proc. */
+/**
+ * Command lines of all running processes that name `text`, there or at the beginning of a variable of their environment, this
+ * one excluded. Linux only: it reads /proc.
+ */
 export const processesNaming = (text: string): readonly string[] =>
   readdirSync('/proc')
     .filter((entry) => /^\d+$/.test(entry) && Number(entry) !== process.pid)
@@ -9,7 +12,7 @@ export const processesNaming = (text: string): readonly string[] =>
       try {
         const line = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim()
         const environment = readFileSync(`/proc/${pid}/environ`, 'utf8')
-        return line.includes(text) || environment.includes(`UPDRAFT_HOME=${text}`) ? [line] : []
+        return line.includes(text) || environment.includes(`=${text}`) ? [line] : []
       } catch {
         return [] // It ended while we looked, or belongs to somebody else.
       }

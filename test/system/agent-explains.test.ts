@@ -35,7 +35,7 @@ const runningAgent = async (cycle?: string): Promise<Program> => {
 }
 
 describe('every command that looks', () => {
-  test.each(['why', 'history', 'events', 'settings schema', 'doctor'])(
+  test.each(['why', 'history', 'events', 'settings schema', 'doctor', 'rollback', 'retry'])(
     '%s --help shows an example',
     async (command) => {
       const { code, stdout } = await run([...command.split(' '), '--help'])
@@ -56,6 +56,9 @@ describe('every command that looks', () => {
     ['a limit that is none', ['history', '--limit', 'many'], 2, 'limit "many" is not a count'],
     ['a cursor that is none', ['events', '--after', 'now'], 2, 'cursor "now" is not a number'],
     ['following an agent that does not run', ['events', '--follow'], 9, 'no agent answers'],
+    ['a rollback without an agent', ['rollback', 'acme'], 9, 'no agent answers'],
+    ['a rollback to what is no version', ['rollback', 'acme', 'v1'], 2, 'version "v1" is not a semver version'],
+    ['another try without an agent', ['retry', 'acme'], 9, 'no agent answers'],
   ] as const)('refuses %s', async (_, args, code, says) => {
     const ended = await run(args)
     expect(ended.code).toBe(code)
@@ -106,6 +109,20 @@ describe('history', () => {
     expect((await run(['history', 'acme', '--json'])).stdout).toBe(offline.stdout)
     expect((await run(['history', '--limit', '1'])).stdout.trim().split('\n')).toHaveLength(2)
   })
+})
+
+test('a rollback that has nowhere to go ends with 3, and so does one of an unknown product', async () => {
+  await using _agent = await runningAgent()
+  await run(['install', 'acme'])
+  const nowhere = await run(['rollback', 'acme'])
+  expect(nowhere.code).toBe(3)
+  expect(nowhere.stderr).toContain('of acme, there is nothing to go back to from 1.0.0 on this machine')
+  expect(await run(['rollback', 'acme', '0.9.0'])).toMatchObject({ code: 3 })
+  expect(await run(['rollback', 'acme', '1.0.0'])).toMatchObject({ code: 2 })
+  expect(await run(['rollback', 'ghost'])).toMatchObject({ code: 3 })
+  expect(await run(['retry', 'ghost'])).toMatchObject({ code: 3 })
+  expect((await run(['retry', 'acme'])).stdout).toBe('nothing of acme was marked bad; it is looked at now\n')
+  expect(JSON.parse((await run(['retry', 'acme', '--json'])).stdout)).toEqual({ product: 'acme', lifted: [] })
 })
 
 test('metrics of a running agent tell what it installed, from where, and what it costs', async () => {

@@ -128,6 +128,10 @@ export const openJournal = (database: Database): Journal => {
   }
 }
 
+/** How often in a row the update was in the state `probing` when its agent ended, and not in good order. */
+export const timesInterrupted = (steps: readonly JournalStep[]): number =>
+  steps.length - 1 - steps.findLastIndex(({ state }) => state !== 'probing')
+
 /** Updates remembered per product: years of weekly releases, in a few dozen kilobytes. */
 const UPDATES_KEPT = 200
 

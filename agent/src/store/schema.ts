@@ -66,6 +66,14 @@ const MIGRATIONS: readonly string[] = [
     signers TEXT NOT NULL, threshold INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- Versions that are not tried on this machine, and who found them bad, with a problem that says why.
+  CREATE TABLE bad_mark (
+    product TEXT NOT NULL, version TEXT NOT NULL, marked_by TEXT NOT NULL CHECK (marked_by IN ('probe', 'person')),
+    problem TEXT NOT NULL, at TEXT NOT NULL,
+    PRIMARY KEY (product, version)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ]
 
 /** Brings the tables up to date. Errors: STATE_DAMAGED if the database was written by a newer agent. */

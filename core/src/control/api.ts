@@ -182,11 +182,34 @@ export type CheckRequest = z.output<typeof checkRequestSchema>
 export const checkAnswerSchema = z.object({ cursor: z.number().int().min(0) })
 export type CheckAnswer = z.output<typeof checkAnswerSchema>
 
+/**
+ * `POST /v1/products/PRODUCT/rollback`: leave the current version for `version`, or else for the newest older one that is kept
+ * and not bad. The one that was left is marked bad on this machine. Answers 200 when it is done.
+ */
+export const rollbackRequestSchema = z.object({ version: z.string().optional() })
+export type RollbackRequest = z.output<typeof rollbackRequestSchema>
+export const rollbackAnswerSchema = z.object({
+  /** Events up to here are contained. */
+  cursor: z.number().int().min(0),
+  version: z.string(),
+  previous: z.string(),
+})
+export type RollbackAnswer = z.output<typeof rollbackAnswerSchema>
+
+/**
+ * `POST /v1/products/PRODUCT/retry`: forget which versions were bad on this machine, and look for updates now. Answers 202
+ * with the versions that were marked, which may be none.
+ */
+export const retryAnswerSchema = z.object({ cursor: z.number().int().min(0), lifted: z.array(z.string()).readonly() })
+export type RetryAnswer = z.output<typeof retryAnswerSchema>
+
 /** `metrics` answers in the text format of Prometheus; everything else is JSON. */
 export const PATHS = {
   status: '/v1/status',
   events: '/v1/events',
   check: '/v1/check',
   history: '/v1/products/:product/history',
+  rollback: '/v1/products/:product/rollback',
+  retry: '/v1/products/:product/retry',
   metrics: '/metrics',
 } as const

@@ -13,7 +13,12 @@ import {
   PATHS,
   problemSchema,
   type RecordedEvent,
+  type RetryAnswer,
+  type RollbackAnswer,
+  type RollbackRequest,
   recordedEventSchema,
+  retryAnswerSchema,
+  rollbackAnswerSchema,
   type Status,
   statusSchema,
 } from './api.ts'
@@ -30,6 +35,10 @@ export interface ControlClient {
   check(check?: CheckRequest, options?: CallOptions): Promise<CheckAnswer>
   /** The product's updates, newest first. Errors: PRODUCT_UNKNOWN. */
   history(product: string, options?: HistoryOptions): Promise<History>
+  /** Goes back to another version that is kept. Errors: PRODUCT_UNKNOWN, RELEASE_UNKNOWN, USAGE, VERSION_INVALID. */
+  rollback(product: string, rollback?: RollbackRequest, options?: CallOptions): Promise<RollbackAnswer>
+  /** Forgets which versions were bad on this machine, and asks for a look. Errors: PRODUCT_UNKNOWN. */
+  retry(product: string, options?: CallOptions): Promise<RetryAnswer>
   /**
    * Events after the cursor `after`, as they happen, over one connection: ends when the agent stops, and throws when the
    * connection is lost. Breaking out of the loop closes it. On `reset`, read the status and follow from its cursor.
@@ -68,9 +77,17 @@ export const controlClient = (
     check: async (check = {}, { signal } = {}) =>
       parseAnswer(checkAnswerSchema, await call({ ...ask, method: 'POST', path: PATHS.check, body: check, signal })),
     history: async (product, { limit, signal } = {}) => {
-      const path = PATHS.history.replace(':product', encodeURIComponent(product))
+      const path = pathOf('history', product)
       const query = limit === undefined ? '' : `?limit=${limit}`
       return parseAnswer(historySchema, await call({ ...ask, method: 'GET', path: `${path}${query}`, signal }))
+    },
+    rollback: async (product, body = {}, { signal } = {}) => {
+      const path = pathOf('rollback', product)
+      return parseAnswer(rollbackAnswerSchema, await call({ ...ask, method: 'POST', path, body, signal }))
+    },
+    retry: async (product, { signal } = {}) => {
+      const path = pathOf('retry', product)
+      return parseAnswer(retryAnswerSchema, await call({ ...ask, method: 'POST', path, signal }))
     },
     events: (after, { signal } = {}) =>
       followEvents({
@@ -82,6 +99,9 @@ export const controlClient = (
       }),
   }
 }
+
+const pathOf = (of: 'history' | 'rollback' | 'retry', product: string): string =>
+  PATHS[of].replace(':product', encodeURIComponent(product))
 
 interface Call {
   readonly socketPath: string

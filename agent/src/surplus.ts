@@ -1,0 +1,55 @@
+// After an update: takes away installed versions, and their bundles, that are more than the settings keep. Never the current
+// version, and for the sake of disk space never the one before it either.
+import { join } from 'node:path'
+import type { CycleDependencies } from './cycle-types.ts'
+import type { HealthyVersion } from './probe.ts'
+import { dropBundle } from './seed.ts'
+import type { Settings } from './settings.ts'
+import { lengthOfVersion, removeVersionsExcept } from './versions.ts'
+
+/** Errors: PERMISSION, IO. What the store has forgotten by then is taken away after the next update. */
+export const removeSurplus = async (
+  { product, version }: HealthyVersion,
+  { home, store, settings, torrentOf }: CycleDependencies,
+): Promise<void> => {
+  const productsDirectory = join(home.dataDirectory, 'products')
+  const others = store.installed.kept(product).flatMap((record) => (record.version === version ? [] : [record.version]))
+  const sizes: Size[] = []
+  for (const name of [version, ...others]) {
+    const bundles = store.seeds.all().filter((seed) => seed.product === product && seed.version === name)
+    const bundleBytes = bundles.reduce((sum, { lengthBytes }) => sum + lengthBytes, 0)
+    // Looking at every file of a tree takes time, so only who has set a limit pays for it.
+    const treeBytes =
+      settings.versionsKeptBytes === undefined ? 0 : await lengthOfVersion(productsDirectory, product, name)
+    sizes.push({ version: name, lengthBytes: treeBytes + bundleBytes })
+  }
+  const keep = chooseKept(sizes, settings).map((kept) => kept.version)
+  // The store forgets first: what it knows can be gone back to, so it must be whole.
+  for (const gone of others.filter((other) => !keep.includes(other))) store.installed.forget(product, gone)
+  await removeVersionsExcept(productsDirectory, product, keep)
+  for (const seed of store.seeds.all()) {
+    if (seed.product !== product || keep.includes(seed.version)) continue
+    store.seeds.remove(seed.name)
+    await dropBundle(seed, { bundlesDirectory: join(home.dataDirectory, 'bundles'), torrentOf })
+  }
+}
+
+interface Size {
+  readonly version: HealthyVersion['version']
+  readonly lengthBytes: number
+}
+
+/** Of versions, the current one first and then from newest to oldest installation, those that stay. Pure. */
+export const chooseKept = <T extends Pick<Size, 'lengthBytes'>>(
+  versions: readonly T[],
+  { versionsKept, versionsKeptBytes = Number.POSITIVE_INFINITY }: Pick<Settings, 'versionsKept' | 'versionsKeptBytes'>,
+): readonly T[] => {
+  let sumBytes = 0
+  return versions.slice(0, versionsKept).filter(({ lengthBytes }, index) => {
+    sumBytes += lengthBytes
+    return index < KEPT_WHATEVER_THEIR_SIZE || sumBytes <= versionsKeptBytes
+  })
+}
+
+/** The current version, and the one to go back to. */
+const KEPT_WHATEVER_THEIR_SIZE = 2
