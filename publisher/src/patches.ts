@@ -12,6 +12,7 @@ import { throwIfAborted } from '@updraft/core/bundle/turns'
 import { hasCode } from '@updraft/core/errors'
 import { makeDirectory, writeFileAtomic } from '@updraft/core/files/atomic'
 import { patchNameOf } from '@updraft/core/names'
+import { pieceLengthFor } from '@updraft/core/swarm/metainfo'
 import type { PackedBundle, PackOptions } from './pack.ts'
 import type { ReleasePlan } from './publish/plan.ts'
 import { isWhole } from './repository/releases.ts'
@@ -53,6 +54,8 @@ export const makePatches = async (
   options: PackOptions = {},
 ): Promise<Patches> => {
   const newer = { index: parseIndex(bundle.indexBytes), packPath: bundle.packPath }
+  const { indexBytes, packBytes } = bundle.sizes
+  const layout = { indexBytes, pieceLength: pieceLengthFor(indexBytes + packBytes) }
   const ofIndex = new Map<string, IndexPatch>()
   const ofContent = new Map<string, ContentPatch>()
   for (const { index, bundleDirectory } of plan.recent) {
@@ -65,7 +68,7 @@ export const makePatches = async (
 
     const older = { index: parseIndex(indexBytes), packPath: join(bundleDirectory, 'pack') }
     const patch = await patchBetween(older, newer, options)
-    if (patch === undefined) continue
+    if (patch === undefined || patch.length >= lackingBytesOf(newer.index, [older.index], layout)) continue
     const name = patchNameOf(plan, from)
     const directory = join(staging, name)
     await makeDirectory(directory)
@@ -83,8 +86,7 @@ const patchBetween = async (
   { signal, onProgress }: PackOptions,
 ): Promise<Buffer | undefined> => {
   try {
-    const patch = await makePatch({ older, newer, signal, onProgress })
-    return patch !== undefined && patch.length < lackingBytesOf(newer.index, [older.index]) ? patch : undefined
+    return await makePatch({ older, newer, signal, onProgress })
   } catch (error) {
     if (hasCode(error, 'BUNDLE_INVALID') || hasCode(error, 'IO')) return undefined // The older pack is gone or damaged.
     throw error

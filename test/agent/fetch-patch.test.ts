@@ -10,11 +10,11 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { makePatch } from '@updraft/core/bundle/patch/patch'
 import { UpdateError } from '@updraft/core/errors'
 import { parsePlatform, parseProduct, parseReleaseVersion, patchNameOf } from '@updraft/core/names'
-import type { Release, ReleasePatch } from '@updraft/core/release'
+import type { ReleasePatch } from '@updraft/core/release'
 import { createMetainfo, type Metainfo } from '@updraft/core/swarm/metainfo'
 import type { Swarm } from '@updraft/core/swarm/swarm'
 import type { KnownBundle } from '../../agent/src/fetch/local.ts'
-import { choosePatch, fetchPatch } from '../../agent/src/fetch/patch.ts'
+import { choosePatch, fetchPatch, type PatchedRelease } from '../../agent/src/fetch/patch.ts'
 import type { TrustedRelease } from '../../agent/src/refresh.ts'
 import { type Bundle, bundle, installTree, prose } from '../core/bundle/bundle-support.ts'
 
@@ -91,7 +91,13 @@ const scene = async (): Promise<Scene> => {
 const releaseWith = (patches: readonly ReleasePatch[], zstd = process.versions.zstd): TrustedRelease =>
   ({
     repositoryUrl: base,
-    release: { ...name, patches, zstd, torrent: { trackers: [], webSeeds: [] } },
+    release: {
+      ...name,
+      patches,
+      zstd,
+      torrent: { pieceLength: 16384, trackers: [], webSeeds: [] },
+      sizes: { indexBytes: 700 },
+    },
   }) as unknown as TrustedRelease
 
 /** A swarm in which somebody has these bytes; without any, nobody has it. */
@@ -131,7 +137,7 @@ const fetchWith = async ({ newer, known, release }: Scene, swarm: Pick<Swarm, 'a
   })
 
 describe('a patch is chosen', () => {
-  const choose = ({ newer }: Scene, release: Pick<Release, 'patches' | 'zstd'>, known: readonly KnownBundle[]) =>
+  const choose = ({ newer }: Scene, release: PatchedRelease, known: readonly KnownBundle[]) =>
     choosePatch(release, newer.index, known)?.patch
 
   test('where one starts from an installed release, the shortest of several', async () => {
@@ -143,8 +149,8 @@ describe('a patch is chosen', () => {
     expect(choose(here, releaseWith([longer, signed]).release, [other])).toEqual(longer)
   })
 
-  test.each<readonly [string, (here: Scene) => readonly [Pick<Release, 'patches' | 'zstd'>, readonly KnownBundle[]]]>([
-    ['there is none', ({ known }) => [{}, [known]]],
+  test.each<readonly [string, (here: Scene) => readonly [PatchedRelease, readonly KnownBundle[]]]>([
+    ['there is none', ({ known }) => [releaseWith([]).release, [known]]],
     ['nothing is here', ({ release }) => [release.release, []]],
     ['it starts from another release', ({ release, known }) => [release.release, [{ ...known, indexSha256: '0' }]]],
     ['the tree is gone', ({ release, known }) => [release.release, [{ ...known, treePath: undefined }]]],

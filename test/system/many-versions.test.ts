@@ -6,7 +6,6 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { type BundleIndex, frameOf } from '@updraft/core/bundle/bundle-index'
 import { parseIndex } from '@updraft/core/bundle/index-file'
-import { lackingBytesOf } from '@updraft/core/bundle/lacking'
 import { frameFiles } from '@updraft/core/bundle/pack-place'
 import type { Update } from '@updraft/core/control/api'
 import { parseMetainfo } from '@updraft/core/swarm/metainfo'
@@ -94,9 +93,10 @@ const plannedWay = async (version: string): Promise<Way> => {
   const from = releases.find(({ release }) => release.version === version)?.index.sha256
   const patches = releases.find(({ release }) => release.version === NEWEST)?.release.patches ?? []
   const patch = patches.find((each) => each.from === from)
-  return patch !== undefined && patch.lengthBytes < lackingBytesOf(newest, [older])
+  const byChunks = await pieceBytes(newest, older)
+  return patch !== undefined && patch.lengthBytes + patch.metainfo.lengthBytes < byChunks
     ? { by: 'patch', bytes: patch.lengthBytes }
-    : { by: 'chunks', bytes: await pieceBytes(newest, older) }
+    : { by: 'chunks', bytes: byChunks }
 }
 
 /** Bytes of the pieces of the newest release in which there is a frame that the older one does not have. */

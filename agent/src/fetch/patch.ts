@@ -35,12 +35,18 @@ export interface Choice {
   readonly older: LocalTree
 }
 
+/** What a release says of the ways to it. */
+export type PatchedRelease = Pick<Release, 'patches' | 'zstd'> & {
+  readonly torrent: Pick<Release['torrent'], 'pieceLength'>
+  readonly sizes: Pick<Release['sizes'], 'indexBytes'>
+}
+
 /**
  * The shortest patch from an installed release, if it is shorter than the chunks that it saves. With another version of zstd
  * than the publisher's no frame could be made of the result, so that nothing would be saved.
  */
 export const choosePatch = (
-  { patches = [], zstd }: Pick<Release, 'patches' | 'zstd'>,
+  { patches = [], zstd, torrent: { pieceLength }, sizes: { indexBytes } }: PatchedRelease,
   index: BundleIndex,
   known: readonly KnownBundle[],
 ): Choice | undefined => {
@@ -55,8 +61,11 @@ export const choosePatch = (
   const byChunks = lackingBytesOf(
     index,
     known.map((bundle) => bundle.index),
+    { indexBytes, pieceLength },
   )
-  return shortest !== undefined && shortest.patch.lengthBytes < byChunks ? shortest : undefined
+  if (shortest === undefined) return undefined
+  const { lengthBytes, metainfo } = shortest.patch
+  return lengthBytes + metainfo.lengthBytes < byChunks ? shortest : undefined
 }
 
 export interface FetchPatchOptions extends FetchTorrentOptions {
