@@ -4,12 +4,13 @@ import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import { parseIndex } from '@updraft/core/bundle/index-file'
 import { makeIndexPatch } from '@updraft/core/bundle/index-patch'
-import { makePatch } from '@updraft/core/bundle/patch/patch'
+import { makePatch, applyPatch as programPatch } from '@updraft/core/bundle/patch/patch'
 import fc from 'fast-check'
 import {
   type Bundle,
   bundle,
   install,
+  installTree,
   listInstalled,
   makeBuild,
   type Nodes,
@@ -29,7 +30,9 @@ import { readIndex } from './bundle-format/read-index.ts'
 import { spell } from './bundle-format/spell-index.ts'
 import { unpack } from './bundle-format/unpack.ts'
 import { type MadeBundle, makeBundle } from './bundle-format/write-bundle.ts'
+import { compressFrame } from './bundle-format/zstd.ts'
 import { ODD, WRONG } from './wrong-indexes.ts'
+import { ODD_PATCHES, SOURCE, spellPatch, TARGET, WRONG_PATCHES } from './wrong-patches.ts'
 
 const GIB = 1024 * 1024 * 1024
 
@@ -181,6 +184,77 @@ describe('patches', () => {
 
   test('the frozen one makes the target', () => {
     expect(targetBy(fixture('two-after-one.patch'), frozen('one'), frozen('two'))).toBe(true)
+  })
+})
+
+describe('a patch', () => {
+  const ends = async () => {
+    const [older, newer] = await makeChain([{ a: SOURCE }, { a: TARGET }])
+    if (older === undefined || newer === undefined) throw new Error('no releases')
+    return { older: older.program, newer: newer.program, tree: await installTree(older.program) }
+  }
+  /** What comes out of both, if anything. */
+  const apply = async (patch: Buffer, { older, newer, tree }: Awaited<ReturnType<typeof ends>>) => {
+    const [patchPath, into] = [join(temporaryFolder(), 'patch'), join(temporaryFolder(), 'made')]
+    writeFileSync(patchPath, patch)
+    const program = programPatch({ patchPath, older: { index: older.index, path: tree }, newer: newer.index, into })
+    return {
+      program: await program.then(
+        () => true,
+        () => false,
+      ),
+      ours: !isRefused(() => expect(targetBy(patch, filesOf(older), filesOf(newer))).toBe(true)),
+    }
+  }
+
+  test('that breaks a rule is refused by both', async () => {
+    const both = await ends()
+    for (const [what, wrong] of Object.entries(WRONG_PATCHES)) {
+      expect({ what, ...(await apply(spellPatch(wrong), both)) }).toEqual({ what, program: false, ours: false })
+    }
+  })
+
+  test('that is only odd is applied by both', async () => {
+    const both = await ends()
+    for (const [what, odd] of Object.entries(ODD_PATCHES)) {
+      expect({ what, ...(await apply(spellPatch(odd), both)) }).toEqual({ what, program: true, ours: true })
+    }
+  })
+})
+
+describe('a pack', () => {
+  const content = noise(1000, 'content')
+  const packed = compressFrame(content)
+  const digests = [packed, content.subarray(0, 400), content.subarray(400), content].map(sha256)
+  const index = (others: readonly string[], length = 1000): Buffer =>
+    spell({
+      frames: [{ packed: packed.length, length, base: 0, chunks: 2 }],
+      chunks: [
+        { skip: 0, length: 400 },
+        { skip: 0, length: 600 },
+      ],
+      kinds: [0],
+      paths: [{ shared: 0, rest: 'a' }],
+      runs: [[{ first: 0, length: 2 }]],
+      targets: [],
+      digests: () => others,
+    })
+  const areRefused = async (indexBytes: Buffer, pack: Buffer) => {
+    const packPath = join(temporaryFolder(), 'pack')
+    writeFileSync(packPath, pack)
+    const program = install({ index: parseIndex(indexBytes), packPath })
+    return [await program.then(() => false).catch(() => true), isRefused(() => unpack({ index: indexBytes, pack }))]
+  }
+
+  test.each([
+    ['its frame is another', index(digests.with(0, sha256('other'))), packed],
+    ['its frame has less content', index(digests, 1001), packed],
+    ['a chunk is another', index(digests.with(1, sha256('other'))), packed],
+    ['a file is another', index(digests.with(3, sha256('other'))), packed],
+    ['it ends too early', index(digests), packed.subarray(0, -1)],
+  ])('is refused by both if %s', async (_, indexBytes, pack) => {
+    expect(await areRefused(index(digests), packed)).toEqual([false, false])
+    expect(await areRefused(indexBytes, pack)).toEqual([true, true])
   })
 })
 
