@@ -13,14 +13,14 @@ export interface Chain {
   readonly outcomes: readonly Outcome[]
 }
 
-const MIB = 1024 * 1024
+export const MIB = 1024 * 1024
 const KIB = 1024
 
 /** What zstd would take for the beginning of a dictionary in its own format. */
-const DICTIONARY_MAGIC = Buffer.from('37a430ec', 'hex')
+export const DICTIONARY_MAGIC = Buffer.from('37a430ec', 'hex')
 
 /** The same but for one byte in every `step`. */
-const near = (bytes: Uint8Array, step: number, from = 0): Buffer =>
+export const near = (bytes: Uint8Array, step: number, from = 0): Buffer =>
   Buffer.from(bytes.map((byte, index) => ((index + from) % step === 0 ? byte ^ 1 : byte)))
 
 /** In `of` files, of which the first `upTo`. Files of several of these stand between one another. */
@@ -213,17 +213,55 @@ const similarAmongTheRest = (): Chain => {
   }
 }
 
-const misleading = (): Nodes => {
-  const content = noise(8_300_000, 'misread')
-  return { a: Buffer.concat([DICTIONARY_MAGIC, content]), b: near(content, 3000), c: near(content, 3500) }
+/** A family that loses a part: what is left may cost a quarter more than its share of the key frame, and 4,096 bytes. */
+const shrunkFamily = (goneBytes: number, outcome: Outcome): Chain => ({
+  releases: [{ x: noise(10_000, 'x'), y: noise(goneBytes, 'y') }, { x: noise(10_000, 'x') }],
+  outcomes: [outcome],
+})
+
+/** The text packs far better than the key frame that it was in. */
+const measuredByOldKeyFrame = (): Chain => {
+  const left = prose(2_000_000, 'left')
+  return {
+    releases: [
+      { a: noise(1_500_000, 'gone'), b: left },
+      { b: left, c: noise(200_000, 'c') },
+    ],
+    outcomes: [{ ways: 'refresh', frames: ['made of new on 1', 'made of old'] }],
+  }
 }
 
-export const FIRST_RELEASES: readonly (readonly [what: string, make: () => Nodes])[] = [
-  ['nothing but an empty file', () => ({ empty: '' })],
-  ['a frame whose sample has nothing', () => ({ a: noise(8 * MIB, 'full'), z: '0123456789' })],
-  ['frames that are similar', () => ({ a: prose(17_000_000, 'long') })],
-  ['frames similar to one that cannot be a base', misleading],
-]
+const tooExpensiveToRefresh = (): Chain => {
+  const left = prose(2_000_000, 'left')
+  const [c, d] = [noise(60_000, 'c'), noise(100_000, 'd')]
+  return {
+    releases: [
+      { a: noise(1_500_000, 'gone'), b: left },
+      { b: left, c },
+      { b: left.slice(0, 1_000_000), c, d },
+    ],
+    outcomes: [
+      { ways: 'refresh', frames: ['made of new on 1', 'made of old'] },
+      { ways: 'dissolve', frames: ['made of both'] },
+    ],
+  }
+}
+
+const replacedFamily = (): Chain => ({
+  releases: [{ a: KEY }, { a: noise(2 * MIB, 'other'), z: noise(1_500_000, 'z') }],
+  outcomes: [{ ways: 'keep', frames: ['made of new', 'made of new'] }],
+})
+
+const betweenFamilies = (): Chain => {
+  const p = noise(MIB, 'p')
+  return {
+    releases: [{ a: KEY }, { a: KEY, p }, { a: KEY, d: near(p.subarray(0, 200_000), 3000), p }],
+    outcomes: [
+      { ways: 'keep', frames: ['made of new', 'carried with old'] },
+      { ways: 'keep keep', frames: ['made of new on 2', 'carried with old', 'carried with old'] },
+    ],
+  }
+}
 
 const FOUR_NEW = Array.from({ length: 4 }, () => 'made of new')
 const KEPT = 'carried with old'
@@ -277,4 +315,10 @@ export const CHAINS: readonly (readonly [rule: string, make: () => Chain])[] = [
   ['a frame is made again although it is carried as a base without chunks', sameFrameTwice],
   ['a key frame that zstd would misread is the base of none', noBaseInAFamily],
   ['chunks without a family are packed as in a first release, some frames based on one another', similarAmongTheRest],
+  ['a family stays within its budget', () => shrunkFamily(6_590, { ways: 'keep', frames: [KEPT] })],
+  ['a family does not exceed its budget', () => shrunkFamily(6_600, { ways: 'refresh', frames: ['made of old'] })],
+  ['a budget goes by the key frame before the refresh', measuredByOldKeyFrame],
+  ['a family that would be over its budget refreshed is dissolved', tooExpensiveToRefresh],
+  ['a family without any chunk of its key frame drops it, and stays a family', replacedFamily],
+  ['a run between two families joins the one before it', betweenFamilies],
 ]

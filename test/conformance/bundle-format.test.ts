@@ -20,7 +20,7 @@ import {
   temporaryFolder,
 } from '../core/bundle/bundle-support.ts'
 import { FROZEN_ONE, FROZEN_TWO } from '../core/bundle/frozen-releases.ts'
-import { CHAINS, FIRST_RELEASES } from './bundle-chains.ts'
+import { CHAINS } from './bundle-chains.ts'
 import { applyEdit, EDIT, type Files, HISTORY } from './bundle-edits.ts'
 import { averageChunkBytes, cutFile, GEAR } from './bundle-format/chunking.ts'
 import { applyIndexPatch } from './bundle-format/index-patch.ts'
@@ -31,6 +31,8 @@ import { spell } from './bundle-format/spell-index.ts'
 import { unpack } from './bundle-format/unpack.ts'
 import { type MadeBundle, makeBundle } from './bundle-format/write-bundle.ts'
 import { compressFrame } from './bundle-format/zstd.ts'
+import { FIRST_RELEASES } from './first-releases.ts'
+import { frameStories } from './frame-stories.ts'
 import { ODD, WRONG } from './wrong-indexes.ts'
 import { ODD_PATCHES, SOURCE, spellPatch, TARGET, WRONG_PATCHES } from './wrong-patches.ts'
 
@@ -54,7 +56,12 @@ const makeChain = async (releases: readonly Nodes[]): Promise<Step[]> => {
     const program = await bundle(build, before)
     const ours = makeBundle(build, before && filesOf(before))
     expect(sameBytes(ours, program)).toEqual({ index: true, pack: true })
-    steps.push({ ways: ours.ways.join(' '), frames: frameStories(program, before), program, ours })
+    steps.push({
+      ways: ours.ways.join(' '),
+      frames: frameStories(program.indexBytes, before?.indexBytes),
+      program,
+      ours,
+    })
   }
   return steps
 }
@@ -64,21 +71,6 @@ const sameBytes = (ours: MadeBundle, program: Bundle) => ({
   index: ours.index.equals(program.indexBytes),
   pack: ours.pack.equals(program.packBytes),
 })
-
-/** A line for each frame: where it comes from, what of the build it holds, and the number of its base. */
-const frameStories = ({ indexBytes }: Bundle, before?: Bundle): string[] => {
-  const index = readIndex(indexBytes)
-  const old = before && readIndex(before.indexBytes)
-  const oldFrames = new Set(old?.frames.map(({ digest }) => digest))
-  const oldChunks = new Set(old?.chunks.map(({ digest }) => digest))
-  return index.frames.map(({ digest, base, firstChunk, chunkCount }) => {
-    const chunks = index.chunks.slice(firstChunk, firstChunk + chunkCount)
-    const oldCount = chunks.filter((chunk) => oldChunks.has(chunk.digest)).length
-    const mixed = oldCount === 0 ? 'new' : oldCount < chunkCount ? 'both' : 'old'
-    const from = oldFrames.has(digest) ? 'carried with' : 'made of'
-    return `${from} ${chunkCount === 0 ? 'nothing' : mixed}${base === undefined ? '' : ` on ${base}`}`
-  })
-}
 
 /** As `listInstalled` has them. */
 const linesOf = (tree: ReturnType<typeof unpack>): string[] =>
@@ -115,8 +107,8 @@ describe('making', () => {
     expect(averages.map((bytes) => bytes / 1024)).toEqual([16, 32, 64, 256, 256])
   })
 
-  test.each(FIRST_RELEASES)('a first release of %s', async (_, make) => {
-    await makeChain([make()])
+  test.each(FIRST_RELEASES)('a first release of %s', async (_, make, frames) => {
+    expect((await makeChain([make()])).map((step) => step.frames)).toEqual([frames])
   })
 
   test.each(CHAINS)('%s', async (_, make) => {
@@ -133,6 +125,23 @@ describe('making', () => {
       writeFileSync(packPath, step.ours.pack)
       expect(await install({ index: parseIndex(step.ours.index), packPath })).toEqual(lines)
     }
+  })
+
+  test.each([
+    ['no file', { folder: { kind: 'directory' } }],
+    ['a name that Windows reserves', { a: '', 'con.txt': '' }],
+    ['a name that Windows cuts', { 'a.': '' }],
+    ['a link out of the tree', { a: '', 'folder/b': { kind: 'link', target: '../../a' } }],
+    ['an absolute link', { a: '', b: { kind: 'link', target: '/a' } }],
+  ] satisfies [string, Nodes][])('a build with %s is refused by both', async (_, nodes) => {
+    const build = makeBuild(nodes)
+    expect(
+      await bundle(build).then(
+        () => false,
+        () => true,
+      ),
+    ).toBe(true)
+    expect(isRefused(() => makeBundle(build))).toBe(true)
   })
 
   test('whatever is edited', async () => {

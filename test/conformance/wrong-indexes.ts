@@ -55,13 +55,12 @@ const PATHS: readonly string[] = [
   ...['con', 'PRN', 'aux.x', 'nul .x', 'conin$', 'CONOUT$', 'com0', 'LPT³ . x', 'com¹'],
 ]
 const TWINS: readonly (readonly [string, string])[] = [
-  ...([
-    ['A', 'a'],
-    ['ss', 'ß'],
-    ['I', 'ı'],
-    ['e\u0301', 'é'],
-    ['FF', 'ﬀ'],
-  ] as const),
+  ['A', 'a'],
+  ['ss', 'ß'],
+  ['I', 'ı'],
+  ['e\u0301', 'é'],
+  ['FF', 'ﬀ'],
+  ['\u0390', '\u03aa\u0301'],
 ]
 const TARGETS: readonly string[] = [
   '',

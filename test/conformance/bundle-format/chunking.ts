@@ -41,8 +41,9 @@ const nextSum = (sum: number, byte = 0): number => (2 * sum + (GEAR[byte] ?? 0))
 /** "Making a bundle": the sums whose uppermost 9 bits are all 0, from the 32nd byte on. */
 export const sampleOf = (content: Buffer): ReadonlySet<number> => {
   const sample = new Set<number>()
+  const { length } = content
   let sum = 0
-  for (let at = 0; at < content.length; at += 1) {
+  for (let at = 0; at < length; at += 1) {
     sum = nextSum(sum, content[at])
     if (at >= 31 && sum >>> 23 === 0) sample.add(sum)
   }
