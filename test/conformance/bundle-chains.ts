@@ -58,15 +58,10 @@ const keptFamily = (): Chain => {
 }
 
 const dissolvedFamilies = (): Chain => {
-  const moved = halfMebibytes('a', 'first', [...range(0, 6), ...range(16, 22), ...range(32, 38)])
+  const moved = halfMebibytes('a', 'first', [...range(0, 9), ...range(16, 25)])
   return {
-    releases: [halfMebibytes('p', 'first', range(0, 48)), { ...moved, ...halfMebibytes('p', 'second', range(0, 48)) }],
-    outcomes: [
-      {
-        ways: 'dissolve dissolve dissolve',
-        frames: ['made of both', 'made of new', 'made of new', 'made of new', 'made of old'],
-      },
-    ],
+    releases: [halfMebibytes('p', 'first', range(0, 32)), { ...moved, ...halfMebibytes('p', 'second', range(0, 32)) }],
+    outcomes: [{ ways: 'dissolve dissolve', frames: ['made of both', 'made of new', 'made of new', 'made of old'] }],
   }
 }
 

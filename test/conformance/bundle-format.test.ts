@@ -152,7 +152,7 @@ describe('making', () => {
         for (const edits of releases) builds.push(edits.reduce(applyEdit, builds.at(-1) ?? {}))
         await makeChain(builds)
       }),
-      { numRuns: 10, endOnFailure: true },
+      { numRuns: 8, endOnFailure: true },
     )
   })
 })
