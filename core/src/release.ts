@@ -13,6 +13,8 @@ const sha1 = z.string().regex(/^[0-9a-f]{40}$/)
 const lengthBytes = z.int().min(0).max(Number.MAX_SAFE_INTEGER)
 const isoTime = z.iso.datetime({ offset: false })
 const version = z.string().transform((value, context) => parsed(parseReleaseVersion, value, context))
+/** For people, at a terminal too: nothing in it steers one. */
+const oneLine = z.string().regex(/^\P{Cc}+$/u)
 const channel = z.string().transform((value, context) => parsed(parseChannel, value, context))
 
 /** Machines divide into so many cohorts of the same size; a cohort is a number from 0 up to this. */
@@ -92,9 +94,7 @@ const releaseSchema = z.object({
   /** Machines need not wait until it has reached the age that their owners ask for. */
   urgent: z.literal(true).optional(),
   /** It was a mistake: nobody installs it any more, and who has it goes to `goTo`, even if that is older. */
-  yanked: z
-    .object({ at: isoTime, reason: z.string().min(1).max(LIMITS.yankReasonLength), goTo: version.optional() })
-    .optional(),
+  yanked: z.object({ at: isoTime, reason: oneLine.max(LIMITS.yankReasonLength), goTo: version.optional() }).optional(),
 })
 
 /** The signed payload of one release, as parsed. Times are ISO 8601 in UTC, sizes in bytes. */

@@ -92,6 +92,7 @@ describe('what is signed about a release', () => {
     ['an urgency that is not said', { urgent: false }],
     ['a yank without a reason', { yanked: { at, reason: '' } }],
     ['a yank with too much of a reason', { yanked: { at, reason: 'x'.repeat(LIMITS.yankReasonLength + 1) } }],
+    ['a yank whose reason steers a terminal', { yanked: { at, reason: 'broken\u001b[2J' } }],
     ['a yank that leads to no version', { yanked: { at, reason: 'broken', goTo: 'back' } }],
     ['a yank that leads to itself', { yanked: { at, reason: 'broken', goTo: '1.4.0' } }],
     ['more patches than allowed', { indexPatches: Array.from({ length: LIMITS.patchesMax + 1 }, () => patch) }],

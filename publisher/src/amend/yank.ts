@@ -16,10 +16,14 @@ export interface Yank {
 export const yank =
   ({ reason, goTo }: Yank, now: Date): Amendment =>
   (payload, release, repository) => {
-    if (reason.trim() === '' || reason.length > LIMITS.yankReasonLength) {
-      throw new UpdateError('USAGE', `a reason has 1 to ${LIMITS.yankReasonLength} characters, not ${reason.length}`, {
-        hint: 'it is shown to the owner of every machine that has the release: say what is wrong in one sentence',
-      })
+    if (reason.trim() === '' || reason.length > LIMITS.yankReasonLength || /\p{Cc}/u.test(reason)) {
+      throw new UpdateError(
+        'USAGE',
+        `a reason has 1 to ${LIMITS.yankReasonLength} characters in one line, not ${reason.length}`,
+        {
+          hint: 'it is shown to the owner of every machine that has the release: say what is wrong in one sentence',
+        },
+      )
     }
     assertNotYanked(release)
     if (goTo !== undefined) assertReachable(release, goTo, repository)
