@@ -17,6 +17,7 @@ import { historyOf } from './history.ts'
 import { eventLogger, type Log } from './log.ts'
 import { lookWith } from './look.ts'
 import { countTransferred } from './metrics/transferred.ts'
+import { recheckAtOf } from './plan/recheck.ts'
 import { resumeSeeds, type SeedKept } from './resume-seeds.ts'
 import { startSchedule } from './schedule.ts'
 import { liveSettings } from './settings/live.ts'
@@ -104,7 +105,8 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
     else failures.set(name, error)
     tell({ kind: 'idle', product: name, ...(error === undefined ? {} : { error: problemOf(error) }) })
   }
-  await using schedule = startSchedule({ look, onIdle, repeat: !once, now, random })
+  const recheckAt = (name: Product) => recheckAtOf(store.checks.decision(name)?.rules ?? [], now())
+  await using schedule = startSchedule({ look, onIdle, repeat: !once, recheckAt, now, random })
 
   const scheduleAll = ({ products, checkIntervalSeconds }: Settings) =>
     schedule.apply(

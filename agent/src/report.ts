@@ -60,11 +60,14 @@ export const openReport = ({ product, store, now, onWarning }: ReportOptions): O
         for (const finding of findings) raise(finding)
       }),
 
-    decided: ({ available, rules, update, signers, threshold }) =>
+    decided: ({ available, rules, update, later, signers, threshold }) =>
       store.transaction(() => {
         store.checks.decided({ product: name, at: at(), available, rules, signers, threshold })
         const open = store.journal.open(name)
-        if (open !== undefined && (open.version !== update?.version || open.platform !== update.platform)) {
+        const goesOn = [update, later].some(
+          (release) => open?.version === release?.version && open?.platform === release?.platform,
+        )
+        if (open !== undefined && !goesOn) {
           const instead = update === undefined ? 'it is no longer wanted' : `${describeRelease(update)} took its place`
           endUpdate(new UpdateError('ABORTED', `the update to ${open.version} was given up: ${instead}`))
         }
@@ -105,7 +108,7 @@ export const openReport = ({ product, store, now, onWarning }: ReportOptions): O
           appendUpdate()
         }
         append({ kind: 'installed', product: name, version, ...(previous === undefined ? {} : { previous }) })
-        for (const code of ABOUT_BYTES) clear(code)
+        for (const code of [...ABOUT_BYTES, ABOUT_INSTALLED]) clear(code)
       }),
 
     seeding: ({ release, name: bundle, infoHash, trackers, lengthBytes }) =>
@@ -169,6 +172,9 @@ const TRANSFER_INTERVAL_MS = 500
 
 /** Findings about downloaded bytes: a good refresh says nothing about them, an installation does. */
 const ABOUT_BYTES: ReadonlySet<FindingCode> = new Set<FindingCode>(['bundle-tampered', 'swarm-stalled'])
+
+/** What was installed is another release now. */
+const ABOUT_INSTALLED: FindingCode = 'release-yanked'
 
 const findingOf = (error: unknown, afterRefresh: boolean): NewFinding | undefined => {
   if (!isUpdateError(error)) return undefined

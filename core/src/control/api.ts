@@ -45,7 +45,15 @@ export const problemSchema = z.object({
 export type Problem = z.output<typeof problemSchema>
 
 /** One rule of an update decision: what was asked, what was found. */
-export const ruleSchema = z.object({ rule: z.string(), passed: z.boolean(), detail: z.string() })
+export const ruleSchema = z.object({
+  rule: z.string(),
+  passed: z.boolean(),
+  detail: z.string(),
+  /** The release that was asked about, where it was one of several. */
+  version: z.string().optional(),
+  /** When a rule that did not pass is asked again, where time decides. */
+  recheckAt: isoTime.optional(),
+})
 export type Rule = z.output<typeof ruleSchema>
 
 export const signerSchema = z.object({ keyId: z.string(), name: z.string().optional() })
