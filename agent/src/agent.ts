@@ -9,7 +9,7 @@ import { problemOf } from '@updraft/core/control/problem'
 import { fromFileSystem, hasCode, messageOf, UpdateError } from '@updraft/core/errors'
 import { makeDirectory } from '@updraft/core/files/atomic'
 import { type Lock, takeLock } from '@updraft/core/files/lock'
-import type { Product, ReleaseVersion } from '@updraft/core/names'
+import { type Product, parseProduct, type ReleaseVersion } from '@updraft/core/names'
 import { type BanList, memoryBans } from '@updraft/core/swarm/peers/bans'
 import { serveControl } from './control.ts'
 import type { Cycle } from './cycle-types.ts'
@@ -26,6 +26,7 @@ import { readSettings, type Settings } from './settings.ts'
 import { type OpenSwarm, openSharing } from './sharing.ts'
 import { type SourceDescription, statusOf } from './status.ts'
 import { openStore } from './store.ts'
+import { fulfil } from './wishes.ts'
 
 /** What the agent is made of besides itself. */
 export interface AgentParts {
@@ -161,6 +162,11 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
       schedule.check(product === undefined ? undefined : known(product, settings.current()))
       return { cursor }
     },
+    wish: async (name, wish) => {
+      const answer = fulfil(name, wish, { store, settings: settings.current(), now: now() })
+      if (answer.changed) schedule.check(parseProduct(name))
+      return answer
+    },
     history: async (product, limit) => historyOf(product, { store, settings: settings.current(), limit }),
     events: store.events,
     onDefect: (error) => log.error(`a defect in the control API: ${messageOf(error)}`, { error }),
@@ -185,7 +191,7 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
 }
 
 /** Errors: PERMISSION if the agent could not write there later; DISK_FULL, IO. */
-const prepareHome = async ({ configDirectory, stateDirectory, dataDirectory }: Home): Promise<void> => {
+export const prepareHome = async ({ configDirectory, stateDirectory, dataDirectory }: Home): Promise<void> => {
   for (const [directory, mode] of [
     [configDirectory, 0o755],
     [stateDirectory, 0o700],
@@ -200,7 +206,8 @@ const prepareHome = async ({ configDirectory, stateDirectory, dataDirectory }: H
   }
 }
 
-const takeHome = ({ stateDirectory, dataDirectory }: Home): Lock => {
+/** Errors: AGENT_RUNNING, IO. */
+export const takeHome = ({ stateDirectory, dataDirectory }: Home): Lock => {
   try {
     return takeLock(stateDirectory, 'agent.lock')
   } catch (error) {

@@ -12,12 +12,16 @@ import {
   type History,
   PATHS,
   type Status,
+  type Wish,
+  type WishAnswer,
+  wishSchema,
 } from '@updraft/core/control/api'
 import { problemOf } from '@updraft/core/control/problem'
 import { fromFileSystem, isUpdateError, systemCodeOf, UpdateError } from '@updraft/core/errors'
 import { makeDirectory } from '@updraft/core/files/atomic'
 import { LIMITS } from '@updraft/core/limits'
 import { type Context, Hono, type MiddlewareHandler } from 'hono'
+import type * as z from 'zod'
 import { type EventListeners, type EventListenersOptions, openEventListeners } from './control/event-listeners.ts'
 import type { EventLog } from './store/events.ts'
 
@@ -27,6 +31,8 @@ export interface ControlHandlers {
   readonly check: (request: CheckRequest) => Promise<CheckAnswer>
   /** Errors: PRODUCT_UNKNOWN. */
   readonly history: (product: string, limit: number | undefined) => Promise<History>
+  /** Errors: PRODUCT_UNKNOWN, RELEASE_UNKNOWN, VERSION_INVALID. */
+  readonly wish: (product: string, wish: Wish) => Promise<WishAnswer>
   /** The text of one scrape. */
   readonly metrics: () => Promise<string>
   readonly events: EventLog
@@ -93,7 +99,12 @@ const appOf = (handlers: ControlHandlers, listeners: EventListeners): Hono => {
   app.get(PATHS.metrics, async (context) =>
     context.body(await handlers.metrics(), 200, { 'content-type': METRICS_TYPE }),
   )
-  app.post(PATHS.check, async (context) => context.json(await handlers.check(await checkRequestIn(context)), 202))
+  app.post(PATHS.check, async (context) =>
+    context.json(await handlers.check(await bodyIn(context, checkRequestSchema)), 202),
+  )
+  app.post(PATHS.wishes, async (context) =>
+    context.json(await handlers.wish(context.req.param('product'), await bodyIn(context, wishSchema))),
+  )
   for (const path of Object.values(PATHS)) app.all(path, (context) => answer(methodUnknown(context), 405))
   app.notFound(({ req }) => answer(new UpdateError('USAGE', `there is nothing at ${req.path}`), 404))
   app.onError((error) => {
@@ -162,7 +173,7 @@ const readBody = async ({ body }: Request): Promise<string> => {
   return Buffer.concat(chunks).toString('utf8')
 }
 
-const checkRequestIn = async ({ req }: Context): Promise<CheckRequest> => {
+const bodyIn = async <T>({ req }: Context, schema: z.ZodType<T>): Promise<T> => {
   const text = await readBody(req.raw)
   let value: unknown = {}
   try {
@@ -170,7 +181,7 @@ const checkRequestIn = async ({ req }: Context): Promise<CheckRequest> => {
   } catch (error) {
     throw new UpdateError('USAGE', 'the body is not JSON', { cause: error })
   }
-  const result = checkRequestSchema.safeParse(value)
+  const result = schema.safeParse(value)
   if (result.success) return result.data
   const faults = result.error.issues.map(({ path, message }) => `${path.join('.') || 'body'}: ${message}`)
   throw new UpdateError('USAGE', `the body is malformed: ${faults.join('; ')}`)

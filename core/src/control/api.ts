@@ -190,11 +190,33 @@ export type CheckRequest = z.output<typeof checkRequestSchema>
 export const checkAnswerSchema = z.object({ cursor: z.number().int().min(0) })
 export type CheckAnswer = z.output<typeof checkAnswerSchema>
 
+/**
+ * `POST /v1/products/PRODUCT/wishes`: what the owner of the machine wants for the product from now on. It is looked at anew
+ * then. Without `until` a hold is for ever; without `version`, what waits for approval is approved.
+ */
+export const wishSchema = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('hold'), until: z.iso.datetime().optional() }),
+  z.object({ kind: z.literal('unhold') }),
+  z.object({ kind: z.literal('approve'), version: z.string().optional() }),
+  z.object({ kind: z.literal('skip'), version: z.string() }),
+])
+export type Wish = z.output<typeof wishSchema>
+export const wishAnswerSchema = z.object({
+  product: z.string(),
+  kind: z.enum(['hold', 'unhold', 'approve', 'skip']),
+  version: z.string().optional(),
+  until: isoTime.optional(),
+  /** False if it was so already. */
+  changed: z.boolean(),
+})
+export type WishAnswer = z.output<typeof wishAnswerSchema>
+
 /** `metrics` answers in the text format of Prometheus; everything else is JSON. */
 export const PATHS = {
   status: '/v1/status',
   events: '/v1/events',
   check: '/v1/check',
   history: '/v1/products/:product/history',
+  wishes: '/v1/products/:product/wishes',
   metrics: '/metrics',
 } as const

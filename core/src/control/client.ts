@@ -16,6 +16,9 @@ import {
   recordedEventSchema,
   type Status,
   statusSchema,
+  type Wish,
+  type WishAnswer,
+  wishAnswerSchema,
 } from './api.ts'
 import { parseEventStream } from './event-stream.ts'
 import { errorOfProblem } from './problem.ts'
@@ -30,6 +33,8 @@ export interface ControlClient {
   check(check?: CheckRequest, options?: CallOptions): Promise<CheckAnswer>
   /** The product's updates, newest first. Errors: PRODUCT_UNKNOWN. */
   history(product: string, options?: HistoryOptions): Promise<History>
+  /** Tells the agent what its owner wants for the product. Errors: PRODUCT_UNKNOWN, RELEASE_UNKNOWN, VERSION_INVALID. */
+  wish(product: string, wish: Wish, options?: CallOptions): Promise<WishAnswer>
   /**
    * Events after the cursor `after`, as they happen, over one connection: ends when the agent stops, and throws when the
    * connection is lost. Breaking out of the loop closes it. On `reset`, read the status and follow from its cursor.
@@ -71,6 +76,10 @@ export const controlClient = (
       const path = PATHS.history.replace(':product', encodeURIComponent(product))
       const query = limit === undefined ? '' : `?limit=${limit}`
       return parseAnswer(historySchema, await call({ ...ask, method: 'GET', path: `${path}${query}`, signal }))
+    },
+    wish: async (product, wish, { signal } = {}) => {
+      const path = PATHS.wishes.replace(':product', encodeURIComponent(product))
+      return parseAnswer(wishAnswerSchema, await call({ ...ask, method: 'POST', path, body: wish, signal }))
     },
     events: (after, { signal } = {}) =>
       followEvents({
