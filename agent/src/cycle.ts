@@ -77,8 +77,8 @@ const isStillPlanned = async (
 ): Promise<boolean> => {
   const isIt = (candidate: TrustedRelease | undefined) =>
     candidate?.release.version === version && candidate.release.platform === platform
-  const input = await planInput(product, releases, dependencies)
-  const decision = plan({ ...input, machine: { ...input.machine, freeBytes: undefined, load: undefined } })
+  const input = await planInput({ ...product, maximumLoad: undefined }, releases, dependencies)
+  const decision = plan({ ...input, machine: { ...input.machine, freeBytes: undefined } })
   if (decision.kind === 'update' && isIt(decision.release)) return true
   reportDecision(decision, dependencies)
   if (decision.kind === 'nothing' && isIt(decision.later)) {

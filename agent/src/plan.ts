@@ -44,9 +44,11 @@ const READY: readonly (readonly [string, Rule<Question>])[] = [
   ['disk-space', fitsOnDisk],
 ]
 
+const HELD: readonly (readonly [string, Rule<Moment>])[] = [['not-held', notHeld]]
+
 /** Whether this machine is ready for any release. */
 const TIMELY: readonly (readonly [string, Rule<Moment>])[] = [
-  ['not-held', notHeld],
+  ...HELD,
   ['window', inWindow],
   ['battery', powered],
   ['load', idleEnough],
@@ -77,7 +79,11 @@ export const plan = <T extends Candidate>(input: PlanInput<T>): Plan<T> => {
     ready = candidate
     break
   }
-  if (later === undefined) return { kind: 'nothing', available, later, rules }
+  if (later === undefined) {
+    // Whoever has put a product on hold wants to see that, also while nothing is new.
+    pass(HELD, input, rules)
+    return { kind: 'nothing', available, later, rules }
+  }
 
   const isTime = pass(TIMELY, input, rules)
   if (ready === undefined || !isTime) return { kind: 'nothing', available, later: ready ?? later, rules }

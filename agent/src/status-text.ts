@@ -55,6 +55,8 @@ export const stateOf = ({ installed, available, update, decision }: ProductStatu
     return running ? `${what} (${update.version}${peers})` : `interrupted at ${what} (${update.version})`
   }
   if (hasFailed({ installed, update })) return `failed (${update?.version})`
+  const noWayOut = decision.find(({ rule, passed }) => rule === 'way-out' && !passed)
+  if (noWayOut !== undefined) return `stays: ${noWayOut.detail}`
   const refusal = decision.findLast(({ passed }) => !passed)?.detail
   if (installed === undefined) return refusal === undefined ? 'not looked at yet' : `not installed: ${refusal}`
   if (available === undefined || available.version === installed.version) {

@@ -314,6 +314,12 @@ describe('the trace', () => {
     expect(decision.kind === 'nothing' ? decision.later?.label : undefined).toBe('1.1.0 any')
   })
 
+  test('has a hold also while nothing is new', () => {
+    const hold = { since: hours(-1), until: hours(2) }
+    const { kind, rules } = decide({ releases: [RELEASE], installed: '1.1.0', hold })
+    expect([kind, rules.at(-1)?.rule]).toEqual(['nothing', 'not-held'])
+  })
+
   test('asks for no earlier look for what passed, has no time, or is over', () => {
     expect(recheckAtOf([], NOW)).toBeUndefined()
     expect(

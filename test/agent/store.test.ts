@@ -263,6 +263,20 @@ describe('a damaged database is never replaced by an empty one', () => {
     store = openStore(directory)
   })
 
+  test('of an older agent is brought up to date, and keeps what it knew', () => {
+    store.floors.raise('main', { root: 3 })
+    store[Symbol.dispose]()
+    {
+      using raw = new DatabaseSync(databasePathOf(directory))
+      raw.exec('DROP TABLE hold; DROP TABLE verdict; DROP TABLE first_seen; PRAGMA user_version = 1') // As after the first migration.
+    }
+    expect(refusalOf(() => openStore(directory, { readOnly: true }))).toMatchObject({ code: 'STATE_DAMAGED' })
+    store = openStore(directory)
+    expect(store.floors.read('main')).toEqual({ root: 3 })
+    store.wishes.hold(ACME, { since: AT, until: undefined })
+    expect(reopen({ readOnly: true }).wishes.of(ACME).hold).toEqual({ since: AT, until: undefined })
+  })
+
   test('a row that cannot be understood', () => {
     store.checks.decided({ product: ACME, at: AT, available: undefined, rules: [], signers: [], threshold: 1 })
     {

@@ -40,7 +40,9 @@ export const offer = <T extends Candidate>(input: OfferInput<T>, decide: Decide)
   if (yanked === undefined) return { available, newer, wayOut: undefined }
   const wayOut = wayOutOf(yanked, forMachine)
   const isAllowed = wayOut !== undefined && isInRange(wayOut.release.version, product.versionRange)
-  decide('way-out', isAllowed, wayOutDetail(product, yanked, wayOut))
+  const [newest] = newer
+  if (isAllowed || newest === undefined) decide('way-out', isAllowed, wayOutDetail(product, yanked, wayOut))
+  else decide('way-out', true, `the installed ${installed} was yanked; the newer ${newest.release.version} is there`)
   return { available, newer, wayOut: isAllowed ? wayOut : undefined }
 }
 
