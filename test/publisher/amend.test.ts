@@ -1,9 +1,10 @@
 // Changing what is signed about a published release: what is signed then, what is refused, and that no byte moves.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { cp } from 'node:fs/promises'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { describe, expect, test } from '@jest/globals'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import type { ErrorCode } from '@updraft/core/errors'
 import { parseChannel, parsePlatform, parseProduct, parseReleaseVersion } from '@updraft/core/names'
 import type { Release } from '@updraft/core/release'
@@ -14,7 +15,14 @@ import { type Yank, yank } from '../../publisher/src/amend/yank.ts'
 import { type Amended, type Amendment, amend } from '../../publisher/src/amend.ts'
 import { openRepository } from '../../publisher/src/repository.ts'
 import { release } from './release.ts'
-import { fingerprintTree, hoursAfter, NOW, openRepositoryWorkspace, type Workspace } from './workspace.ts'
+import {
+  fingerprintTree,
+  hoursAfter,
+  NOW,
+  openRepositoryWorkspace,
+  openWorkspace,
+  type Workspace,
+} from './workspace.ts'
 
 const LATER = hoursAfter(NOW, 1)
 const to = (...channels: string[]): Amendment => promotion(channels.map(parseChannel))
@@ -54,12 +62,22 @@ const signed = async ({ repository }: Workspace, version = '1.0.0', platform = '
   return found.release
 }
 
+let template: Workspace
+
+beforeAll(async () => {
+  template = await openRepositoryWorkspace()
+  await release(template, { version: '1.0.0' })
+  await release(template, { version: '1.1.0', channels: ['stable', 'beta'] })
+  await release(template, { version: '2.0.0', channels: ['beta'] })
+})
+afterAll(async () => {
+  await template[Symbol.asyncDispose]()
+})
+
 /** 1.0.0 on stable, 1.1.0 on stable and beta, 2.0.0 on beta. */
 const published = async (): Promise<Workspace> => {
-  const workspace = await openRepositoryWorkspace()
-  await release(workspace, { version: '1.0.0' })
-  await release(workspace, { version: '1.1.0', channels: ['stable', 'beta'] })
-  await release(workspace, { version: '2.0.0', channels: ['beta'] })
+  const workspace = await openWorkspace()
+  await cp(template.directory, workspace.directory, { recursive: true })
   return workspace
 }
 

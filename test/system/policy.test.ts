@@ -148,9 +148,9 @@ test('the scheduler wakes when a rule said so, long before the next regular look
   )
   const opensAt = new Date(Date.now() + 12_000)
   await publish('1.3.0', '--rollout', '0%', `100%@${opensAt.toISOString()}`)
-  await late.run(['skip', 'acme', '1.2.0']) // Anything that makes it look now.
-  const waiting = await whenDecided(late, isRefused('rollout', '1.3.0'))
-  expect(Date.parse(waiting.nextCheckAt ?? '')).toBeGreaterThanOrEqual(opensAt.getTime())
+  await late.client.check({ product: 'acme' })
+  const hasAppointment = ({ nextCheckAt }: ProductStatus) => Date.parse(nextCheckAt ?? '') >= opensAt.getTime()
+  const waiting = await whenDecided(late, (status) => isRefused('rollout', '1.3.0')(status) && hasAppointment(status))
   expect(Date.parse(waiting.nextCheckAt ?? '')).toBeLessThanOrEqual(opensAt.getTime() + 6_100)
   await late.whenInstalled('1.3.0', { timeoutMs: 30_000 })
 }, 60_000)
