@@ -29,6 +29,8 @@ export interface AmendRequest {
 export interface AmendOptions {
   readonly keys: KeySource
   readonly now: Date
+  /** The role whose metadata is written now; the timestamp is the last. */
+  readonly onStep?: ((step: string) => void) | undefined
 }
 
 /** The payload that is to be signed instead of that of `release`. Pure; throws what it refuses. */
@@ -56,7 +58,7 @@ export type AmendedRelease = Pick<Release, 'platform' | 'channels' | 'rollout' |
 export const amend = async (
   request: AmendRequest,
   amendment: Amendment,
-  { keys, now }: AmendOptions,
+  { keys, now, onStep }: AmendOptions,
 ): Promise<Amended> => {
   using _lock = await lockRepository(request.repository)
   const repository = await openRepository(request.repository, { fingerprints: await keys.rootFingerprints() })
@@ -68,7 +70,7 @@ export const amend = async (
   const { expiryDays } = repository.settings
   const change = { products: new Map([[request.product, content]]) }
   const { edition, changed } = await signChange(repository.edition, change, { signers, expiryDays, now })
-  await changeRepository(repository, () => commitFiles(repository.directory, { metadata: changed }))
+  await changeRepository(repository, () => commitFiles(repository.directory, { metadata: changed }, onStep))
   return amendedOf(withEdition(repository, edition), request, true)
 }
 

@@ -197,6 +197,21 @@ describe('what is refused, and changes nothing', () => {
     expect(await fingerprintTree(workspace.repository)).toEqual(before)
   })
 
+  test.each(['acme', 'snapshot', 'timestamp'])(
+    'a change that ends before %s leaves everything as it was',
+    async (step) => {
+      await using workspace = await published()
+      const { repository, keys } = workspace
+      const before = await fingerprintTree(repository)
+      const onStep = (name: string) => {
+        if (name === step) throw new Error('no more')
+      }
+      const request = { repository, product: parseProduct('acme'), version: parseReleaseVersion('1.0.0') }
+      await expect(amend(request, urgency, { keys, now: LATER, onStep })).rejects.toThrow('no more')
+      expect(await fingerprintTree(repository)).toEqual(before)
+    },
+  )
+
   test('a channel is free again once what is newer on it was yanked', async () => {
     await using workspace = await published()
     await amending(workspace, yanked('broken'), { version: '2.0.0' })
