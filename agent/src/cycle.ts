@@ -49,7 +49,7 @@ const refreshSource = async (product: ProductSettings, dependencies: CycleDepend
   for (const { error } of result.failed) throw error
   const { rootVersion, expires } = result
   const installed = store.installed.current(product.name)?.version
-  const findings = [...findingsOf(source, result), ...findingsOfYank(product.name, result.releases, installed)]
+  const findings = [...findingsOf(source, result), ...findingsOfYank(product, result.releases, installed)]
   report.refreshed({ rootVersion, expires, findings })
   return result
 }

@@ -6,7 +6,7 @@ import { cohortOf } from '@updraft/agent/plan/rollout'
 import { findingsOfYank } from '@updraft/agent/plan/yank'
 import type { Rule } from '@updraft/core/control/api'
 import { parseProduct, parseReleaseVersion } from '@updraft/core/names'
-import { candidate, decide, type Given, inputOf, NOW } from './plan-support.ts'
+import { candidate, decide, type Given, inputOf, NOW, settingsOf } from './plan-support.ts'
 
 const hours = (count: number): string => new Date(NOW.getTime() + count * 3_600_000).toISOString()
 const RELEASE = { version: '1.1.0' }
@@ -349,7 +349,7 @@ describe('the finding of a yank', () => {
   ]
 
   test('tells who has the release why, and where it goes', () => {
-    expect(findingsOfYank('acme', releases, parseReleaseVersion('1.1.0'))).toEqual([
+    expect(findingsOfYank(settingsOf(), releases, parseReleaseVersion('1.1.0'))).toEqual([
       {
         code: 'release-yanked',
         message: '1.1.0 was yanked at 2026-01-03 00:00 UTC: loses settings',
@@ -358,8 +358,13 @@ describe('the finding of a yank', () => {
     ])
   })
 
+  test('is not put off by a build of the version for another platform', () => {
+    const others = [...releases, candidate({ version: '1.1.0', platform: 'win32-x64' })]
+    expect(findingsOfYank(settingsOf(), others, parseReleaseVersion('1.1.0'))).toHaveLength(1)
+  })
+
   test('is for nobody else', () => {
-    expect(findingsOfYank('acme', releases, parseReleaseVersion('1.0.0'))).toEqual([])
-    expect(findingsOfYank('acme', releases, undefined)).toEqual([])
+    expect(findingsOfYank(settingsOf(), releases, parseReleaseVersion('1.0.0'))).toEqual([])
+    expect(findingsOfYank(settingsOf(), releases, undefined)).toEqual([])
   })
 })

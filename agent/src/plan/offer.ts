@@ -4,6 +4,7 @@ import { ANY_PLATFORM, compareVersions, isNewer, type ReleaseVersion } from '@up
 import type { Release } from '@updraft/core/release'
 import semver from 'semver'
 import type { ProductSettings } from '../settings.ts'
+import { isForPlatform } from './platform.ts'
 import { wayOutOf, yankOf } from './yank.ts'
 
 /** What plan needs to see of a release; what it returns is what it was given, untouched. */
@@ -81,9 +82,6 @@ const newerOf = <T extends Candidate>(
 const newestFirst = (a: Candidate, b: Candidate): number =>
   compareVersions(b.release.version, a.release.version) ||
   Number(a.release.platform === ANY_PLATFORM) - Number(b.release.platform === ANY_PLATFORM)
-
-const isForPlatform = ({ platform }: Release, product: ProductSettings): boolean =>
-  platform === product.platform || platform === ANY_PLATFORM
 
 /** The channel already says whether prereleases are wanted, so a range does not shut them out a second time. */
 const isInRange = (version: ReleaseVersion, range: string | undefined): boolean =>

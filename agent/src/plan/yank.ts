@@ -2,7 +2,9 @@
 // the only way to an older version, and it takes the publisher's signature; the floors of metadata versions stay as they are.
 import type { ReleaseVersion } from '@updraft/core/names'
 import type { Release } from '@updraft/core/release'
+import type { ProductSettings } from '../settings.ts'
 import type { NewFinding } from '../store/findings.ts'
+import { isForPlatform } from './platform.ts'
 import { minuteText } from './times.ts'
 
 interface Described {
@@ -37,11 +39,12 @@ export const wayOutOf = <T extends Described>(yanked: Release, releases: readonl
 
 /** What the owner of a machine has to know that runs a yanked release; nothing else does. */
 export const findingsOfYank = <T extends Described>(
-  name: string,
+  product: Pick<ProductSettings, 'name' | 'platform'>,
   releases: readonly T[],
   installed: ReleaseVersion | undefined,
 ): readonly NewFinding[] => {
-  const release = yankOf(releases, installed)
+  const forMachine = releases.filter(({ release }) => isForPlatform(release, product))
+  const release = yankOf(forMachine, installed)
   if (release?.yanked === undefined) return []
   const { at, reason, goTo } = release.yanked
   return [
@@ -51,7 +54,7 @@ export const findingsOfYank = <T extends Described>(
       hint:
         goTo === undefined
           ? `it stays until a newer release comes; whether to go on using it is for you to decide`
-          : `the agent goes to ${goTo} by itself, unless a rule is in the way: updraft-agent why ${name}`,
+          : `the agent goes to ${goTo} by itself, unless a rule is in the way: updraft-agent why ${product.name}`,
     },
   ]
 }
