@@ -9,7 +9,7 @@ import { problemOf } from '@updraft/core/control/problem'
 import { fromFileSystem, hasCode, messageOf, UpdateError } from '@updraft/core/errors'
 import { makeDirectory } from '@updraft/core/files/atomic'
 import { type Lock, takeLock } from '@updraft/core/files/lock'
-import { type Product, parseReleaseVersion, type ReleaseVersion } from '@updraft/core/names'
+import { type Product, parseProduct, parseReleaseVersion, type ReleaseVersion } from '@updraft/core/names'
 import { type BanList, memoryBans } from '@updraft/core/swarm/peers/bans'
 import { serveControl } from './control.ts'
 import type { Cycle } from './cycle-types.ts'
@@ -17,6 +17,7 @@ import { historyOf } from './history.ts'
 import { eventLogger, type Log } from './log.ts'
 import { lookWith } from './look.ts'
 import { countTransferred } from './metrics/transferred.ts'
+import { recheckAtOf } from './plan/recheck.ts'
 import { openReport } from './report.ts'
 import { resumeSeeds, type SeedKept } from './resume-seeds.ts'
 import { rollBackByHand } from './rollback.ts'
@@ -27,6 +28,7 @@ import { type ProductSettings, readSettings, type Settings } from './settings.ts
 import { type OpenSwarm, openSharing } from './sharing.ts'
 import { type SourceDescription, statusOf } from './status.ts'
 import { openStore } from './store.ts'
+import { fulfil } from './wishes.ts'
 
 /** What the agent is made of besides itself. */
 export interface AgentParts {
@@ -106,7 +108,8 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
     else failures.set(name, error)
     tell({ kind: 'idle', product: name, ...(error === undefined ? {} : { error: problemOf(error) }) })
   }
-  await using schedule = startSchedule({ look, onIdle, repeat: !once, now, random })
+  const recheckAt = (name: Product) => recheckAtOf(store.checks.decision(name)?.rules ?? [], now())
+  await using schedule = startSchedule({ look, onIdle, repeat: !once, recheckAt, now, random })
 
   const scheduleAll = ({ products, checkIntervalSeconds }: Settings) =>
     schedule.apply(
@@ -178,6 +181,11 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
       schedule.check(product.name)
       return { cursor, lifted }
     },
+    wish: async (name, wish) => {
+      const answer = fulfil(name, wish, { store, settings: settings.current(), now: now() })
+      if (answer.changed) schedule.check(parseProduct(name))
+      return answer
+    },
     history: async (product, limit) => historyOf(product, { store, settings: settings.current(), limit }),
     events: store.events,
     onDefect: (error) => log.error(`a defect in the control API: ${messageOf(error)}`, { error }),
@@ -202,7 +210,7 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
 }
 
 /** Errors: PERMISSION if the agent could not write there later; DISK_FULL, IO. */
-const prepareHome = async ({ configDirectory, stateDirectory, dataDirectory }: Home): Promise<void> => {
+export const prepareHome = async ({ configDirectory, stateDirectory, dataDirectory }: Home): Promise<void> => {
   for (const [directory, mode] of [
     [configDirectory, 0o755],
     [stateDirectory, 0o700],
@@ -217,7 +225,8 @@ const prepareHome = async ({ configDirectory, stateDirectory, dataDirectory }: H
   }
 }
 
-const takeHome = ({ stateDirectory, dataDirectory }: Home): Lock => {
+/** Errors: AGENT_RUNNING, IO. */
+export const takeHome = ({ stateDirectory, dataDirectory }: Home): Lock => {
   try {
     return takeLock(stateDirectory, 'agent.lock')
   } catch (error) {

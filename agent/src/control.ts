@@ -16,6 +16,9 @@ import {
   type RollbackRequest,
   rollbackRequestSchema,
   type Status,
+  type Wish,
+  type WishAnswer,
+  wishSchema,
 } from '@updraft/core/control/api'
 import { problemOf } from '@updraft/core/control/problem'
 import { fromFileSystem, isUpdateError, systemCodeOf, UpdateError } from '@updraft/core/errors'
@@ -36,6 +39,8 @@ export interface ControlHandlers {
   readonly rollback: (product: string, request: RollbackRequest) => Promise<RollbackAnswer>
   /** Errors: PRODUCT_UNKNOWN. */
   readonly retry: (product: string) => Promise<RetryAnswer>
+  /** Errors: PRODUCT_UNKNOWN, RELEASE_UNKNOWN, VERSION_INVALID. */
+  readonly wish: (product: string, wish: Wish) => Promise<WishAnswer>
   /** The text of one scrape. */
   readonly metrics: () => Promise<string>
   readonly events: EventLog
@@ -103,14 +108,15 @@ const appOf = (handlers: ControlHandlers, listeners: EventListeners): Hono => {
     context.body(await handlers.metrics(), 200, { 'content-type': METRICS_TYPE }),
   )
   app.post(PATHS.check, async (context) =>
-    context.json(await handlers.check(await requestIn(context, checkRequestSchema)), 202),
+    context.json(await handlers.check(await bodyIn(context, checkRequestSchema)), 202),
   )
   app.post(PATHS.rollback, async (context) =>
-    context.json(
-      await handlers.rollback(context.req.param('product'), await requestIn(context, rollbackRequestSchema)),
-    ),
+    context.json(await handlers.rollback(context.req.param('product'), await bodyIn(context, rollbackRequestSchema))),
   )
   app.post(PATHS.retry, async (context) => context.json(await handlers.retry(context.req.param('product')), 202))
+  app.post(PATHS.wishes, async (context) =>
+    context.json(await handlers.wish(context.req.param('product'), await bodyIn(context, wishSchema))),
+  )
   for (const path of Object.values(PATHS)) app.all(path, (context) => answer(methodUnknown(context), 405))
   app.notFound(({ req }) => answer(new UpdateError('USAGE', `there is nothing at ${req.path}`), 404))
   app.onError((error) => {
@@ -180,7 +186,7 @@ const readBody = async ({ body }: Request): Promise<string> => {
 }
 
 /** What the body asks for; no body asks for nothing in particular. Errors: USAGE, LIMIT_EXCEEDED. */
-const requestIn = async <T>({ req }: Context, schema: z.ZodType<T>): Promise<T> => {
+const bodyIn = async <T>({ req }: Context, schema: z.ZodType<T>): Promise<T> => {
   const text = await readBody(req.raw)
   let value: unknown = {}
   try {

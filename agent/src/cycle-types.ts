@@ -77,6 +77,8 @@ export interface Decision {
   readonly rules: readonly Rule[]
   /** The release to be installed now, if there is one. */
   readonly update: ReleaseName | undefined
+  /** The release that will be installed once time or the owner lets it: an open update of it waits instead of ending. */
+  readonly later?: ReleaseName | undefined
   readonly signers: readonly Signer[]
   readonly threshold: number
 }

@@ -2,12 +2,14 @@
 // what only the room before it can make, so none can be left out; and what happens is reported before it does.
 import { join } from 'node:path'
 import { hasCode } from '@updraft/core/errors'
-import type { ReleaseName } from '@updraft/core/names'
+import { bundleNameOf, type ReleaseName } from '@updraft/core/names'
 import type { Cycle, CycleDependencies } from './cycle-types.ts'
 import { chooseLocal } from './fetch/local.ts'
 import { type FetchOptions, fetchBundle, type StagedBundle } from './fetch.ts'
 import { type InstalledVersion, installBundle, takeUpInstalled } from './install.ts'
-import { plan } from './plan.ts'
+import { readMachineFacts } from './machine-facts.ts'
+import { findingsOfYank } from './plan/yank.ts'
+import { type Plan, type PlanInput, plan } from './plan.ts'
 import { type HealthyVersion, probeVersion } from './probe.ts'
 import { recover } from './recover.ts'
 import { type RefreshResult, refresh, type TrustedRelease } from './refresh.ts'
@@ -23,13 +25,14 @@ import { type VerifiedBundle, verifyBundle } from './verify.ts'
 export const runCycle: Cycle = async (product, dependencies) => {
   await finishInterrupted(product, dependencies)
   const trusted = await refreshSource(product, dependencies)
-  const release = planUpdate(product, trusted, dependencies)
+  const release = await planUpdate(product, trusted, dependencies)
   if (release === undefined) {
     await seedAgain(product, trusted, dependencies)
     return { kind: 'current' }
   }
   await using staged = await fetchRelease(release, dependencies)
   const verified = await verifyStaged(staged, dependencies)
+  if (!(await isStillPlanned(release, product, trusted, dependencies))) return { kind: 'current' }
   const installed = await installVerified(verified, dependencies)
   const healthy = await probeInstalled(installed, product, dependencies)
   commitHealthy(healthy, dependencies)
@@ -66,33 +69,80 @@ const refreshSource = async (product: ProductSettings, dependencies: CycleDepend
   )
   for (const { error } of result.failed) throw error
   const { rootVersion, expires } = result
-  report.refreshed({ rootVersion, expires, findings: findingsOf(source, result) })
+  const installed = store.installed.current(product.name)?.version
+  const findings = [...findingsOf(source, result), ...findingsOfYank(product, result.releases, installed)]
+  report.refreshed({ rootVersion, expires, findings })
   return result
 }
 
 /** The release to install now, or undefined; either way the decision is reported with its reasons. */
-const planUpdate = (
+const planUpdate = async (
   product: ProductSettings,
   { releases }: RefreshResult,
-  { store, report, agentVersion }: CycleDependencies,
-): TrustedRelease | undefined => {
-  const installed = store.installed.current(product.name)?.version
-  const badMarks = store.badMarks.all(product.name)
-  const decision = plan({ product, releases, installed, agentVersion, badMarks })
-  const { available } = decision
-  const update = decision.kind === 'update' ? decision.release : undefined
+  dependencies: CycleDependencies,
+): Promise<TrustedRelease | undefined> => {
+  const decision = plan(await planInput(product, releases, dependencies))
+  reportDecision(decision, dependencies)
+  return decision.kind === 'update' ? decision.release : undefined
+}
+
+/**
+ * Fetching may have taken hours: a window may have closed meanwhile, or the owner has said to wait. What was fetched stays
+ * staged then. What the update itself has used up, disk and processor, is not held against it.
+ */
+const isStillPlanned = async (
+  { release: { version, platform } }: TrustedRelease,
+  product: ProductSettings,
+  { releases }: RefreshResult,
+  dependencies: CycleDependencies,
+): Promise<boolean> => {
+  const isIt = (candidate: TrustedRelease | undefined) =>
+    candidate?.release.version === version && candidate.release.platform === platform
+  const input = await planInput({ ...product, maximumLoad: undefined }, releases, dependencies)
+  const decision = plan({ ...input, machine: { ...input.machine, freeBytes: undefined } })
+  if (decision.kind === 'update' && isIt(decision.release)) return true
+  reportDecision(decision, dependencies)
+  if (decision.kind === 'nothing' && isIt(decision.later)) {
+    dependencies.report.entering({ product: product.name, version, platform }, 'waiting')
+  }
+  return false
+}
+
+const planInput = async (
+  product: ProductSettings,
+  releases: readonly TrustedRelease[],
+  { home, store, agentVersion, now }: CycleDependencies,
+): Promise<PlanInput<TrustedRelease>> => {
+  const machine = await readMachineFacts(home, now())
+  const offered = releases.map(({ release, index }) => ({ name: bundleNameOf(release), digest: index.sha256 }))
+  return {
+    product,
+    releases,
+    installed: store.installed.current(product.name)?.version,
+    agentVersion,
+    machine,
+    badMarks: store.badMarks.all(product.name),
+    wishes: store.wishes.of(product.name),
+    firstSeen: store.firstSeen.note(product.name, offered, machine.now.toISOString()),
+  }
+}
+
+const reportDecision = (decision: Plan<TrustedRelease>, { report }: CycleDependencies): void => {
+  const { available, rules } = decision
   report.decided({
     available: available?.release,
-    rules: decision.rules,
-    update: update?.release,
+    rules,
+    update: decision.kind === 'update' ? decision.release.release : undefined,
+    later: decision.kind === 'nothing' ? decision.later?.release : undefined,
     signers: available?.signers ?? [],
     threshold: available?.threshold ?? 0,
   })
-  return update
 }
 
-const fetchRelease = (release: TrustedRelease, dependencies: CycleDependencies): Promise<StagedBundle> => {
+const fetchRelease = async (release: TrustedRelease, dependencies: CycleDependencies): Promise<StagedBundle> => {
   dependencies.report.entering(release.release, 'downloading')
+  // Whoever goes back to an older version may still share it from `bundles/`, where staging it again would never end.
+  await dependencies.torrentOf(release.release.torrent.btih)?.remove()
   return fetchBundle(release, fetchOptions(release, dependencies))
 }
 

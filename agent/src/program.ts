@@ -1,10 +1,12 @@
 // The agent's command line: reads it, runs one command, and turns whatever that throws into an exit code.
 import { exitCodeOfUsage, printFailure } from '@updraft/core/terminal/failure'
 import { Command, CommanderError } from 'commander'
+import { addApproveCommands } from './commands/approve.ts'
 import type { Context } from './commands/context.ts'
 import { addDoctorCommand } from './commands/doctor.ts'
 import { addEventsCommand } from './commands/events.ts'
 import { addHistoryCommand } from './commands/history.ts'
+import { addHoldCommands } from './commands/hold.ts'
 import { addInstallCommand } from './commands/install.ts'
 import { addRetryCommand } from './commands/retry.ts'
 import { addRollbackCommand } from './commands/rollback.ts'
@@ -38,6 +40,8 @@ export const runProgram = async (context: Context, argv: readonly string[]): Pro
   addRunCommand(program, context)
   addStatusCommand(program, context)
   addWhyCommand(program, context)
+  addHoldCommands(program, context)
+  addApproveCommands(program, context)
   addHistoryCommand(program, context)
   addRollbackCommand(program, context)
   addRetryCommand(program, context)

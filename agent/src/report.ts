@@ -67,11 +67,14 @@ export const openReport = ({ product, store, now, onWarning }: ReportOptions): O
         for (const finding of findings) raise(finding)
       }),
 
-    decided: ({ available, rules, update, signers, threshold }) =>
+    decided: ({ available, rules, update, later, signers, threshold }) =>
       store.transaction(() => {
         store.checks.decided({ product: name, at: at(), available, rules, signers, threshold })
         const open = store.journal.open(name)
-        if (open !== undefined && (open.version !== update?.version || open.platform !== update.platform)) {
+        const goesOn = [update, later].some(
+          (release) => open?.version === release?.version && open?.platform === release?.platform,
+        )
+        if (open !== undefined && !goesOn) {
           const instead = update === undefined ? 'it is no longer wanted' : `${describeRelease(update)} took its place`
           endUpdate(new UpdateError('ABORTED', `the update to ${open.version} was given up: ${instead}`))
         }
@@ -112,7 +115,7 @@ export const openReport = ({ product, store, now, onWarning }: ReportOptions): O
           appendUpdate()
         }
         append({ kind: 'installed', product: name, version, ...(previous === undefined ? {} : { previous }) })
-        for (const code of UNTIL_INSTALLED) clear(code)
+        for (const code of [...UNTIL_INSTALLED, ABOUT_INSTALLED]) clear(code)
       }),
 
     condemned: ({ release, by, error, goTo }) =>
@@ -217,6 +220,9 @@ const UNTIL_INSTALLED: ReadonlySet<FindingCode> = new Set<FindingCode>([
   'swarm-stalled',
   'release-unhealthy',
 ])
+
+/** What was installed is another release now. */
+const ABOUT_INSTALLED: FindingCode = 'release-yanked'
 
 const findingOf = (error: unknown, afterRefresh: boolean): NewFinding | undefined => {
   if (!isUpdateError(error)) return undefined

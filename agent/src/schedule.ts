@@ -1,5 +1,5 @@
 // When to look for updates: each product by itself, one look at a time, on an interval with jitter, sooner after a failure
-// and then with back-off. Knows nothing of what a look does.
+// and then with back-off, or when something is due. Knows nothing of what a look does.
 import { isDeepStrictEqual } from 'node:util'
 import { UpdateError } from '@updraft/core/errors'
 import type { Product } from '@updraft/core/names'
@@ -12,6 +12,8 @@ export interface ScheduleOptions {
   readonly onIdle: (product: ProductSettings, error: unknown) => void
   /** False looks once at each product and never again by itself. */
   readonly repeat: boolean
+  /** When something was found that time alone will change: then the next look comes earlier. */
+  readonly recheckAt?: (product: Product) => Date | undefined
   readonly now: () => Date
   /** From 0 to 1. */
   readonly random: () => number
@@ -37,7 +39,7 @@ export interface Schedule extends AsyncDisposable {
 }
 
 /** Nothing happens before the first `apply`. Disposing ends every look and waits until each has ended. */
-export const startSchedule = ({ look, onIdle, repeat, now, random }: ScheduleOptions): Schedule => {
+export const startSchedule = ({ look, onIdle, repeat, recheckAt, now, random }: ScheduleOptions): Schedule => {
   const entries = new Map<Product, Entry>()
   const running = new Map<Product, Promise<void>>()
   let intervalSeconds = Number.POSITIVE_INFINITY
@@ -88,7 +90,12 @@ export const startSchedule = ({ look, onIdle, repeat, now, random }: ScheduleOpt
 
   const arm = (entry: Entry): void => {
     if (!repeat) return
-    const delayMs = delaySeconds({ intervalSeconds, failures: entry.failures, random: random() }) * 1_000
+    const regularMs = delaySeconds({ intervalSeconds, failures: entry.failures, random: random() }) * 1_000
+    const recheck = recheckAt?.(entry.product.name)
+    const delayMs =
+      recheck === undefined
+        ? regularMs
+        : Math.min(regularMs, recheckDelayMs({ recheck, now: now(), intervalSeconds, random: random() }))
     entry.nextCheckAt = new Date(now().getTime() + delayMs)
     entry.timer = setTimeout(start, delayMs, entry)
   }
@@ -184,6 +191,24 @@ export const delaySeconds = ({ intervalSeconds, failures, random }: Delay): numb
   const delay = failures === 0 ? intervalSeconds : Math.min(retry, Math.max(intervalSeconds, LAST_RETRY_SECONDS))
   return delay * (0.9 + 0.2 * random)
 }
+
+interface Recheck {
+  readonly recheck: Date
+  readonly now: Date
+  readonly intervalSeconds: number
+  /** From 0 to 1. */
+  readonly random: number
+}
+
+/**
+ * Never before the time, and up to a tenth of the interval after it: all machines of a rollout have the same appointment.
+ */
+export const recheckDelayMs = ({ recheck, now, intervalSeconds, random }: Recheck): number =>
+  Math.max(0, recheck.getTime() - now.getTime()) +
+  Math.min(LATEST_RECHECK_SECONDS, intervalSeconds * 0.1) * random * 1_000
+
+/** A window may be short. */
+const LATEST_RECHECK_SECONDS = 600
 
 const FIRST_RETRY_SECONDS = 60
 /** With a very short interval the back-off still has to get somewhere. */

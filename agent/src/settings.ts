@@ -19,6 +19,7 @@ import semver from 'semver'
 import * as z from 'zod'
 import { parseJsonWithComments } from './settings/json-with-comments.ts'
 import { type Probe, probeSchema } from './settings/probe.ts'
+import { parseWindow, type Window } from './settings/window.ts'
 
 export interface Settings {
   readonly products: readonly ProductSettings[]
@@ -41,6 +42,15 @@ export interface ProductSettings {
   readonly mode: 'install'
   /** How to find out whether an installed version works; undefined takes each for healthy. */
   readonly probe: Probe | undefined
+  /** Updates happen only inside of these; without any, always. */
+  readonly windows: readonly Window[]
+  /** How long this machine must have known a release before it installs it. */
+  readonly minimumAgeHours: number
+  /** `required`: a release is installed only after the owner of the machine has approved its version. */
+  readonly approval: 'automatic' | 'required'
+  readonly onBattery: 'install' | 'wait'
+  /** Load average over a minute, per processor, from which on updates wait; undefined is never. */
+  readonly maximumLoad: number | undefined
 }
 
 export interface NetworkSettings {
@@ -172,6 +182,25 @@ const bytesPerSecond = (what: string) =>
     .optional()
     .describe(`${what}, in bytes per second; else without limit`)
 
+const YEAR_HOURS = 365 * 24
+
+const windowSchema = z
+  .strictObject({
+    days: z.string().default('mon-sun').describe('Days on which it opens, such as mon-fri or sat,sun; else every day'),
+    from: z.string().describe('When it opens, such as 22:00'),
+    to: z.string().describe('When it closes, such as 06:00 on the next day; 24:00 is midnight'),
+  })
+  .transform((window, context): Window => {
+    try {
+      return parseWindow(window)
+    } catch (error) {
+      const { message, hint } = error as UpdateError
+      context.addIssue({ code: 'custom', message: `${message}: ${hint}`, input: window })
+      return z.NEVER
+    }
+  })
+  .describe('A stretch of the week, on the wall clock of the machine')
+
 const productSchema = z
   .strictObject({
     source: z.string().min(1).describe('Name of the trusted source that the product comes from'),
@@ -184,6 +213,33 @@ const productSchema = z
       .describe('semver range that bounds updates, such as ^1.4.0; else every version is let in'),
     mode: z.enum(['install']).default('install').describe('What is done with a new release'),
     probe: probeSchema.optional(),
+    windows: z
+      .array(windowSchema)
+      .max(100)
+      .default([])
+      .describe('When updates may happen, in the local time of the machine; else always'),
+    minimumAgeHours: z
+      .int()
+      .min(0)
+      .max(YEAR_HOURS)
+      .default(0)
+      .describe(
+        'Hours since this machine first saw a release before it installs it, unless the publisher signs that it is urgent',
+      ),
+    approval: z
+      .enum(['automatic', 'required'])
+      .default('automatic')
+      .describe('Whether a release is installed only after updraft-agent approve'),
+    onBattery: z
+      .enum(['install', 'wait'])
+      .default('install')
+      .describe('Whether updates wait while the machine runs on its battery'),
+    maximumLoad: z
+      .number()
+      .min(0.01)
+      .max(1_000)
+      .optional()
+      .describe('Load average over a minute, per processor, from which on updates wait; else they never do'),
   })
   .describe('One product that this machine is subscribed to')
 
@@ -248,6 +304,7 @@ const settingsSchema = z
         platform: product.platform ?? platformOfThisMachine(),
         versionRange: product.versionRange,
         probe: product.probe,
+        maximumLoad: product.maximumLoad,
       })),
       checkIntervalSeconds,
       network: {

@@ -57,6 +57,8 @@ export const stateOf = ({ installed, available, update, decision }: ProductStatu
   if (hasFailed({ installed, update })) {
     return `${update?.state === 'rolled-back' ? 'rolled back' : 'failed'} (${update?.version})`
   }
+  const noWayOut = decision.find(({ rule, passed }) => rule === 'way-out' && !passed)
+  if (noWayOut !== undefined) return `stays: ${noWayOut.detail}`
   const refusal = decision.findLast(({ passed }) => !passed)?.detail
   if (installed === undefined) return refusal === undefined ? 'not looked at yet' : `not installed: ${refusal}`
   if (available === undefined || available.version === installed.version) {

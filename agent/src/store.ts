@@ -7,10 +7,12 @@ import { type Checks, openChecks } from './store/checks.ts'
 import { type OpenOptions, openDatabase } from './store/database.ts'
 import { type EventLog, type EventLogOptions, openEvents } from './store/events.ts'
 import { type Findings, openFindings } from './store/findings.ts'
+import { type FirstSeen, openFirstSeen } from './store/first-seen.ts'
 import { openFloors } from './store/floors.ts'
 import { type InstalledVersions, openInstalled } from './store/installed.ts'
 import { type Journal, openJournal } from './store/journal.ts'
 import { openSeeds, type Seeds } from './store/seeds.ts'
+import { openWishes, type Wishes } from './store/wishes.ts'
 
 export interface Store extends Disposable {
   readonly floors: VersionFloors
@@ -21,6 +23,8 @@ export interface Store extends Disposable {
   readonly seeds: Seeds
   readonly checks: Checks
   readonly badMarks: BadMarks
+  readonly wishes: Wishes
+  readonly firstSeen: FirstSeen
   /** Everything that `work` writes, or nothing of it. `work` does not wait for anything. */
   transaction<T>(work: () => T): T
 }
@@ -41,6 +45,8 @@ export const openStore = (stateDirectory: string, options: OpenOptions & EventLo
     seeds: openSeeds(database),
     checks: openChecks(database),
     badMarks: openBadMarks(database),
+    wishes: openWishes(database),
+    firstSeen: openFirstSeen(database),
     transaction: (work) => database.transaction(work),
     [Symbol.dispose]: () => database[Symbol.dispose](),
   }

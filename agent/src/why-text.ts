@@ -27,7 +27,7 @@ export const textOfWhy = ({ running, product, source }: Why, now: Date): string 
     line('next look', nextText(product, running, now)),
     '',
     decidedAt === undefined ? 'Nothing has been decided yet:' : `Decided ${ago(decidedAt, now)}:`,
-    ...decision.map(ruleText),
+    ...decision.map((rule) => ruleText(rule, now)),
     ...(update?.error === undefined || trust.findings.some(({ message }) => message === update.error?.detail)
       ? [] // Or a finding says the same.
       : ['', `The update to ${update.version} ended: ${update.error.detail} (${update.error.code})`]),
@@ -42,7 +42,11 @@ export const textOfWhy = ({ running, product, source }: Why, now: Date): string 
 
 const line = (label: string, text: string): string => `  ${label.padEnd(10)} ${text}`
 
-const ruleText = ({ rule, passed, detail }: Rule): string => `  ${passed ? 'yes' : 'NO '}  ${rule}: ${detail}`
+const ruleText = ({ rule, passed, detail, recheckAt }: Rule, now: Date): string => {
+  const again =
+    recheckAt === undefined ? '' : `; looked at again ${spanUntil(recheckAt, now)} (${timeText(recheckAt)} UTC)`
+  return `  ${passed ? 'yes' : 'NO '}  ${rule}: ${detail}${again}`
+}
 
 const ago = (at: string, now: Date): string => `${span(at, now)} ago`
 

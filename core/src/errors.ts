@@ -35,6 +35,7 @@ export const ERROR_CODES = {
   PRODUCT_UNKNOWN: { exit: 'input', title: 'no such product' },
   RELEASE_UNKNOWN: { exit: 'input', title: 'no such release' },
 
+  RELEASE_YANKED: { exit: 'conflict', title: 'the release was yanked' },
   REPOSITORY_EXISTS: { exit: 'conflict', title: 'there is a repository already' },
   VERSION_NOT_NEWER: { exit: 'conflict', title: 'the version is not newer than the newest release' },
   PORT_IN_USE: { exit: 'conflict', title: 'another program listens on the port' },

@@ -53,6 +53,10 @@ export const LIMITS = {
   /** Both releases whole, as a publisher holds them to make a patch. Larger ones get none: machines fetch chunks. */
   patchMemoryBytes: 2 * GIB,
   notesLengthBytes: 64 * KIB,
+  /** A rollout in daily steps over two months. */
+  rolloutStepsMax: 64,
+  /** Characters: it is shown in one line of a trace. */
+  yankReasonLength: 500,
 
   // Torrents.
   metainfoLengthBytes: 16 * MIB,

@@ -13,7 +13,12 @@ const sha1 = z.string().regex(/^[0-9a-f]{40}$/)
 const lengthBytes = z.int().min(0).max(Number.MAX_SAFE_INTEGER)
 const isoTime = z.iso.datetime({ offset: false })
 const version = z.string().transform((value, context) => parsed(parseReleaseVersion, value, context))
+/** For people, at a terminal too: nothing in it steers one. */
+const oneLine = z.string().regex(/^\P{Cc}+$/u)
 const channel = z.string().transform((value, context) => parsed(parseChannel, value, context))
+
+/** Machines divide into so many cohorts of the same size; a cohort is a number from 0 up to this. */
+export const COHORTS = 10_000
 
 /** A hint where to find bytes: relative to the repository's own address, or absolute. Never trusted further. */
 const hint = z.string().min(1).max(512)
@@ -75,10 +80,27 @@ const releaseSchema = z.object({
     .optional(),
   minimumPreviousVersion: version.optional(),
   minimumAgentVersion: version.optional(),
+  /**
+   * Which machines may have it, and from when on: those whose cohort is below `cohorts` of the last step that has begun; before
+   * the first step, none. Without it, all. Whole numbers, because the canonical JSON that TUF signs has no fractions.
+   */
+  rollout: z
+    .array(z.object({ at: isoTime, cohorts: z.int().min(0).max(COHORTS) }))
+    .min(1)
+    .max(LIMITS.rolloutStepsMax)
+    .refine(isRising, 'steps have to rise, in time and in cohorts')
+    .readonly()
+    .optional(),
+  /** Machines need not wait until it has reached the age that their owners ask for. */
+  urgent: z.literal(true).optional(),
+  /** It was a mistake: nobody installs it any more, and who has it goes to `goTo`, even if that is older. */
+  yanked: z.object({ at: isoTime, reason: oneLine.max(LIMITS.yankReasonLength), goTo: version.optional() }).optional(),
 })
 
 /** The signed payload of one release, as parsed. Times are ISO 8601 in UTC, sizes in bytes. */
 export type Release = z.output<typeof releaseSchema>
+
+export type RolloutStep = NonNullable<Release['rollout']>[number]
 
 export type ReleasePatch = NonNullable<Release['patches']>[number]
 
@@ -108,12 +130,22 @@ export const parseRelease = (custom: unknown, path: string): Release => {
   if (release.torrent.metainfo !== metainfoPathOf(release)) {
     throw new UpdateError('RELEASE_INVALID', `release at ${path} names the metainfo ${release.torrent.metainfo}`)
   }
+  if (release.yanked?.goTo === release.version) {
+    throw new UpdateError('RELEASE_INVALID', `release at ${path} was yanked, and sends machines to itself`)
+  }
   return release
 }
 
 /** Base URLs for the torrent's `hints`, made absolute against the repository's address. Malformed ones are dropped. */
 export const resolveHints = (hints: readonly string[], repositoryUrl: string): readonly string[] =>
   hints.flatMap((reference) => URL.parse(reference, repositoryUrl)?.href ?? [])
+
+function isRising(steps: readonly { readonly at: string; readonly cohorts: number }[]): boolean {
+  return steps.every((step, index) => {
+    const before = steps[index - 1]
+    return before === undefined || (Date.parse(before.at) < Date.parse(step.at) && before.cohorts <= step.cohorts)
+  })
+}
 
 function parsed<T>(parse: (value: string) => T, value: string, context: z.RefinementCtx<string>): T {
   try {

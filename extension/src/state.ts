@@ -99,6 +99,7 @@ const FINDING_ASKS: Readonly<Record<FindingCode, Asks>> = {
   'metadata-expiring': 'nothing',
   'metadata-policy': 'blocked',
   'release-invalid': 'blocked',
+  'release-yanked': 'nothing',
   'bundle-tampered': 'blocked',
   'swarm-stalled': 'nothing',
   'release-unhealthy': 'nothing',

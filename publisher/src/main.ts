@@ -5,9 +5,13 @@ import { Command, CommanderError } from 'commander'
 import manifest from '../package.json' with { type: 'json' }
 import { addInitCommand } from './commands/init.ts'
 import { addProductCommand } from './commands/product.ts'
+import { addPromoteCommand } from './commands/promote.ts'
 import { addPublishCommand } from './commands/publish.ts'
 import { addRenewCommand } from './commands/renew.ts'
+import { addRolloutCommand } from './commands/rollout.ts'
 import { addServeCommand } from './commands/serve.ts'
+import { addUrgentCommand } from './commands/urgent.ts'
+import { addYankCommand } from './commands/yank.ts'
 import type { Context } from './context.ts'
 import { terminalOfProcess } from './passphrase.ts'
 
@@ -36,6 +40,10 @@ const program = new Command(NAME)
 addInitCommand(program, context)
 addProductCommand(program, context)
 addPublishCommand(program, context)
+addPromoteCommand(program, context)
+addRolloutCommand(program, context)
+addUrgentCommand(program, context)
+addYankCommand(program, context)
 addServeCommand(program, context)
 addRenewCommand(program, context)
 

@@ -59,6 +59,7 @@ const serve = async (handlers: Partial<ControlHandlers> = {}, options: EventList
         return { cursor: 7, version, previous: `after ${product}` }
       },
       retry: async (product) => ({ cursor: 8, lifted: [product] }),
+      wish: async (product, wish) => ({ product, kind: wish.kind, changed: true }),
       metrics: async () => '# HELP up U.\n# TYPE up gauge\nup 1\n',
       events: store.events,
       onDefect: (error) => defects.push(error),
@@ -120,6 +121,27 @@ describe('requests', () => {
     expect((await ask({ method: 'POST', path: '/v1/products/acme/retry' })).response.statusCode).toBe(202)
   })
 
+  test('a wish goes to its product, parsed', async () => {
+    const wishes: unknown[] = []
+    await serve({
+      wish: async (product, wish) => {
+        wishes.push([product, wish])
+        return { product, kind: wish.kind, changed: true }
+      },
+    })
+    const client = controlClient(home.socketPath)
+    expect(await client.wish('acme', { kind: 'skip', version: '1.0.0' })).toEqual({
+      product: 'acme',
+      kind: 'skip',
+      changed: true,
+    })
+    await client.wish('a b', { kind: 'hold', until: '2026-01-01T00:00:00.000Z' })
+    expect(wishes).toEqual([
+      ['acme', { kind: 'skip', version: '1.0.0' }],
+      ['a b', { kind: 'hold', until: '2026-01-01T00:00:00.000Z' }],
+    ])
+  })
+
   const refused: readonly (readonly [name: string, question: Question, status: number, code: string])[] = [
     ['an unknown path', { path: '/v2/status' }, 404, 'USAGE'],
     ['a path that climbs', { path: '/v1/../v1/x' }, 404, 'USAGE'],
@@ -130,6 +152,10 @@ describe('requests', () => {
     ['a check of the wrong shape', { method: 'POST', path: '/v1/check', body: '{"product":7}' }, 400, 'USAGE'],
     ['a check that is a list', { method: 'POST', path: '/v1/check', body: '[]' }, 400, 'USAGE'],
     ['a check of an unknown product', { method: 'POST', path: '/v1/check', body: '{"product":"ghost"}' }, 404, 'PRODUCT_UNKNOWN'],
+    ['a wish by GET', { path: '/v1/products/acme/wishes' }, 405, 'USAGE'],
+    ['a wish that is none', { method: 'POST', path: '/v1/products/acme/wishes', body: '{"kind":"install"}' }, 400, 'USAGE'],
+    ['a wish without its version', { method: 'POST', path: '/v1/products/acme/wishes', body: '{"kind":"skip"}' }, 400, 'USAGE'],
+    ['a hold until some day', { method: 'POST', path: '/v1/products/acme/wishes', body: '{"kind":"hold","until":"some day"}' }, 400, 'USAGE'],
     ['a giant body', { method: 'POST', path: '/v1/check', body: ' '.repeat(LIMITS.controlBodyBytes + 1) }, 413, 'LIMIT_EXCEEDED'],
     ['a giant body in chunks', { method: 'POST', path: '/v1/check', headers: { 'transfer-encoding': 'chunked' }, body: ' '.repeat(LIMITS.controlBodyBytes + 1) }, 413, 'LIMIT_EXCEEDED'],
     ['a rollback by GET', { path: '/v1/products/acme/rollback' }, 405, 'USAGE'],
@@ -324,6 +350,7 @@ describe('the socket', () => {
       history: async (product) => ({ product, updates: [] }),
       rollback: async () => ({ cursor: 0, version: '', previous: '' }),
       retry: async () => ({ cursor: 0, lifted: [] }),
+      wish: async (product, { kind }) => ({ product, kind, changed: true }),
       metrics: async () => '',
       events: store.events,
       onDefect: () => {},
@@ -355,6 +382,7 @@ describe('the socket', () => {
         history: async (product) => ({ product, updates: [] }),
         rollback: async () => ({ cursor: 0, version: '', previous: '' }),
         retry: async () => ({ cursor: 0, lifted: [] }),
+        wish: async (product, { kind }) => ({ product, kind, changed: true }),
         metrics: async () => '',
         events: store.events,
         onDefect: () => {},

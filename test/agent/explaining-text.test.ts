@@ -55,6 +55,13 @@ describe('why', () => {
     )
   })
 
+  test('says of a rule that time decides when it is looked at again', () => {
+    const rule = { rule: 'not-held', passed: false, detail: 'held', recheckAt: '2026-01-10T14:30:00.000Z' }
+    expect(textOfWhy({ running: true, product: { ...product, decision: [rule] }, source }, NOW)).toMatch(
+      /^ {2}NO {3}not-held: held; looked at again in 2 h \(2026-01-10 14:30:00 UTC\)$/m,
+    )
+  })
+
   test.each([
     ['under way now', true, { nextCheckAt: undefined }],
     ['now (2026-01-10 11:00:00 UTC)', true, { nextCheckAt: '2026-01-10T11:00:00.000Z' }],

@@ -1,50 +1,17 @@
 // The decision table: which release is chosen, and which rule says why not.
 import { describe, expect, test } from '@jest/globals'
-import { type Plan, plan } from '@updraft/agent/plan'
-import type { ProductSettings } from '@updraft/agent/settings'
-import { parseSettings } from '@updraft/agent/settings'
-import type { BadMark } from '@updraft/agent/store/bad-marks'
-import { indexPathOf, metainfoPathOf, parsePlatform, parseProduct, parseReleaseVersion } from '@updraft/core/names'
-import { parseRelease, type Release } from '@updraft/core/release'
+import { plan } from '@updraft/agent/plan'
+import type { Release } from '@updraft/core/release'
+import { answerOf, candidate, decide, type Given, inputOf } from './plan-support.ts'
 
-interface Made {
-  readonly version: string
-  readonly platform?: string
-  readonly channels?: readonly string[]
-  readonly product?: string
-  readonly minimumPreviousVersion?: string
-  readonly minimumAgentVersion?: string
-}
-
-const candidate = ({ version, platform = 'any', channels = ['stable'], product = 'acme', ...minimums }: Made) => {
-  const name = {
-    product: parseProduct(product),
-    version: parseReleaseVersion(version),
-    platform: parsePlatform(platform),
-  }
-  const payload = {
-    schema: 1,
-    ...name,
-    channels,
-    published: '2026-01-02T03:04:05Z',
-    torrent: { btih: 'a'.repeat(40), pieceLength: 65_536, metainfo: metainfoPathOf(name), trackers: [], webSeeds: [] },
-    sizes: { files: 1, installedBytes: 1, indexBytes: 1, packBytes: 1 },
-    ...minimums,
-  }
-  return { release: parseRelease(payload, indexPathOf(name)), label: `${version} ${platform}` }
-}
-
-interface Case {
+interface Case extends Given {
   readonly name: string
-  readonly releases: readonly Made[]
-  readonly settings?: Record<string, unknown>
-  readonly installed?: string
-  readonly agent?: string
-  readonly bad?: readonly (readonly [version: string, by: BadMark['by']])[]
   /** `version platform` of what is chosen, or the rule that nothing passed. */
   readonly expected: string
   readonly available?: string
 }
+
+const YANKED = { at: '2026-01-03T00:00:00Z', reason: 'loses settings' }
 
 const cases: readonly Case[] = [
   {
@@ -236,41 +203,155 @@ const cases: readonly Case[] = [
     bad: [['1.2.0', 'person']],
     expected: '1.2.1 any',
   },
+  {
+    name: 'a yank leads past what a person went back from, but not to what is bad itself',
+    releases: [{ version: '1.1.0', yanked: { ...YANKED, goTo: '1.0.0' } }, { version: '1.0.0' }],
+    installed: '1.1.0',
+    bad: [['1.2.0', 'person']],
+    expected: '1.0.0 any',
+  },
+  {
+    name: 'a yanked release is never installed anew',
+    releases: [{ version: '1.1.0', yanked: YANKED }, { version: '1.0.0' }],
+    expected: '1.0.0 any',
+    available: '1.0.0 any',
+  },
+  {
+    name: 'nothing is left of what was yanked',
+    releases: [{ version: '1.1.0', yanked: YANKED }],
+    expected: 'not-yanked',
+  },
+  {
+    name: 'a yank of the installed release leads back to an older one',
+    releases: [{ version: '1.1.0', yanked: { ...YANKED, goTo: '1.0.0' } }, { version: '1.0.0' }],
+    installed: '1.1.0',
+    expected: '1.0.0 any',
+  },
+  {
+    name: 'a yank that leads nowhere leaves the machine where it is',
+    releases: [{ version: '1.1.0', yanked: YANKED }, { version: '1.0.0' }],
+    installed: '1.1.0',
+    expected: 'way-out',
+  },
+  {
+    name: 'a yank that leads to what is not signed leaves the machine where it is',
+    releases: [{ version: '1.1.0', yanked: { ...YANKED, goTo: '0.9.0' } }, { version: '1.0.0' }],
+    installed: '1.1.0',
+    expected: 'way-out',
+  },
+  {
+    name: 'a yank does not lead to another platform',
+    releases: [
+      { version: '1.1.0', yanked: { ...YANKED, goTo: '1.0.0' } },
+      { version: '1.0.0', platform: 'win32-x64' },
+    ],
+    installed: '1.1.0',
+    expected: 'way-out',
+  },
+  {
+    name: 'a yank leads to another channel',
+    releases: [{ version: '1.1.0', channels: ['beta'], yanked: { ...YANKED, goTo: '1.0.0' } }, { version: '1.0.0' }],
+    settings: { channel: 'beta' },
+    installed: '1.1.0',
+    expected: '1.0.0 any',
+  },
+  {
+    name: 'a yank does not lead out of the range of the settings',
+    releases: [{ version: '2.0.0', yanked: { ...YANKED, goTo: '1.0.0' } }, { version: '1.0.0' }],
+    settings: { versionRange: '^2.0.0' },
+    installed: '2.0.0',
+    expected: 'way-out',
+  },
+  {
+    name: 'the yank of a release that is not installed moves nothing',
+    releases: [{ version: '1.1.0', yanked: { ...YANKED, goTo: '1.0.0' } }, { version: '1.0.0' }],
+    installed: '1.2.0',
+    expected: 'newer',
+  },
+  {
+    name: 'a newer release is a better way out than an older one',
+    releases: [{ version: '1.2.0' }, { version: '1.1.0', yanked: { ...YANKED, goTo: '1.0.0' } }, { version: '1.0.0' }],
+    installed: '1.1.0',
+    expected: '1.2.0 any',
+  },
+  {
+    name: 'until the newer one is ready, the way out is taken',
+    releases: [
+      { version: '1.2.0', rollout: [{ at: '2026-01-01T00:00:00Z', cohorts: 0 }] },
+      { version: '1.1.0', yanked: { ...YANKED, goTo: '1.0.0' } },
+      { version: '1.0.0' },
+    ],
+    installed: '1.1.0',
+    expected: '1.0.0 any',
+    available: '1.2.0 any',
+  },
+  {
+    name: 'a chain of yanks is followed to its end',
+    releases: [
+      { version: '1.2.0', yanked: { ...YANKED, goTo: '1.1.0' } },
+      { version: '1.1.0', yanked: { ...YANKED, goTo: '1.0.0' } },
+      { version: '1.0.0' },
+    ],
+    installed: '1.2.0',
+    expected: '1.0.0 any',
+  },
+  {
+    name: 'a circle of yanks leads nowhere',
+    releases: [
+      { version: '1.2.0', yanked: { ...YANKED, goTo: '1.1.0' } },
+      { version: '1.1.0', yanked: { ...YANKED, goTo: '1.2.0' } },
+    ],
+    installed: '1.2.0',
+    expected: 'way-out',
+  },
+  {
+    name: 'where a yank leads, no cohort waits',
+    releases: [
+      { version: '1.2.0', rollout: [{ at: '2026-01-01T00:00:00Z', cohorts: 0 }] },
+      { version: '1.1.0', yanked: { ...YANKED, goTo: '1.2.0' } },
+    ],
+    installed: '1.1.0',
+    expected: '1.2.0 any',
+  },
+  {
+    name: 'a hold is stronger than a yank',
+    releases: [{ version: '1.1.0', yanked: { ...YANKED, goTo: '1.0.0' } }, { version: '1.0.0' }],
+    installed: '1.1.0',
+    hold: { since: '2026-01-01T00:00:00Z', until: undefined },
+    expected: 'not-held',
+  },
+  {
+    name: 'of a yanked build and a good one of the same version, the machine has the good one',
+    releases: [
+      { version: '1.1.0', platform: 'linux-x64' },
+      { version: '1.1.0', yanked: { ...YANKED, goTo: '1.0.0' } },
+      { version: '1.0.0' },
+    ],
+    installed: '1.1.0',
+    expected: 'newer',
+  },
+  {
+    name: 'what is not ready is passed over for an older release that is',
+    releases: [{ version: '1.2.0' }, { version: '1.1.0' }],
+    settings: { approval: 'required' },
+    verdicts: { '1.1.0': 'approved' },
+    installed: '1.0.0',
+    expected: '1.1.0 any',
+  },
+  {
+    name: 'a skipped version is passed over',
+    releases: [{ version: '1.2.0' }, { version: '1.1.0' }],
+    verdicts: { '1.2.0': 'skipped' },
+    installed: '1.0.0',
+    expected: '1.1.0 any',
+    available: '1.2.0 any',
+  },
 ]
-
-const settingsOf = (changes: Record<string, unknown> = {}): ProductSettings => {
-  const product = { source: 'main', platform: 'linux-x64', ...changes }
-  const [settings] = parseSettings(JSON.stringify({ products: { acme: product } }), 'agent.json').products
-  if (settings === undefined) throw new Error('no settings')
-  return settings
-}
-
-const decide = ({
-  releases,
-  settings,
-  installed,
-  agent = '1.0.0',
-  bad = [],
-}: Case): Plan<ReturnType<typeof candidate>> =>
-  plan({
-    product: settingsOf(settings),
-    releases: releases.map(candidate),
-    installed: installed === undefined ? undefined : parseReleaseVersion(installed),
-    agentVersion: parseReleaseVersion(agent),
-    badMarks: bad.map(([version, by]) => ({
-      product: parseProduct('acme'),
-      version: parseReleaseVersion(version),
-      by,
-      problem: { type: 't', title: 't', status: 500, detail: 'it ended with exit code 3', code: 'PROBE_FAILED' },
-      at: '2026-01-05T00:00:00Z',
-    })),
-  })
 
 describe('decisions', () => {
   test.each(cases)('$name', (given) => {
     const decision = decide(given)
-    const lastFailed = decision.rules.findLast(({ passed }) => !passed)?.rule
-    expect(decision.kind === 'update' ? decision.release.label : lastFailed).toBe(given.expected)
+    expect(answerOf(decision)).toBe(given.expected)
     if (given.available !== undefined) expect(decision.available?.label).toBe(given.available)
   })
 
@@ -282,14 +363,12 @@ describe('decisions', () => {
 describe('the trace', () => {
   test('tells every rule with its values, in order', () => {
     const { rules } = decide({
-      name: '',
       releases: [
         { version: '3.0.0', minimumPreviousVersion: '2.0.0' },
         { version: '2.0.0' },
         { version: '4.0.0', channels: ['beta'] },
       ],
       installed: '1.0.0',
-      expected: '',
     })
     expect(rules).toEqual([
       { rule: 'signed', passed: true, detail: '3 signed releases of acme' },
@@ -297,15 +376,21 @@ describe('the trace', () => {
       { rule: 'platform', passed: true, detail: '2 of 2 for linux-x64 or any' },
       { rule: 'version-range', passed: true, detail: 'every version is let in' },
       { rule: 'newer', passed: true, detail: '3.0.0 is newer than the installed 1.0.0' },
-      { rule: 'previous-version', passed: false, detail: '3.0.0 can follow 2.0.0 or newer; installed is 1.0.0' },
+      {
+        rule: 'previous-version',
+        passed: false,
+        detail: '3.0.0 can follow 2.0.0 or newer; installed is 1.0.0',
+        version: '3.0.0',
+      },
       { rule: 'chosen', passed: true, detail: '2.0.0 for any, published 2026-01-02T03:04:05Z' },
     ])
   })
 
   test('says why something is marked bad, and since when', () => {
-    const { rules } = decide({ name: '', releases: [{ version: '1.1.0' }], bad: [['1.1.0', 'probe']], expected: '' })
+    const { rules } = decide({ releases: [{ version: '1.1.0' }], bad: [['1.1.0', 'probe']] })
     expect(rules.at(-1)).toEqual({
       rule: 'bad-mark',
+      version: '1.1.0',
       passed: false,
       detail: '1.1.0 is marked bad on this machine since 2026-01-05T00:00:00Z: it ended with exit code 3',
     })
@@ -313,9 +398,7 @@ describe('the trace', () => {
 
   test('names what there is instead', () => {
     const { rules } = decide({
-      name: '',
       releases: [{ version: '1.0.0', channels: ['beta', 'nightly'] }],
-      expected: '',
     })
     expect(rules.at(-1)?.detail).toBe('none of 1 release is in channel stable; there is beta, nightly')
   })
@@ -323,13 +406,7 @@ describe('the trace', () => {
 
 test('what goes in comes out: the release keeps its own type and identity', () => {
   const given = candidate({ version: '1.0.0' })
-  const decision = plan({
-    product: settingsOf(),
-    releases: [given],
-    installed: undefined,
-    agentVersion: parseReleaseVersion('1.0.0'),
-    badMarks: [],
-  })
+  const decision = plan({ ...inputOf({ releases: [] }), releases: [given] })
   const chosen: { readonly release: Release; readonly label: string } | undefined =
     decision.kind === 'update' ? decision.release : undefined
   expect(chosen).toBe(given)

@@ -110,6 +110,26 @@ test.each([
   })
 })
 
+test('an open update goes on waiting while the plan is to install it later', () => {
+  open().report.entering(releaseOf(settings), 'verifying')
+  open().report.entering(releaseOf(settings), 'waiting')
+  open().report.decided({ ...nothing, later: releaseOf(settings) })
+  expect(store.journal.open(ACME)).toMatchObject({ state: 'waiting', endedAt: undefined })
+  open().report.decided({ ...nothing, update: releaseOf(settings) })
+  expect(store.journal.open(ACME)).toMatchObject({ version: '1.0.0' })
+  open().report.decided({ ...nothing, later: releaseOf(settings, '2.0.0') })
+  expect(store.journal.open(ACME)).toBeUndefined()
+})
+
+test('that a yanked release was installed is no longer so once another one is', () => {
+  const finding = { code: 'release-yanked', message: '1.0.0 was yanked', hint: '' } as const
+  install(open().report)
+  open().report.refreshed({ ...refreshed, findings: [finding] })
+  expect(store.findings.open(ACME)).toMatchObject([{ code: 'release-yanked', severity: 'warning' }])
+  install(open().report, '0.9.0')
+  expect(store.findings.open(ACME)).toEqual([])
+})
+
 describe('progress', () => {
   test('is thinned out, but the end is always told', () => {
     const { report } = open()

@@ -1,6 +1,6 @@
 // When products are looked at: one look at a time each, anew after changes, later after failures, and no more after the end.
 import { describe, expect, test } from '@jest/globals'
-import { delaySeconds, type Schedule, startSchedule } from '@updraft/agent/schedule'
+import { delaySeconds, recheckDelayMs, type Schedule, startSchedule } from '@updraft/agent/schedule'
 import { type ProductSettings, parseSettings } from '@updraft/agent/settings'
 
 const product = (name: string, channel = 'stable'): ProductSettings =>
@@ -17,7 +17,7 @@ interface Looked {
 }
 
 /** A schedule whose looks are ended by the test. */
-const observed = (repeat = true) => {
+const observed = (repeat = true, recheckAt?: () => Date | undefined) => {
   const looks: Looked[] = []
   const idle: [string, unknown][] = []
   const changed: (() => void)[] = []
@@ -34,6 +34,7 @@ const observed = (repeat = true) => {
       for (const notify of changed.splice(0)) notify()
     },
     repeat,
+    ...(recheckAt === undefined ? {} : { recheckAt }),
     now: () => new Date(1_000_000),
     random: () => 0.5,
   })
@@ -194,6 +195,42 @@ describe('work between two looks', () => {
     expect(isDone).toBe(false)
     await schedule[Symbol.asyncDispose]()
   })
+})
+
+test.each([
+  ['earlier than the interval', 60_000, 60_000 + 180_000],
+  ['later than the interval', 7_200_000, 3_600_000],
+  ['over already', -60_000, 180_000],
+])('what is due %s', async (_, dueMs, expectedMs) => {
+  const { schedule, looks, idle, until } = observed(true, () => new Date(1_000_000 + dueMs))
+  schedule.apply([ACME], 3_600)
+  looks[0]?.end()
+  await until(() => idle.length === 1)
+  expect(schedule.nextCheckAt(ACME.name)).toEqual(new Date(1_000_000 + expectedMs))
+  await schedule[Symbol.asyncDispose]()
+})
+
+test('what is due is looked at when it is, never before', async () => {
+  const due = [new Date(1_000_030), undefined]
+  const { schedule, looks, until } = observed(true, () => due.shift())
+  const beganMs = performance.now()
+  schedule.apply([ACME], 0.1)
+  looks[0]?.end()
+  await until(() => looks.length === 2)
+  expect(performance.now() - beganMs).toBeGreaterThan(29)
+  looks[1]?.end()
+  await schedule[Symbol.asyncDispose]()
+})
+
+test.each([
+  [3_600, 0, 0],
+  [3_600, 1, 360_000],
+  [604_800, 1, 600_000],
+  [2, 1, 200],
+])('with an interval of %d s and chance %d an appointment is %d ms late', (intervalSeconds, random, lateMs) => {
+  const now = new Date(1_000_000)
+  expect(recheckDelayMs({ recheck: new Date(1_005_000), now, intervalSeconds, random })).toBe(5_000 + lateMs)
+  expect(recheckDelayMs({ recheck: new Date(0), now, intervalSeconds, random })).toBe(lateMs)
 })
 
 test('once means once', async () => {

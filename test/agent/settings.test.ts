@@ -59,8 +59,37 @@ describe('what settings mean', () => {
         platform: platformOfThisMachine(),
         versionRange: undefined,
         mode: 'install',
+        windows: [],
+        minimumAgeHours: 0,
+        approval: 'automatic',
+        onBattery: 'install',
+        maximumLoad: undefined,
       },
     ])
+  })
+
+  const windowsOf = (...windows: object[]) =>
+    parseSettings(JSON.stringify({ products: { acme: { source: 'main', windows } } }), 'agent.json').products[0]
+      ?.windows
+  test.each<[object, object]>([
+    [
+      { from: '22:00', to: '06:00' },
+      { days: [0, 1, 2, 3, 4, 5, 6], fromMinute: 1_320, lengthMinutes: 480, text: 'mon-sun 22:00-06:00' },
+    ],
+    [
+      { days: 'sat,sun', from: '00:00', to: '24:00' },
+      { days: [5, 6], fromMinute: 0, lengthMinutes: 1_440 },
+    ],
+    [
+      { days: 'fri-mon', from: '09:30', to: '10:00' },
+      { days: [0, 4, 5, 6], fromMinute: 570, lengthMinutes: 30 },
+    ],
+    [
+      { days: 'Mon, wed-thu', from: '24:00', to: '01:00' },
+      { days: [0, 2, 3], fromMinute: 0, lengthMinutes: 60 },
+    ],
+  ])('a window is a stretch of the week: %j', (written, window) => {
+    expect(windowsOf(written)).toMatchObject([window])
   })
 
   test('peers may have names, IPv4 and IPv6 addresses', () => {
@@ -112,6 +141,12 @@ describe('what bad settings get: the place and the fault', () => {
     ['a name of a TUF role', '{"products": {"root": {"source": "main"}}}', 'agent.json:1:15: products.root: product name "root" is not allowed'],
     ['a channel that breaks the grammar', '{"products": {"acme": {"source": "main", "channel": "Beta"}}}', 'agent.json:1:53: products.acme.channel: channel "Beta" is not allowed'],
     ['a version range that is none', '{"products": {"acme": {"source": "main", "versionRange": "newest"}}}', 'agent.json:1:58: products.acme.versionRange: version range "newest" is not a semver range'],
+    ['a window on no day', '{"products": {"acme": {"source": "main", "windows": [\n{"days": "mondays", "from": "22:00", "to": "06:00"}]}}}', 'agent.json:2:1: products.acme.windows.0: days "mondays" are not days of the week'],
+    ['a window from no time', '{"products": {"acme": {"source": "main", "windows": [\n{"from": "25:00", "to": "06:00"}]}}}', 'agent.json:2:1: products.acme.windows.0: time "25:00" is not a time of day'],
+    ['a window without a length', '{"products": {"acme": {"source": "main", "windows": [\n{"from": "06:00", "to": "06:00"}]}}}', 'agent.json:2:1: products.acme.windows.0: the window 06:00 to 06:00 has no length'],
+    ['a window without an end', '{"products": {"acme": {"source": "main", "windows": [\n{"from": "06:00"}]}}}', 'products.acme.windows.0.to: is missing'],
+    ['half an hour of age', '{"products": {"acme": {"source": "main", "minimumAgeHours": 0.5}}}', 'products.acme.minimumAgeHours: expected int'],
+    ['an approval that is none', '{"products": {"acme": {"source": "main", "approval": "maybe"}}}', 'products.acme.approval: '],
     ['a port that is none', '{"network": {"port": 65536}}', 'agent.json:1:22: network.port: too big'],
     ['a peer without a port', '{"network": {"peers": ["192.0.2.7"]}}', 'agent.json:1:24: network.peers.0: peer "192.0.2.7" is not an address'],
     ['a peer with port 0', '{"network": {"peers": ["192.0.2.7:0"]}}', 'agent.json:1:24: network.peers.0: peer "192.0.2.7:0" is not an address'],

@@ -43,6 +43,17 @@ const states: readonly (readonly [expected: string, product: Partial<ProductStat
   ['not installed: none of 1 release is in 1.0.x', { decision: held, available }, true],
   ['up to date', { installed, available: { ...available, version: '1.0.0' } }, true],
   ['up to date', { installed }, true],
+  [
+    'stays: 1.0.0 was yanked, and no other version is named',
+    {
+      installed,
+      decision: [
+        { rule: 'way-out', passed: false, detail: '1.0.0 was yanked, and no other version is named' },
+        { rule: 'not-held', passed: false, detail: 'held' },
+      ],
+    },
+    true,
+  ],
   ['stays: none of 1 release is in 1.0.x', { installed, available, decision: held }, true],
   ['waiting', { installed, available }, true],
   ['downloading 45 % (1.1.0, 3 peers)', { installed, available, update }, true],

@@ -106,15 +106,15 @@ describe('installed versions', () => {
   })
 })
 
-describe('bad marks', () => {
-  const mark = (version: string, by: 'probe' | 'person' = 'probe') => ({
-    product: ACME,
-    version: parseReleaseVersion(version),
-    by,
-    problem: problemOf(new UpdateError('PROBE_FAILED', `${version} is not well`)),
-    at: AT,
-  })
+const mark = (version: string, by: 'probe' | 'person' = 'probe') => ({
+  product: ACME,
+  version: parseReleaseVersion(version),
+  by,
+  problem: problemOf(new UpdateError('PROBE_FAILED', `${version} is not well`)),
+  at: AT,
+})
 
+describe('bad marks', () => {
   test('stay over a restart, one for each version, until they are lifted', () => {
     store.badMarks.put(mark('1.1.0'))
     store.badMarks.put(mark('1.1.0', 'person'))
@@ -123,16 +123,6 @@ describe('bad marks', () => {
     store.badMarks.lift(ACME, parseReleaseVersion('1.1.0'))
     expect(store.badMarks.of(ACME, parseReleaseVersion('1.1.0'))).toBeUndefined()
     expect(store.badMarks.all(parseProduct('tool'))).toEqual([])
-  })
-
-  test('come to a database that an agent before them has written', () => {
-    store[Symbol.dispose]()
-    using raw = new DatabaseSync(databasePathOf(directory))
-    raw.exec('DROP TABLE bad_mark; PRAGMA user_version = 1')
-    raw.close()
-    store = openStore(directory)
-    store.badMarks.put(mark('1.1.0'))
-    expect(store.badMarks.all(ACME)).toHaveLength(1)
   })
 })
 
@@ -301,6 +291,24 @@ describe('a damaged database is never replaced by an empty one', () => {
     rmSync(path)
     for (const suffix of ['-wal', '-shm']) rmSync(`${path}${suffix}`, { force: true })
     store = openStore(directory)
+  })
+
+  test('of an older agent is brought up to date, and keeps what it knew', () => {
+    store.floors.raise('main', { root: 3 })
+    store[Symbol.dispose]()
+    {
+      using raw = new DatabaseSync(databasePathOf(directory))
+      raw.exec(
+        'DROP TABLE bad_mark; DROP TABLE hold; DROP TABLE verdict; DROP TABLE first_seen; PRAGMA user_version = 1',
+      )
+    }
+    expect(refusalOf(() => openStore(directory, { readOnly: true }))).toMatchObject({ code: 'STATE_DAMAGED' })
+    store = openStore(directory)
+    expect(store.floors.read('main')).toEqual({ root: 3 })
+    store.badMarks.put(mark('1.1.0'))
+    expect(store.badMarks.all(ACME)).toHaveLength(1)
+    store.wishes.hold(ACME, { since: AT, until: undefined })
+    expect(reopen({ readOnly: true }).wishes.of(ACME).hold).toEqual({ since: AT, until: undefined })
   })
 
   test('a row that cannot be understood', () => {

@@ -140,6 +140,7 @@ describe('summaryOf', () => {
     'metadata-expiring': 'quiet',
     'metadata-policy': 'blocked',
     'release-invalid': 'blocked',
+    'release-yanked': 'attention',
     'bundle-tampered': 'blocked',
     'swarm-stalled': 'attention',
     'release-unhealthy': 'attention',

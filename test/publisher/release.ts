@@ -1,5 +1,6 @@
 // Publishing in a test's own workspace, with as little said as possible.
 import { parseChannel, parsePlatform, parseProduct, parseReleaseVersion } from '@updraft/core/names'
+import type { RolloutStep } from '@updraft/core/release'
 import type { Published } from '../../publisher/src/publish/result.ts'
 import { type PublishOptions, type PublishRequest, publish } from '../../publisher/src/publish.ts'
 import { NOW, type Workspace } from './workspace.ts'
@@ -11,6 +12,7 @@ export interface TestRelease {
   readonly channels?: readonly string[]
   readonly build?: string
   readonly notes?: string
+  readonly rollout?: readonly RolloutStep[] | undefined
 }
 
 export const requestOf = (workspace: Workspace, release: TestRelease): PublishRequest => ({
@@ -19,6 +21,7 @@ export const requestOf = (workspace: Workspace, release: TestRelease): PublishRe
   platform: parsePlatform(release.platform ?? 'any'),
   channels: (release.channels ?? ['stable']).map(parseChannel),
   notes: release.notes,
+  rollout: release.rollout,
   build: release.build ?? workspace.build,
   repository: workspace.repository,
   keysDirectory: workspace.keysDirectory,

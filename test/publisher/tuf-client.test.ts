@@ -7,8 +7,12 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join, normalize } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
-import { parseProduct } from '@updraft/core/names'
+import { parseProduct, parseReleaseVersion } from '@updraft/core/names'
 import { Updater } from 'tuf-js'
+import { parseRollout, rollout } from '../../publisher/src/amend/rollout.ts'
+import { urgency } from '../../publisher/src/amend/urgent.ts'
+import { yank } from '../../publisher/src/amend/yank.ts'
+import { amend } from '../../publisher/src/amend.ts'
 import { addProduct } from '../../publisher/src/products.ts'
 import { renewOnlineRoles, renewRoles } from '../../publisher/src/renew.ts'
 import { openRepository } from '../../publisher/src/repository.ts'
@@ -78,7 +82,7 @@ const downloadAll = async ({ repository }: Workspace, updater: Updater): Promise
 }
 
 describe('an independent TUF client', () => {
-  test('follows a repository through releases, a new product, renewals and new roots', async () => {
+  test('follows a repository through releases, a new product, amended releases, renewals and new roots', async () => {
     const now = new Date()
     await using workspace = await openRepositoryWorkspace({ rootKeys: 3, rootThreshold: 2 })
     // The workspace began in the past; its roles have to be valid today.
@@ -95,6 +99,13 @@ describe('an independent TUF client', () => {
     await addProduct(workspace.repository, parseProduct('zeta'), options)
     await writeTree(workspace.build, { 'more.txt': 'more' })
     await release(workspace, { version: '2.0.0-rc.1', product: 'zeta', channels: ['beta'] }, { now })
+    expect(await downloadAll(workspace, await client.refresh())).toBe(6)
+
+    const { repository, keys } = workspace
+    const amended = { repository, product: parseProduct('acme'), version: parseReleaseVersion('1.0.0') }
+    await amend(amended, rollout(parseRollout(['0.01%', '100%@3d'], now)), { keys, now })
+    await amend(amended, urgency, { keys, now })
+    await amend(amended, yank({ reason: 'größer', goTo: undefined }, now), { keys, now })
     expect(await downloadAll(workspace, await client.refresh())).toBe(6)
 
     await renewRoles(workspace.repository, ['root'], { keys: workspace.keys, now })

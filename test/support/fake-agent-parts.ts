@@ -7,7 +7,7 @@ import type { AgentParts } from '@updraft/agent/agent'
 import type { Cycle, CycleDependencies } from '@updraft/agent/cycle-types'
 import type { ProductSettings } from '@updraft/agent/settings'
 import { type Home, homeOf } from '@updraft/core/control/home'
-import { parseReleaseVersion, type ReleaseName } from '@updraft/core/names'
+import { bundleNameOf, parseReleaseVersion, type ReleaseName } from '@updraft/core/names'
 import type { Swarm, SwarmTorrent } from '@updraft/core/swarm/swarm'
 
 export interface TemporaryHome extends Home, Disposable {
@@ -65,6 +65,7 @@ export const installing =
   (version: string): Cycle =>
   async (product, { report, store, home }) => {
     const release = releaseOf(product, version)
+    store.firstSeen.note(product.name, [{ name: bundleNameOf(release), digest: version }], new Date().toISOString())
     const isCurrent = store.installed.current(product.name)?.version === version
     report.refreshed({ rootVersion: 1, expires: { role: 'timestamp', at: '2999-01-01T00:00:00.000Z' }, findings: [] })
     report.decided({

@@ -2,12 +2,20 @@
 // the mark. Pure.
 import { isNewer, type ReleaseVersion } from '@updraft/core/names'
 import type { BadMark } from '../store/bad-marks.ts'
+import type { Question, Rule } from './facts.ts'
 
-/** Why `version` is not tried on this machine; undefined if nothing speaks against it. */
-export const whyBad = (version: ReleaseVersion, marks: readonly BadMark[]): string | undefined => {
+export const notBad: Rule<Question> = ({ release: { version }, badMarks, isWayOut }) => {
+  const detail = whyBad(version, badMarks) ?? (isWayOut ? undefined : whyLeft(version, badMarks))
+  return detail === undefined ? undefined : { passed: false, detail }
+}
+
+const whyBad = (version: ReleaseVersion, marks: readonly BadMark[]): string | undefined => {
   const own = marks.find((mark) => mark.version === version)
-  if (own !== undefined) return `${version} is marked bad on this machine since ${own.at}: ${own.problem.detail}`
-  // Who went back past several versions would at once be brought forward again to one of those between.
+  return own && `${version} is marked bad on this machine since ${own.at}: ${own.problem.detail}`
+}
+
+/** Who went back past several versions would at once be brought forward again to one of those between. */
+const whyLeft = (version: ReleaseVersion, marks: readonly BadMark[]): string | undefined => {
   const left = marks.find((mark) => mark.by === 'person' && isNewer(mark.version, version))
-  return left === undefined ? undefined : `${version} is older than ${left.version}: ${left.problem.detail}`
+  return left && `${version} is older than ${left.version}: ${left.problem.detail}`
 }

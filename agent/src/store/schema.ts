@@ -74,6 +74,23 @@ const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (product, version)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- The owner of the machine wants no update of the product until then; NULL is for ever.
+  CREATE TABLE hold (product TEXT PRIMARY KEY, since TEXT NOT NULL, until TEXT) STRICT, WITHOUT ROWID;
+
+  -- What the owner of the machine has said about a version.
+  CREATE TABLE verdict (
+    product TEXT NOT NULL, version TEXT NOT NULL, verdict TEXT NOT NULL CHECK (verdict IN ('approved', 'skipped')),
+    at TEXT NOT NULL,
+    PRIMARY KEY (product, version)
+  ) STRICT, WITHOUT ROWID;
+
+  -- When this machine first saw each release that is offered now; the digest is that of its index.
+  CREATE TABLE first_seen (
+    product TEXT NOT NULL, name TEXT NOT NULL, digest TEXT NOT NULL, at TEXT NOT NULL,
+    PRIMARY KEY (product, name)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ]
 
 /** Brings the tables up to date. Errors: STATE_DAMAGED if the database was written by a newer agent. */

@@ -45,7 +45,15 @@ export const problemSchema = z.object({
 export type Problem = z.output<typeof problemSchema>
 
 /** One rule of an update decision: what was asked, what was found. */
-export const ruleSchema = z.object({ rule: z.string(), passed: z.boolean(), detail: z.string() })
+export const ruleSchema = z.object({
+  rule: z.string(),
+  passed: z.boolean(),
+  detail: z.string(),
+  /** The release that was asked about, where it was one of several. */
+  version: z.string().optional(),
+  /** When a rule that did not pass is asked again, where time decides. */
+  recheckAt: isoTime.optional(),
+})
 export type Rule = z.output<typeof ruleSchema>
 
 export const signerSchema = z.object({ keyId: z.string(), name: z.string().optional() })
@@ -203,6 +211,27 @@ export type RollbackAnswer = z.output<typeof rollbackAnswerSchema>
 export const retryAnswerSchema = z.object({ cursor: z.number().int().min(0), lifted: z.array(z.string()).readonly() })
 export type RetryAnswer = z.output<typeof retryAnswerSchema>
 
+/**
+ * `POST /v1/products/PRODUCT/wishes`: what the owner of the machine wants for the product from now on. It is looked at anew
+ * then. Without `until` a hold is for ever; without `version`, what waits for approval is approved.
+ */
+export const wishSchema = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('hold'), until: z.iso.datetime().optional() }),
+  z.object({ kind: z.literal('unhold') }),
+  z.object({ kind: z.literal('approve'), version: z.string().optional() }),
+  z.object({ kind: z.literal('skip'), version: z.string() }),
+])
+export type Wish = z.output<typeof wishSchema>
+export const wishAnswerSchema = z.object({
+  product: z.string(),
+  kind: z.enum(['hold', 'unhold', 'approve', 'skip']),
+  version: z.string().optional(),
+  until: isoTime.optional(),
+  /** False if it was so already. */
+  changed: z.boolean(),
+})
+export type WishAnswer = z.output<typeof wishAnswerSchema>
+
 /** `metrics` answers in the text format of Prometheus; everything else is JSON. */
 export const PATHS = {
   status: '/v1/status',
@@ -211,5 +240,6 @@ export const PATHS = {
   history: '/v1/products/:product/history',
   rollback: '/v1/products/:product/rollback',
   retry: '/v1/products/:product/retry',
+  wishes: '/v1/products/:product/wishes',
   metrics: '/metrics',
 } as const

@@ -21,6 +21,9 @@ import {
   rollbackAnswerSchema,
   type Status,
   statusSchema,
+  type Wish,
+  type WishAnswer,
+  wishAnswerSchema,
 } from './api.ts'
 import { parseEventStream } from './event-stream.ts'
 import { errorOfProblem } from './problem.ts'
@@ -39,6 +42,8 @@ export interface ControlClient {
   rollback(product: string, rollback?: RollbackRequest, options?: CallOptions): Promise<RollbackAnswer>
   /** Forgets which versions were bad on this machine, and asks for a look. Errors: PRODUCT_UNKNOWN. */
   retry(product: string, options?: CallOptions): Promise<RetryAnswer>
+  /** Tells the agent what its owner wants for the product. Errors: PRODUCT_UNKNOWN, RELEASE_UNKNOWN, VERSION_INVALID. */
+  wish(product: string, wish: Wish, options?: CallOptions): Promise<WishAnswer>
   /**
    * Events after the cursor `after`, as they happen, over one connection: ends when the agent stops, and throws when the
    * connection is lost. Breaking out of the loop closes it. On `reset`, read the status and follow from its cursor.
@@ -89,6 +94,10 @@ export const controlClient = (
       const path = pathOf('retry', product)
       return parseAnswer(retryAnswerSchema, await call({ ...ask, method: 'POST', path, signal }))
     },
+    wish: async (product, wish, { signal } = {}) => {
+      const path = pathOf('wishes', product)
+      return parseAnswer(wishAnswerSchema, await call({ ...ask, method: 'POST', path, body: wish, signal }))
+    },
     events: (after, { signal } = {}) =>
       followEvents({
         socketPath,
@@ -100,7 +109,7 @@ export const controlClient = (
   }
 }
 
-const pathOf = (of: 'history' | 'rollback' | 'retry', product: string): string =>
+const pathOf = (of: 'history' | 'rollback' | 'retry' | 'wishes', product: string): string =>
   PATHS[of].replace(':product', encodeURIComponent(product))
 
 interface Call {

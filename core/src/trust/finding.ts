@@ -16,6 +16,7 @@ export const FINDINGS = {
   'metadata-expiring': { severity: 'info', title: 'metadata expires soon' },
   'metadata-policy': { severity: 'error', title: 'metadata breaks a rule that Updraft adds to TUF' },
   'release-invalid': { severity: 'error', title: 'the signed description of a release is malformed' },
+  'release-yanked': { severity: 'warning', title: 'the publisher has withdrawn the installed release' },
   'bundle-tampered': { severity: 'error', title: 'downloaded bytes do not match what was signed' },
   'swarm-stalled': { severity: 'warning', title: 'nobody delivers what is missing of a release' },
   'release-unhealthy': { severity: 'warning', title: 'a release did not work on this machine and was rolled back' },

@@ -6,6 +6,7 @@ import { LIMITS } from '@updraft/core/limits'
 import { parseChannel, parsePlatform, parseProduct, parseReleaseVersion } from '@updraft/core/names'
 import { formatBytes, noProgress, showProgress } from '@updraft/core/terminal/progress'
 import type { Command } from 'commander'
+import { parseRollout } from '../amend/rollout.ts'
 import type { Context } from '../context.ts'
 import type { Published } from '../publish/result.ts'
 import { publish } from '../publish.ts'
@@ -18,6 +19,7 @@ interface PublishCommandOptions extends KeyOptions {
   readonly platform: string
   readonly channel: readonly string[]
   readonly notes?: string
+  readonly rollout?: readonly string[]
   readonly json?: true
 }
 
@@ -26,6 +28,7 @@ Examples:
   $ updraft-publisher publish build/ --repo r --product acme --version 1.4.0
   $ updraft-publisher publish acme.exe --repo r --product acme --version 2.0.0-rc.1 \\
       --platform win32-x64 --channel beta --notes CHANGES.md
+  $ updraft-publisher publish build/ --repo r --product acme --version 1.4.1 --rollout 1% 10%@24h 100%@3d
 
 The keys of the product, of snapshot and of timestamp have to be at hand.`
 
@@ -40,6 +43,7 @@ export const addPublishCommand = (program: Command, context: Context): void => {
     .option('--platform <platform>', 'OS-ARCHITECTURE, such as linux-x64', 'any')
     .option('--channel <name...>', 'who gets it', ['stable'])
     .option('--notes <file|text>', 'what is new: a file, or a sentence')
+    .option('--rollout <step...>', 'how many machines may have it, and from when on: see rollout (default: all)')
     .option('--json', 'print the result as one JSON object, and no progress')
     .addHelpText('after', HELP)
   addKeyOptions(command).action(async (build: string, options: PublishCommandOptions) => {
@@ -57,11 +61,13 @@ const runPublish = async (build: string, options: PublishCommandOptions, context
   const channels = [...new Set(options.channel)].map(parseChannel)
   const keys = keysFor(options.repo, options, context)
   const notes = options.notes === undefined ? undefined : await readNotes(options.notes)
-  const request = { ...name, channels, notes, build, repository: options.repo, keysDirectory: keys.directory }
+  const now = context.now()
+  const rollout = options.rollout === undefined ? undefined : parseRollout(options.rollout, now)
+  const request = { ...name, channels, notes, rollout, build, repository: options.repo, keysDirectory: keys.directory }
   using progress = options.json ? noProgress : showProgress()
   return await publish(request, {
     keys: keys.source,
-    now: context.now(),
+    now,
     signal: context.signal,
     onProgress: progress.listener(name.product),
     onStep: options.json || process.stderr.isTTY ? undefined : (step) => process.stderr.write(`step ${step}\n`),

@@ -1,11 +1,15 @@
 // Decides, before any work is done, whether a release may be published, and on which earlier one it builds. Pure.
 import { UpdateError } from '@updraft/core/errors'
 import { type Channel, compareVersions, describeRelease, isNewer, type ReleaseName } from '@updraft/core/names'
+import type { RolloutStep } from '@updraft/core/release'
+import { assertNotExpired, assertProduct } from '../repository/demands.ts'
 import type { PublishedRelease, Repository } from '../repository.ts'
 
 export interface ReleaseRequest extends ReleaseName {
   readonly channels: readonly Channel[]
   readonly notes?: string | undefined
+  /** Who may have it from when on; undefined is everyone, at once. */
+  readonly rollout?: readonly RolloutStep[] | undefined
 }
 
 export interface ReleasePlan extends ReleaseRequest {
@@ -26,7 +30,7 @@ const RECENT_RELEASES = 3
  * Errors: PRODUCT_UNKNOWN, VERSION_NOT_NEWER, METADATA_EXPIRED (a role that this does not sign anew).
  */
 export const planRelease = (repository: Repository, request: ReleaseRequest, now: Date): ReleasePlan => {
-  assertProduct(repository, request)
+  assertProduct(repository, request.product)
   assertNotExpired(repository, now)
   const { releases } = repository
   const sameLine = releases.filter(
@@ -40,23 +44,6 @@ export const planRelease = (repository: Repository, request: ReleaseRequest, now
   const line = sameChannel.length > 0 ? sameChannel : older
   const newestFirst = line.toSorted((a, b) => compareVersions(b.release.version, a.release.version))
   return { ...request, recent: newestFirst.slice(0, RECENT_RELEASES) }
-}
-
-const assertProduct = ({ products, directory }: Repository, { product }: ReleaseRequest): void => {
-  if (products.includes(product)) return
-  throw new UpdateError('PRODUCT_UNKNOWN', `${directory} has no product ${product}; it has ${products.join(', ')}`, {
-    hint: `add it with: updraft-publisher product add ${product} --repo ${directory}`,
-  })
-}
-
-/** Publishing renews all other roles; a release under an expired root or targets would be refused by every client. */
-const assertNotExpired = ({ roles }: Repository, now: Date): void => {
-  for (const { role, expires } of roles) {
-    if ((role !== 'root' && role !== 'targets') || expires > now) continue
-    throw new UpdateError('METADATA_EXPIRED', `role ${role} expired at ${expires.toISOString()}`, {
-      hint: `sign it anew with: updraft-publisher renew DIR --role ${role}`,
-    })
-  }
 }
 
 const assertNewer = (

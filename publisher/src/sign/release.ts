@@ -91,6 +91,7 @@ const payloadOf = (plan: ReleasePlan, bundle: PackedBundle, torrents: Torrents, 
     webSeeds: torrents.webSeeds,
   },
   sizes: bundle.sizes,
+  ...(plan.rollout === undefined ? {} : { rollout: plan.rollout.map((step) => ({ ...step })) }),
   ...(process.versions.zstd === undefined ? {} : { zstd: process.versions.zstd }),
 })
 

@@ -1,0 +1,143 @@
+// Changes what is signed about a release that is published already: who gets it, how soon, whether at all. Only metadata is
+// signed anew, and as atomically as by `publish`; not one byte of a bundle moves, and none is read.
+import { isDeepStrictEqual } from 'node:util'
+import { UpdateError } from '@updraft/core/errors'
+import { describeRelease, type Platform, type Product, type ReleaseVersion } from '@updraft/core/names'
+import { parseRelease, type Release, type ReleasePayload } from '@updraft/core/release'
+import { type KeySource, openSigners } from './keys/signer.ts'
+import { commitFiles } from './repository/commit.ts'
+import { assertNotExpired, assertProduct } from './repository/demands.ts'
+import {
+  changeRepository,
+  lockRepository,
+  openRepository,
+  type PublishedRelease,
+  type Repository,
+  rolesNamed,
+  withEdition,
+} from './repository.ts'
+import { signChange, type TargetsContent } from './sign.ts'
+
+export interface AmendRequest {
+  readonly repository: string
+  readonly product: Product
+  readonly version: ReleaseVersion
+  /** Only the release for this platform; undefined is every one of the version. */
+  readonly platform?: Platform | undefined
+}
+
+export interface AmendOptions {
+  readonly keys: KeySource
+  readonly now: Date
+  /** The role whose metadata is written now; the timestamp is the last. */
+  readonly onStep?: ((step: string) => void) | undefined
+}
+
+/** The payload that is to be signed instead of that of `release`. Pure; throws what it refuses. */
+export type Amendment = (payload: ReleasePayload, release: Release, repository: Repository) => ReleasePayload
+
+export interface Amended {
+  readonly product: string
+  readonly version: string
+  /** What is signed now, one for each platform. */
+  readonly releases: readonly AmendedRelease[]
+  /** False if all of it was signed so already; then nothing was written. */
+  readonly changed: boolean
+  /** By role, as they are in force now. */
+  readonly metadataVersions: Readonly<Record<string, number>>
+}
+
+export type AmendedRelease = Pick<Release, 'platform' | 'channels' | 'rollout' | 'urgent' | 'yanked'>
+
+/**
+ * Signs the release of `request` anew as `amendment` says.
+ *
+ * Errors: REPOSITORY_INVALID, LOCKED, PRODUCT_UNKNOWN, RELEASE_UNKNOWN, METADATA_EXPIRED, RELEASE_INVALID, KEY_MISSING,
+ *         PASSPHRASE_MISSING, PASSPHRASE_WRONG, DISK_FULL, PERMISSION, IO; and what the amendment refuses.
+ */
+export const amend = async (
+  request: AmendRequest,
+  amendment: Amendment,
+  { keys, now, onStep }: AmendOptions,
+): Promise<Amended> => {
+  using _lock = await lockRepository(request.repository)
+  const repository = await openRepository(request.repository, { fingerprints: await keys.rootFingerprints() })
+  assertProduct(repository, request.product)
+  assertNotExpired(repository, now)
+  const content = amendedContent(repository, releasesOf(repository, request), amendment)
+  if (content === undefined) return amendedOf(repository, request, false)
+  const signers = await openSigners(keys, rolesNamed(repository, [request.product, 'snapshot', 'timestamp']))
+  const { expiryDays } = repository.settings
+  const change = { products: new Map([[request.product, content]]) }
+  const { edition, changed } = await signChange(repository.edition, change, { signers, expiryDays, now })
+  await changeRepository(repository, () => commitFiles(repository.directory, { metadata: changed }, onStep))
+  return amendedOf(withEdition(repository, edition), request, true)
+}
+
+/** Errors: RELEASE_YANKED; nothing but another release makes a yanked one good. */
+export const assertNotYanked = (release: Release): void => {
+  if (release.yanked === undefined) return
+  throw new UpdateError(
+    'RELEASE_YANKED',
+    `${describeRelease(release)} was yanked at ${release.yanked.at}: ${release.yanked.reason}`,
+    { hint: 'publish what is to come after it under a higher version' },
+  )
+}
+
+const releasesOf = (
+  { releases, directory }: Repository,
+  { product, version, platform }: AmendRequest,
+): readonly PublishedRelease[] => {
+  const own = releases.filter(({ release }) => release.product === product)
+  const found = own.filter(
+    ({ release }) => release.version === version && (platform === undefined || release.platform === platform),
+  )
+  if (found.length > 0) return found
+  const known = own.map(({ release }) => `${release.version} (${release.platform})`)
+  throw new UpdateError(
+    'RELEASE_UNKNOWN',
+    `${directory} has no release ${product} ${version}${platform === undefined ? '' : ` for ${platform}`}`,
+    { hint: known.length === 0 ? 'nothing of it was published yet' : `there is ${known.slice(-10).join(', ')}` },
+  )
+}
+
+/** The whole content of the product's role, or undefined if nothing of it changes. */
+const amendedContent = (
+  repository: Repository,
+  releases: readonly PublishedRelease[],
+  amendment: Amendment,
+): TargetsContent | undefined => {
+  const [first] = releases
+  const role = first === undefined ? undefined : repository.edition.products.get(first.release.product)
+  if (role === undefined) return undefined
+  const targets = { ...role.metadata.signed.targets }
+  let isSame = true
+  for (const { release, index } of releases) {
+    const target = targets[index.path]
+    if (target === undefined) continue
+    // What a newer publisher signed stays, though this one does not know it: so it is the JSON that is amended.
+    const before = target.custom as ReleasePayload
+    const after = amendment(before, release, repository)
+    parseRelease(after, index.path)
+    isSame &&= isDeepStrictEqual(before, after)
+    targets[index.path] = { ...target, custom: after }
+  }
+  return isSame ? undefined : { targets }
+}
+
+const amendedOf = (repository: Repository, request: AmendRequest, changed: boolean): Amended => ({
+  product: request.product,
+  version: request.version,
+  releases: releasesOf(repository, request).map(({ release }) => {
+    const { platform, channels, rollout, urgent, yanked } = release
+    return {
+      platform,
+      channels,
+      ...(rollout === undefined ? {} : { rollout }),
+      ...(urgent === undefined ? {} : { urgent }),
+      ...(yanked === undefined ? {} : { yanked }),
+    }
+  }),
+  changed,
+  metadataVersions: Object.fromEntries(repository.roles.map(({ role, metadataVersion }) => [role, metadataVersion])),
+})

@@ -1,0 +1,64 @@
+// What the commands that change a published release have in common: how they name it, and what they say of it afterwards.
+import { parsePlatform, parseProduct, parseReleaseVersion } from '@updraft/core/names'
+import type { Command } from 'commander'
+import { shareText } from '../amend/rollout.ts'
+import { type Amended, type AmendedRelease, type Amendment, amend } from '../amend.ts'
+import type { Context } from '../context.ts'
+import { addKeyOptions, type KeyOptions, keysFor } from './key-options.ts'
+
+export interface AmendCommandOptions extends KeyOptions {
+  readonly repo: string
+  readonly platform?: string
+  readonly json?: true
+}
+
+/** Arguments and options that name the release, and find the keys. */
+export const addAmendOptions = (command: Command): Command =>
+  addKeyOptions(
+    command
+      .requiredOption('--repo <dir>', 'the repository')
+      .option('--platform <platform>', 'only the release for this platform (default: all of the version)')
+      .option('--json', 'print the result as one JSON object'),
+  )
+
+/** Amends, and tells what is signed now. */
+export const runAmend = async (
+  product: string,
+  version: string,
+  options: AmendCommandOptions,
+  amendment: (now: Date) => Amendment,
+  context: Context,
+): Promise<void> => {
+  const now = context.now()
+  const request = {
+    repository: options.repo,
+    product: parseProduct(product),
+    version: parseReleaseVersion(version),
+    platform: options.platform === undefined ? undefined : parsePlatform(options.platform),
+  }
+  const made = amendment(now)
+  const amended = await amend(request, made, { keys: keysFor(options.repo, options, context).source, now })
+  context.print(options.json ? JSON.stringify(amended) : describe(amended))
+}
+
+const describe = ({ product, version, releases, changed, metadataVersions }: Amended): string => {
+  const versions = [product, 'snapshot', 'timestamp'].map((role) => `${role} ${metadataVersions[role]}`)
+  return [
+    `${product} ${version}: ${changed ? 'signed anew' : 'nothing to change'}`,
+    ...releases.map((release) => `  ${release.platform.padEnd(16)} ${statusOf(release)}`),
+    `  metadata         ${versions.join(', ')}`,
+  ].join('\n')
+}
+
+const statusOf = ({ channels, rollout, urgent, yanked }: AmendedRelease): string => {
+  if (yanked !== undefined) {
+    const way = yanked.goTo === undefined ? 'machines stay where they are' : `machines go to ${yanked.goTo}`
+    return `yanked, ${way}: ${yanked.reason}`
+  }
+  const curve = rollout?.map((step) => `${shareText(step)} from ${step.at}`).join(', ')
+  return [
+    `on ${channels.join(', ') || 'no channel'}`,
+    curve === undefined ? 'for all machines' : `for ${curve}`,
+    ...(urgent === undefined ? [] : ['urgent']),
+  ].join('; ')
+}

@@ -1,0 +1,28 @@
+// What a repository has to be like before anything is signed in it for a product. Pure; whether its metadata is intact was
+// seen when it was opened.
+import { UpdateError } from '@updraft/core/errors'
+import type { Product } from '@updraft/core/names'
+import type { Repository } from '../repository.ts'
+
+/** Errors: PRODUCT_UNKNOWN. */
+export const assertProduct = ({ products, directory }: Repository, product: Product): void => {
+  if (products.includes(product)) return
+  throw new UpdateError('PRODUCT_UNKNOWN', `${directory} has no product ${product}; it has ${products.join(', ')}`, {
+    hint: `add it with: updraft-publisher product add ${product} --repo ${directory}`,
+  })
+}
+
+/**
+ * All other roles are signed anew with every change; what is signed under an expired root or targets would be refused by every
+ * client.
+ *
+ * Errors: METADATA_EXPIRED.
+ */
+export const assertNotExpired = ({ roles }: Repository, now: Date): void => {
+  for (const { role, expires } of roles) {
+    if ((role !== 'root' && role !== 'targets') || expires > now) continue
+    throw new UpdateError('METADATA_EXPIRED', `role ${role} expired at ${expires.toISOString()}`, {
+      hint: `sign it anew with: updraft-publisher renew DIR --role ${role}`,
+    })
+  }
+}
