@@ -52,7 +52,7 @@ const keptFamily = (): Chain => {
     releases: [parts(key, ''), second, third],
     outcomes: [
       { ways: 'keep', frames: ['made of new on 1', 'carried with old'] },
-      { ways: 'keep', frames: ['made of old', 'made of new', 'carried with old'] },
+      { ways: 'keep', frames: ['made of new', 'made of old', 'carried with old'] },
     ],
   }
 }
@@ -262,7 +262,7 @@ const FOUR_NEW = Array.from({ length: 4 }, () => 'made of new')
 const KEPT = 'carried with old'
 
 export const CHAINS: readonly (readonly [rule: string, make: () => Chain])[] = [
-  ['new frames of a kept family stand in front, also with old chunks only and without a base', keptFamily],
+  ['new frames of a kept family with old chunks only stand behind the others', keptFamily],
   ['chunks of dissolved families are packed together, and frames of old ones stand behind', dissolvedFamilies],
   [
     'a frame is worth a base by the key frame before the refresh',

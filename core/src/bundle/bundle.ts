@@ -103,7 +103,9 @@ const packNew = async (work: Work): Promise<{ created: readonly NewFrame[]; kept
   const reframed: NewFrame[] = []
   const kept = new Set<number>()
   const dissolved: number[] = []
-  const add = async (made: MadeFrame, isFresh: boolean): Promise<void> => {
+  const add = async (made: MadeFrame): Promise<void> => {
+    // A machine with the previous release can make what has old chunks only, so that need not stand in front.
+    const isFresh = made.frame.chunks.some((chunk) => plan.oldChunks[chunk] === -1)
     await (isFresh ? packFile.addFresh(made.packed) : packFile.addReframed(made.packed))
     release(made.packed)
     ;(isFresh ? fresh : reframed).push(made.frame)
@@ -115,19 +117,13 @@ const packNew = async (work: Work): Promise<{ created: readonly NewFrame[]; kept
     for await (const settled of inOrder(plan.families, familiesAhead(workers), (family) =>
       settleFamily(context, family),
     )) {
-      for (const made of settled.fresh) await add(made, true)
-      for (const made of settled.reframed) await add(made, false)
+      for (const made of [...settled.fresh, ...settled.reframed]) await add(made)
       for (const frame of settled.carried) kept.add(frame)
       dissolved.push(...settled.dissolved)
     }
   }
   const others = [...plan.unrelated, ...dissolved].sort((a, b) => a - b)
-  for await (const made of makeUnrelated(work, cutFrames(tree, others))) {
-    await add(
-      made,
-      made.frame.chunks.some((chunk) => plan.oldChunks[chunk] === -1),
-    )
-  }
+  for await (const made of makeUnrelated(work, cutFrames(tree, others))) await add(made)
   return { created: [...fresh, ...reframed], kept }
 }
 

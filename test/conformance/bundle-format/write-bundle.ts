@@ -22,10 +22,8 @@ export const makeBundle = (root: string, before?: Bundle): MadeBundle => {
   const left = new Set([...rest, ...settled.flatMap((settlement) => settlement.left)])
   const others = packWithoutPrevious(build.chunks.filter((chunk) => left.has(chunk)))
 
-  const madeByKeeping = new Set(settled.flatMap(({ way, made }) => (way === 'keep' ? made : [])))
   const made = [...settled.flatMap((settlement) => settlement.made), ...others]
-  const isInFront = (frame: PlacedFrame): boolean =>
-    madeByKeeping.has(frame) || frame.chunks.some(({ digest }) => !previous.chunks.has(digest))
+  const isInFront = (frame: PlacedFrame): boolean => frame.chunks.some(({ digest }) => !previous.chunks.has(digest))
   const carried = settled.flatMap((settlement) => settlement.carried).sort((a, b) => a.number - b.number)
   const frames = [
     ...made.filter(isInFront),
