@@ -108,7 +108,15 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
     else failures.set(name, error)
     tell({ kind: 'idle', product: name, ...(error === undefined ? {} : { error: problemOf(error) }) })
   }
-  const recheckAt = (name: Product) => recheckAtOf(store.checks.decision(name)?.rules ?? [], now())
+  /** A decision that cannot be read must not end the agent: it looks again when the interval is over. */
+  const recheckAt = (name: Product): Date | undefined => {
+    try {
+      return recheckAtOf(store.checks.decision(name)?.rules ?? [], now())
+    } catch (error) {
+      log.error(`the last decision cannot be read: ${messageOf(error)}`, { product: name })
+      return undefined
+    }
+  }
   await using schedule = startSchedule({ look, onIdle, repeat: !once, recheckAt, now, random })
 
   const scheduleAll = ({ products, checkIntervalSeconds }: Settings) =>

@@ -18,6 +18,7 @@ import {
   fakeParts,
   idleSwarm,
   installing,
+  losingStore,
   stuck,
   type TemporaryHome,
   temporaryHome,
@@ -417,5 +418,15 @@ describe('what keeps it from starting leaves nothing behind', () => {
       }),
     ).rejects.toMatchObject({ code: 'AGENT_RUNNING', hint: expect.stringContaining('UPDRAFT_HOME') })
     expect((await controlClient(home.socketPath).status()).products).toHaveLength(1)
+  })
+})
+
+test('a store that is lost while it runs ends neither the agent nor its schedule', async () => {
+  subscribe({ acme: {} })
+  await new Promise<void>((resolve, reject) => {
+    const error = (message: string) => {
+      if (message.startsWith('the last decision cannot be read')) resolve()
+    }
+    start(fakeParts(losingStore(() => {})), { log: { ...silentLog, error } }).outcome.then(() => reject(), reject)
   })
 })

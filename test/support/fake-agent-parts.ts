@@ -110,6 +110,15 @@ export const stuck =
     throw new Error('the connection is gone')
   }
 
+/** The database is gone, as after a disk that failed; the agent goes on without it. */
+export const losingStore =
+  (onLost: () => void): Cycle =>
+  async (_, { store }) => {
+    ;(store as unknown as Disposable)[Symbol.dispose]()
+    onLost()
+    return { kind: 'current' }
+  }
+
 export const fakeParts = (cycle: Cycle, swarm: () => Promise<Swarm> = async () => idleSwarm()): AgentParts => ({
   cycle,
   openSwarm: swarm,
