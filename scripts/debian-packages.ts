@@ -7,8 +7,9 @@ const PACKAGES: Readonly<Record<string, string>> = {
   chromium: 'drives VS Code',
   'g++': 'builds the logger of the VS Code server',
   make: 'builds the logger of the VS Code server',
-  python3: 'builds the logger of the VS Code server',
+  python3: 'builds the logger of the VS Code server, and listens where the agent reports to a service manager',
   openssl: 'reads our keys as an outside program',
+  systemd: 'verifies our units, wakes the agent by its socket, carries its messages',
 }
 
 /** What `npm run bench:delta` compares with, and what it measures by. */

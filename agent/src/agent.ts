@@ -4,6 +4,7 @@ import { constants } from 'node:fs'
 import { access } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import type { AgentEvent, RecordedEvent, Status } from '@updraft/core/control/api'
+import { controlClient } from '@updraft/core/control/client'
 import type { Home } from '@updraft/core/control/home'
 import { problemOf } from '@updraft/core/control/problem'
 import { fromFileSystem, hasCode, messageOf, UpdateError } from '@updraft/core/errors'
@@ -11,7 +12,7 @@ import { makeDirectory } from '@updraft/core/files/atomic'
 import { type Lock, takeLock } from '@updraft/core/files/lock'
 import { type Product, parseProduct, parseReleaseVersion, type ReleaseVersion } from '@updraft/core/names'
 import { type BanList, memoryBans } from '@updraft/core/swarm/peers/bans'
-import { serveControl } from './control.ts'
+import { type ControlHandlers, serveControl } from './control.ts'
 import type { Cycle } from './cycle-types.ts'
 import { historyOf } from './history.ts'
 import { eventLogger, type Log } from './log.ts'
@@ -22,6 +23,8 @@ import { openReport } from './report.ts'
 import { resumeSeeds, type SeedKept } from './resume-seeds.ts'
 import { rollBackByHand } from './rollback.ts'
 import { startSchedule } from './schedule.ts'
+import { type HandedOver, NOTHING_HANDED_OVER } from './service/handed-over.ts'
+import { superviseBy } from './service/supervised.ts'
 import { liveSettings } from './settings/live.ts'
 import { watchSettings } from './settings/watch.ts'
 import { type ProductSettings, readSettings, type Settings } from './settings.ts'
@@ -51,6 +54,8 @@ export interface AgentOptions {
   readonly now?: () => Date
   /** From 0 to 1. */
   readonly random?: () => number
+  /** What a service manager gave to this process. */
+  readonly handedOver?: HandedOver
   /** Aborting it stops the agent in good order. */
   readonly signal: AbortSignal
 }
@@ -66,6 +71,7 @@ export type Failures = ReadonlyMap<Product, unknown>
  */
 export const runAgent = async (options: AgentOptions): Promise<Failures> => {
   const { home, parts, version, once, only, log, signal, now = () => new Date(), random = Math.random } = options
+  const { handedOver = NOTHING_HANDED_OVER } = options
   const startedAt = now().toISOString()
 
   await prepareHome(home)
@@ -127,16 +133,17 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
   const settings = liveSettings({
     configDirectory: home.configDirectory,
     initial,
-    apply: async (next) => {
-      try {
-        if (sharing.isOther(next.network)) {
-          await schedule.pause()
-          await sharing.reopen(next.network)
+    apply: (next) =>
+      supervised.reloading(async () => {
+        try {
+          if (sharing.isOther(next.network)) {
+            await schedule.pause()
+            await sharing.reopen(next.network)
+          }
+        } finally {
+          scheduleAll(next)
         }
-      } finally {
-        scheduleAll(next)
-      }
-    },
+      }),
     onReload: (problem) => tell({ kind: 'settings', ...(problem === undefined ? {} : { error: problem }) }),
   })
 
@@ -163,7 +170,14 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
     },
   })
 
-  await using _control = await serveControl(home.socketPath, {
+  await using supervised = superviseBy({
+    handedOver,
+    log,
+    status,
+    touchStore: () => store.events.cursor(),
+    onEvent: store.events.onAppend,
+  })
+  const handlers: ControlHandlers = {
     status,
     metrics: async () => {
       const { processUse, textOfMetrics } = await import('./metrics.ts') // Only for those who scrape.
@@ -197,7 +211,8 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
     history: async (product, limit) => historyOf(product, { store, settings: settings.current(), limit }),
     events: store.events,
     onDefect: (error) => log.error(`a defect in the control API: ${messageOf(error)}`, { error }),
-  })
+  }
+  await using _control = await serveControl(home.socketPath, handlers, { listeningFd: handedOver.controlFd })
 
   await sharing.ready()
   log.info(`agent ${version} runs on ${home.dataDirectory}, peers reach port ${sharing.swarm.port}`, {
@@ -205,6 +220,7 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
   })
   if (initial.products.length === 0) log.warn('no product is subscribed to', { hint: 'updraft-agent install PRODUCT' })
   scheduleAll(initial)
+  await supervised.ready(() => controlClient(home.socketPath).status({ signal }))
   if (once) await Promise.race([schedule.whenIdle(), aborted(signal)])
   else {
     await using _watch = await watchSettings(home.configDirectory, settings.reload, (error) =>
@@ -213,6 +229,7 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
     await settings.reload() // What changed before the watch had begun.
     await aborted(signal)
   }
+  supervised.stopping()
   log.info('agent stops')
   return failures
 }

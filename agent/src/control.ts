@@ -48,6 +48,11 @@ export interface ControlHandlers {
   readonly onDefect: (error: unknown) => void
 }
 
+export interface ControlOptions extends EventListenersOptions {
+  /** A socket that listens already, as service managers hand it over: whoever made it guards it and removes it. */
+  readonly listeningFd?: number | undefined
+}
+
 /**
  * Serves the control API at `socketPath` until it is disposed; the socket is then gone. The caller holds the lock of the
  * home: a socket that nobody answers on is taken for a remainder of an agent that was killed, and replaced.
@@ -57,10 +62,13 @@ export interface ControlHandlers {
 export const serveControl = async (
   socketPath: string,
   handlers: ControlHandlers,
-  options: EventListenersOptions = {},
+  options: ControlOptions = {},
 ): Promise<AsyncDisposable> => {
-  await makeDirectory(dirname(socketPath), 0o700)
-  await removeStaleSocket(socketPath)
+  const { listeningFd } = options
+  if (listeningFd === undefined) {
+    await makeDirectory(dirname(socketPath), 0o700)
+    await removeStaleSocket(socketPath)
+  }
   const listeners = openEventListeners(handlers.events, options)
   const app = appOf(handlers, listeners)
   const server = createServer(
@@ -77,7 +85,7 @@ export const serveControl = async (
   // A listener that reads nothing lets the heartbeats pile up until its socket takes no more: then it is dropped here.
   server.timeout = 4 * (options.heartbeatMs ?? LIMITS.controlHeartbeatMs)
   server.maxConnections = 2 * LIMITS.controlListenersMax
-  await listen(server, socketPath)
+  await (listeningFd === undefined ? listen(server, socketPath) : listenOn(server, listeningFd))
   return {
     [Symbol.asyncDispose]: async () => {
       listeners.close()
@@ -250,3 +258,11 @@ const listen = async (server: Server, path: string): Promise<void> => {
     throw fromFileSystem(error, `cannot protect the socket ${path}`)
   }
 }
+
+/** Closing the server closes the descriptor and leaves the path of the socket alone. */
+const listenOn = (server: Server, fd: number): Promise<void> =>
+  new Promise((resolve, reject) => {
+    server.once('listening', resolve)
+    server.once('error', (error) => reject(fromFileSystem(error, `cannot listen on the socket handed over as ${fd}`)))
+    server.listen({ fd })
+  })

@@ -40,6 +40,7 @@ export const ERROR_CODES = {
   VERSION_NOT_NEWER: { exit: 'conflict', title: 'the version is not newer than the newest release' },
   PORT_IN_USE: { exit: 'conflict', title: 'another program listens on the port' },
   LOCKED: { exit: 'conflict', title: 'another process is working on the same directory' },
+  SERVICE_CONFLICT: { exit: 'conflict', title: 'a service file with other content is there already' },
   TRUST_CONFLICT: { exit: 'conflict', title: 'a different root is pinned for this source' },
 
   PASSPHRASE_MISSING: { exit: 'credentials', title: 'a key is encrypted and no passphrase was given' },
@@ -64,6 +65,8 @@ export const ERROR_CODES = {
   IO: { exit: 'local', title: 'reading or writing failed' },
   STATE_DAMAGED: { exit: 'local', title: "the agent's own state is damaged" },
   PROBE_FAILED: { exit: 'local', title: 'a version did not pass its probe on this machine' },
+
+  SERVICE_FAILED: { exit: 'local', title: 'there is no service manager, or it refused' },
 
   AGENT_NOT_RUNNING: { exit: 'notRunning', title: 'no agent answers on the control socket' },
   AGENT_RUNNING: { exit: 'conflict', title: 'an agent is already running on this home' },

@@ -110,6 +110,16 @@ export const stuck =
     throw new Error('the connection is gone')
   }
 
+/** Keeps the event loop, as a defect would, and says when that begins and when it is over. */
+export const blocking =
+  (durationMs: number, say: (what: 'blocked' | 'free') => void): Cycle =>
+  async () => {
+    say('blocked')
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, durationMs)
+    say('free')
+    return { kind: 'current' }
+  }
+
 /** The database is gone, as after a disk that failed; the agent goes on without it. */
 export const losingStore =
   (onLost: () => void): Cycle =>

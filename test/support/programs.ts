@@ -20,12 +20,16 @@ export interface ProgramOptions {
 }
 
 /** Runs `file` on this Node. Disposing kills it if it still runs, and waits for its end. */
-export const startProgram = (
-  file: string,
+export const startProgram = (file: string, args: readonly string[], options?: ProgramOptions): Program =>
+  startCommand(process.execPath, ['--disable-warning=ExperimentalWarning', file, ...args], options)
+
+/** The same with any command. */
+export const startCommand = (
+  command: string,
   args: readonly string[],
   { environment = {}, uid }: ProgramOptions = {},
 ): Program => {
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', file, ...args], {
+  const child = spawn(command, args, {
     env: { PATH: process.env.PATH, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
     ...(uid === undefined ? {} : { uid, gid: uid }),

@@ -4,12 +4,15 @@ import { EXIT_CODES, systemCodeOf, UpdateError } from '@updraft/core/errors'
 import { parseReleaseVersion, type ReleaseVersion } from '@updraft/core/names'
 import manifest from '../../package.json' with { type: 'json' }
 import type { AgentParts } from '../agent.ts'
+import { type HandedOver, takeHandedOver } from '../service/handed-over.ts'
 
 export interface Context {
   readonly environment: Environment
   readonly version: ReleaseVersion
   readonly parts: AgentParts
   readonly now: () => Date
+  /** What the service manager that started this process gave to it. */
+  readonly handedOver?: HandedOver
   /** Aborted, with an UpdateError ABORTED as its reason, when the process is told to stop. */
   readonly signal: AbortSignal
   /** The result of the command, on standard output. */
@@ -37,6 +40,7 @@ export const contextOfProcess = (parts: AgentParts): Context => {
   })
   return {
     environment: process.env,
+    handedOver: takeHandedOver(process.env, process.pid),
     version: parseReleaseVersion(manifest.version),
     parts,
     now: () => new Date(),

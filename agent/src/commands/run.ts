@@ -9,7 +9,7 @@ Examples:
   $ updraft-agent run --once        (from a timer: looks once at every product; exits 0 if all went well)
 
 Runs until SIGINT or SIGTERM, and then ends with 0. What was under way is taken up at the next start. Changes of agent.json
-are taken over as they happen.`
+are taken over as they happen. A service manager that speaks sd_notify is told of both; see: updraft-agent service install.`
 
 export const addRunCommand = (program: Command, context: Context): void => {
   program
@@ -19,12 +19,21 @@ export const addRunCommand = (program: Command, context: Context): void => {
     .option('--log-json', 'log one JSON object per line')
     .addHelpText('after', HELP)
     .action(async ({ once = false, logJson = false }: { readonly once?: boolean; readonly logJson?: boolean }) => {
-      const { environment, parts, version, now, signal } = context
+      const { environment, parts, version, handedOver, now, signal } = context
       const home = homeOf(environment)
       // Loaded here, so that the other commands start without it.
       const [{ runAgent }, { openLog }] = await Promise.all([import('../agent.ts'), import('../log.ts')])
       const log = openLog({ json: logJson })
-      const failures = await runAgent({ home, parts, version, once, log, now, signal })
+      const failures = await runAgent({
+        home,
+        parts,
+        version,
+        once,
+        log,
+        now,
+        signal,
+        ...(handedOver === undefined ? {} : { handedOver }),
+      })
       if (!once) return
       signal.throwIfAborted()
       for (const error of failures.values()) throw error // The first one; the log has told of all.

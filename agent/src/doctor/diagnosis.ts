@@ -237,13 +237,13 @@ const agentCheck = ({ agent, socket, uid }: Facts): Check => {
       'ask as that user, or set UPDRAFT_HOME to your own home',
     )
   }
-  if (socket !== undefined && (socket.mode & 0o077) !== 0) {
+  if (socket !== undefined && (socket.mode & 0o007) !== 0) {
     const mode = socket.mode.toString(8)
     return wrong(
       'agent',
       'local',
       `the socket ${socket.path} is open to others (mode ${mode})`,
-      `run: chmod 600 ${socket.path}`,
+      `run: chmod o= ${socket.path}`,
     )
   }
   if (agent.kind === 'failed') return failed('agent', agent.error)

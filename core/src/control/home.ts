@@ -20,7 +20,8 @@ export interface Environment {
 }
 
 /**
- * `UPDRAFT_HOME` puts everything under one folder; otherwise root uses the system's places and everyone else the XDG ones.
+ * `UPDRAFT_HOME` puts everything under one folder; otherwise root uses the system's places, as does whoever sets
+ * `UPDRAFT_SYSTEM` (the service, which is not root, and those who may ask it), and everyone else the XDG ones.
  *
  * Errors: USAGE if the socket's path would be longer than the operating system allows.
  * Source: XDG Base Directory Specification 0.8; Filesystem Hierarchy Standard 3.0.
@@ -39,7 +40,7 @@ export const homeOf = (environment: Environment, uid = userInfo().uid): Home => 
 
 const foldersOf = (environment: Environment, uid: number): Home => {
   const root = environment.UPDRAFT_HOME
-  if (root !== undefined && root !== '') {
+  if (isSet(root)) {
     return {
       configDirectory: root,
       stateDirectory: join(root, 'state'),
@@ -47,7 +48,7 @@ const foldersOf = (environment: Environment, uid: number): Home => {
       socketPath: join(root, 'agent.sock'),
     }
   }
-  if (uid === 0) {
+  if (uid === 0 || isSet(environment.UPDRAFT_SYSTEM)) {
     return {
       configDirectory: '/etc/updraft',
       stateDirectory: '/var/lib/updraft/state',
@@ -64,3 +65,5 @@ const foldersOf = (environment: Environment, uid: number): Home => {
     socketPath: join(environment.XDG_RUNTIME_DIR ?? stateDirectory, 'updraft-agent.sock'),
   }
 }
+
+const isSet = (value: string | undefined): value is string => value !== undefined && value !== ''

@@ -43,6 +43,18 @@ const cases: readonly (readonly [name: string, environment: Record<string, strin
         socketPath: '/home/me/.local/state/updraft/updraft-agent.sock',
       },
     ],
+    [
+      "UPDRAFT_SYSTEM is for whoever is not root and means the system's places",
+      { UPDRAFT_SYSTEM: '1', HOME: '/home/me', XDG_STATE_HOME: '/s' },
+      1000,
+      { configDirectory: '/etc/updraft', dataDirectory: '/var/lib/updraft', socketPath: '/run/updraft/agent.sock' },
+    ],
+    [
+      'but a home of its own comes first',
+      { UPDRAFT_SYSTEM: '1', UPDRAFT_HOME: '/u' },
+      1000,
+      { configDirectory: '/u', socketPath: '/u/agent.sock' },
+    ],
     ['an empty UPDRAFT_HOME is none', { UPDRAFT_HOME: '', HOME: '/home/me' }, 0, { configDirectory: '/etc/updraft' }],
   ]
 
