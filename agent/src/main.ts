@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { AgentParts } from './agent.ts'
 import { contextOfProcess } from './commands/context.ts'
 import { runProgram } from './program.ts'
+import { actAsServiceUser } from './service/act-as.ts'
 import { describeSources } from './trust-store.ts'
 
 const parts: AgentParts = {
@@ -16,4 +17,5 @@ const parts: AgentParts = {
   describeSources,
 }
 
+actAsServiceUser(process.argv[2])
 await runProgram(contextOfProcess(parts), process.argv)

@@ -11,6 +11,7 @@ import { addInstallCommand } from './commands/install.ts'
 import { addRetryCommand } from './commands/retry.ts'
 import { addRollbackCommand } from './commands/rollback.ts'
 import { addRunCommand } from './commands/run.ts'
+import { addServiceCommand } from './commands/service.ts'
 import { addSettingsCommand } from './commands/settings.ts'
 import { addStatusCommand } from './commands/status.ts'
 import { addTrustCommand } from './commands/trust.ts'
@@ -48,6 +49,7 @@ export const runProgram = async (context: Context, argv: readonly string[]): Pro
   addEventsCommand(program, context)
   addDoctorCommand(program, context)
   addSettingsCommand(program, context)
+  addServiceCommand(program, context)
 
   try {
     await program.parseAsync(argv)
