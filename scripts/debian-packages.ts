@@ -9,6 +9,8 @@ const PACKAGES: Readonly<Record<string, string>> = {
   make: 'builds the logger of the VS Code server',
   python3: 'builds the logger of the VS Code server, and listens where the agent reports to a service manager',
   openssl: 'reads our keys as an outside program',
+  zsh: 'completes our commands',
+  fish: 'completes our commands',
   systemd: 'verifies our units, wakes the agent by its socket, carries its messages',
 }
 

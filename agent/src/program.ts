@@ -2,6 +2,7 @@
 import { exitCodeOfUsage, printFailure } from '@updraft/core/terminal/failure'
 import { Command, CommanderError } from 'commander'
 import { addApproveCommands } from './commands/approve.ts'
+import { addCompletionCommand } from './commands/completion.ts'
 import type { Context } from './commands/context.ts'
 import { addDoctorCommand } from './commands/doctor.ts'
 import { addEventsCommand } from './commands/events.ts'
@@ -50,6 +51,7 @@ export const runProgram = async (context: Context, argv: readonly string[]): Pro
   addDoctorCommand(program, context)
   addSettingsCommand(program, context)
   addServiceCommand(program, context)
+  addCompletionCommand(program, context)
 
   try {
     await program.parseAsync(argv)

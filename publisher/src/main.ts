@@ -3,6 +3,7 @@ import { UpdateError } from '@updraft/core/errors'
 import { exitCodeOfUsage, printFailure } from '@updraft/core/terminal/failure'
 import { Command, CommanderError } from 'commander'
 import manifest from '../package.json' with { type: 'json' }
+import { addCompletionCommand } from './commands/completion.ts'
 import { addInitCommand } from './commands/init.ts'
 import { addProductCommand } from './commands/product.ts'
 import { addPromoteCommand } from './commands/promote.ts'
@@ -46,6 +47,7 @@ addUrgentCommand(program, context)
 addYankCommand(program, context)
 addServeCommand(program, context)
 addRenewCommand(program, context)
+addCompletionCommand(program, context)
 
 try {
   await program.parseAsync()
