@@ -125,6 +125,10 @@ const appOf = (handlers: ControlHandlers, listeners: EventListeners): Hono => {
   app.post(PATHS.wishes, async (context) =>
     context.json(await handlers.wish(context.req.param('product'), await bodyIn(context, wishSchema))),
   )
+  app.get(PATHS.openapi, async (context) => {
+    const { openApiDocument } = await import('@updraft/core/control/openapi') // Only for those who ask.
+    return context.json(openApiDocument())
+  })
   for (const path of Object.values(PATHS)) app.all(path, (context) => answer(methodUnknown(context), 405))
   app.notFound(({ req }) => answer(new UpdateError('USAGE', `there is nothing at ${req.path}`), 404))
   app.onError((error) => {

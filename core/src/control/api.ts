@@ -232,7 +232,7 @@ export const wishAnswerSchema = z.object({
 })
 export type WishAnswer = z.output<typeof wishAnswerSchema>
 
-/** `metrics` answers in the text format of Prometheus; everything else is JSON. */
+/** `metrics` answers in the text format of Prometheus; everything else is JSON. Each is described in openapi.ts. */
 export const PATHS = {
   status: '/v1/status',
   events: '/v1/events',
@@ -242,4 +242,5 @@ export const PATHS = {
   retry: '/v1/products/:product/retry',
   wishes: '/v1/products/:product/wishes',
   metrics: '/metrics',
+  openapi: '/v1/openapi.json',
 } as const
