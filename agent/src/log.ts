@@ -1,6 +1,7 @@
-// The agent's log, on standard error: one JSON object per line, or lines for people. What happened is logged from the event
+// The agent's log, on standard error: one JSON object per line, or lines for people, or for the journal. What happened is logged from the event
 // log, so that the two never tell different stories. Never logs a secret: nothing that comes here holds one.
 import type { RecordedEvent } from '@updraft/core/control/api'
+import type { Environment } from '@updraft/core/control/home'
 import { pino } from 'pino'
 import { wordsOfEvent } from './event-text.ts'
 
@@ -15,11 +16,13 @@ export interface Log {
 
 export interface LogOptions {
   readonly json: boolean
+  /** The lines go to the systemd journal, which has times of its own and wants to know how bad each line is. */
+  readonly journal?: boolean
   /** Where lines go; standard error unless told otherwise. */
   readonly write?: (line: string) => void
 }
 
-export const openLog = ({ json, write = (line) => process.stderr.write(line) }: LogOptions): Log => {
+export const openLog = ({ json, journal = false, write = (line) => process.stderr.write(line) }: LogOptions): Log => {
   const logger = pino(
     {
       base: null,
@@ -28,7 +31,7 @@ export const openLog = ({ json, write = (line) => process.stderr.write(line) }: 
       messageKey: 'message',
       errorKey: 'error',
     },
-    { write: json ? write : (line) => write(readable(line)) },
+    { write: json ? write : (line) => write(journal ? forJournal(line) : readable(line)) },
   )
   return {
     debug: (message, fields = {}) => logger.debug(fields, message),
@@ -39,6 +42,29 @@ export const openLog = ({ json, write = (line) => process.stderr.write(line) }: 
 }
 
 export const silentLog: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
+
+/**
+ * Whether what is written to `stream` goes to the journal: systemd says in the environment which file that is.
+ *
+ * Source: systemd.exec(5), JOURNAL_STREAM.
+ */
+export const isJournal = (environment: Environment, { dev, ino }: { readonly dev: number; readonly ino: number }) =>
+  environment.JOURNAL_STREAM === `${dev}:${ino}`
+
+/** Every line begins with its priority, as sd-daemon(3) has it: what a person reads, and what `journalctl -p` compares. */
+const forJournal = (line: string): string => {
+  const { level, message, product, hint, error } = JSON.parse(line) as Record<string, unknown>
+  const about = typeof product === 'string' ? `${product}: ` : ''
+  const stack = (error as { stack?: unknown } | undefined)?.stack
+  const lines = [
+    `${about}${message}`,
+    ...(typeof hint === 'string' ? [`hint: ${hint}`] : []),
+    ...(typeof stack === 'string' ? [stack] : []),
+  ].flatMap((text) => text.split('\n'))
+  return lines.map((text) => `<${PRIORITIES[String(level)] ?? 6}>${text}\n`).join('')
+}
+
+const PRIORITIES: Readonly<Record<string, number>> = { debug: 7, info: 6, warn: 4, error: 3 }
 
 /** `12:01:02 warn  acme: the source cannot be reached (hint: …)`: the local time, and what a person reads. */
 const readable = (line: string): string => {

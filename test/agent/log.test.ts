@@ -1,6 +1,6 @@
 // The log: lines for people, or one JSON object per line, and what happened told once.
 import { expect, test } from '@jest/globals'
-import { eventLogger, openLog } from '@updraft/agent/log'
+import { eventLogger, isJournal, openLog } from '@updraft/agent/log'
 import type { AgentEvent, Update } from '@updraft/core/control/api'
 
 const logging = (json: boolean) => {
@@ -67,4 +67,19 @@ test('findings are logged as bad as they are, and looks that found nothing not a
     { level: 'error', finding: 'metadata-rollback' },
     { level: 'info', finding: 'root-on-first-use' },
   ])
+})
+
+test('for the journal each line has its priority, and no time of its own', () => {
+  const lines: string[] = []
+  const log = openLog({ json: false, journal: true, write: (line) => lines.push(line) })
+  log.warn('no answer', { product: 'acme', hint: 'try again later' })
+  log.error('two\nlines')
+  log.info('agent stops')
+  expect(lines.join('')).toBe('<4>acme: no answer\n<4>hint: try again later\n<3>two\n<3>lines\n<6>agent stops\n')
+})
+
+test('the journal is known by the file that systemd names, not by being run by systemd', () => {
+  expect(isJournal({ JOURNAL_STREAM: '9:1234' }, { dev: 9, ino: 1234 })).toBe(true)
+  expect(isJournal({ JOURNAL_STREAM: '9:1234' }, { dev: 9, ino: 1235 })).toBe(false)
+  expect(isJournal({}, { dev: 9, ino: 1234 })).toBe(false)
 })

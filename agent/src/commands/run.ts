@@ -1,4 +1,5 @@
 // `run`: the agent itself, in the foreground, until it is told to stop. A service manager puts it into the background.
+import { fstatSync } from 'node:fs'
 import { homeOf } from '@updraft/core/control/home'
 import type { Command } from 'commander'
 import type { Context } from './context.ts'
@@ -22,8 +23,8 @@ export const addRunCommand = (program: Command, context: Context): void => {
       const { environment, parts, version, handedOver, now, signal } = context
       const home = homeOf(environment)
       // Loaded here, so that the other commands start without it.
-      const [{ runAgent }, { openLog }] = await Promise.all([import('../agent.ts'), import('../log.ts')])
-      const log = openLog({ json: logJson })
+      const [{ runAgent }, { openLog, isJournal }] = await Promise.all([import('../agent.ts'), import('../log.ts')])
+      const log = openLog({ json: logJson, journal: isJournal(environment, fstatSync(2)) })
       const failures = await runAgent({
         home,
         parts,

@@ -133,7 +133,7 @@ const serviceOptionsOf = (options: Options, environment: Environment): ServiceOp
     scope,
     root,
     replace,
-    command: [...programOf(options.program), 'run', '--log-json'],
+    command: [...programOf(options.program), 'run'],
     userUnitDirectory: join(environment.XDG_CONFIG_HOME ?? join(environment.HOME ?? homedir(), '.config'), USER_UNITS),
   }
 }
