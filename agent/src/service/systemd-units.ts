@@ -88,6 +88,7 @@ const lifecycle = (command: readonly string[]): string => `Type=notify
 # Messages are sent by systemd-notify, a child of the agent: Node itself cannot send datagrams to a unix socket.
 NotifyAccess=all
 ExecStart=${commandLine(command)}
+SyslogIdentifier=updraft-agent
 # A sign of life is due twice in this time; it comes only from a working event loop with a working database.
 WatchdogSec=60s
 # A Node that hangs says nothing on SIGABRT, and its core is large.
