@@ -1,5 +1,6 @@
-// The agent's end of the control API: HTTP over a local socket that only its owner may open. Parses at the door, answers
-// every failure with problem details, and knows nothing of updates: what it tells and starts is handed to it.
+// The agent's end of the control API: HTTP over a local socket that only its owner may open, unless whoever handed it over
+// has let others in. Parses at the door, answers every failure with problem details, and knows nothing of updates: what it
+// tells and starts is handed to it.
 import { chmod, lstat, rm } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import { connect } from 'node:net'

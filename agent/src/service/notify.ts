@@ -3,9 +3,9 @@
 //
 // The protocol is one datagram to a unix socket, which Node cannot send: node:dgram knows UDP only, and node:net only streams.
 // A native addon would be the one part of the agent that is built per platform. So `systemd-notify` is started for each
-// message: it is in the package of systemd itself, takes 4 ms of processor time and 20 ms in all, which for a watchdog of
-// 60 s is 0.02 % of a core. It waits until the message was read, so the manager can still see which service the sender
-// belongs to; that the sender is not the main process is why the unit says NotifyAccess=all.
+// message: it comes with systemd itself, and costs 6 ms of processor time, 2 of them in an agent of 96 MB (measured over 100
+// messages), which for a watchdog of 60 s is 0.02 % of a core. It waits until the message was read, so the manager can still
+// see which service the sender belongs to; that the sender is not the main process is why the unit says NotifyAccess=all.
 // Source: sd_notify(3), systemd-notify(1).
 import { execFile } from 'node:child_process'
 import type { Log } from '../log.ts'
