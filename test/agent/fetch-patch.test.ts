@@ -1,9 +1,6 @@
 // When the agent takes a patch, and that it is only ever a saving: whatever is wrong with one is told, and leaves the chunks.
 import { createHash } from 'node:crypto'
-import { once } from 'node:events'
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
-import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
@@ -17,6 +14,7 @@ import type { KnownBundle } from '../../agent/src/fetch/local.ts'
 import { choosePatch, fetchPatch, type PatchedRelease } from '../../agent/src/fetch/patch.ts'
 import type { TrustedRelease } from '../../agent/src/refresh.ts'
 import { type Bundle, bundle, installTree, prose } from '../core/bundle/bundle-support.ts'
+import { openTargetServer, type TargetServer } from '../support/target-server.ts'
 
 const sha256Of = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
 const name = {
@@ -26,27 +24,18 @@ const name = {
 }
 
 let directory: string
-let server: Server
-let base: string
-const served = new Map<string, Uint8Array>()
+let server: TargetServer
 let warnings: string[]
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'updraft-patch-'))
   await mkdir(join(directory, 'staging'))
-  served.clear()
   warnings = []
-  server = createServer(({ url = '' }, response) => {
-    const file = served.get(url)
-    response.writeHead(file === undefined ? 404 : 200, { connection: 'close' }).end(file)
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  base = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
+  server = await openTargetServer()
 })
 
 afterEach(async () => {
-  server.close()
-  await once(server, 'close')
+  await server[Symbol.asyncDispose]()
   await rm(directory, { recursive: true, force: true })
 })
 
@@ -76,7 +65,7 @@ const scene = async (): Promise<Scene> => {
     webSeeds: [],
   })
   const metainfoSha256 = sha256Of(metainfo.bytes)
-  served.set(`/targets/acme/2.0.0/${metainfoSha256}.any.patch.torrent`, metainfo.bytes)
+  server.files.set(`/targets/acme/2.0.0/${metainfoSha256}.any.patch.torrent`, metainfo.bytes)
   const signed = {
     from,
     lengthBytes: patch.length,
@@ -90,7 +79,7 @@ const scene = async (): Promise<Scene> => {
 
 const releaseWith = (patches: readonly ReleasePatch[], zstd = process.versions.zstd): TrustedRelease =>
   ({
-    repositoryUrl: base,
+    repositoryUrl: server.url,
     release: {
       ...name,
       patches,
@@ -200,7 +189,7 @@ describe('a patch that was fetched', () => {
     [
       'has other metainfo than the signed one',
       async (here) => {
-        served.set(`/targets/acme/2.0.0/${here.signed.metainfo.sha256}.any.patch.torrent`, Buffer.from('other'))
+        server.files.set(`/targets/acme/2.0.0/${here.signed.metainfo.sha256}.any.patch.torrent`, Buffer.from('other'))
         return [here, here.patch]
       },
       /signed are/,
@@ -213,7 +202,7 @@ describe('a patch that was fetched', () => {
     [
       'has no metainfo',
       async (here) => {
-        served.clear()
+        server.files.clear()
         return [here, here.patch]
       },
       /is not there/,

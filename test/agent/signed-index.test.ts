@@ -1,8 +1,5 @@
 import { createHash } from 'node:crypto'
-import { once } from 'node:events'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
@@ -11,6 +8,7 @@ import { parsePlatform, parseProduct, parseReleaseVersion } from '@updraft/core/
 import { fetchIndex, type IndexedRelease } from '../../agent/src/fetch/signed-index.ts'
 import { encodeIndex } from '../../core/src/bundle/index-file.ts'
 import { claim } from '../core/bundle/index-support.ts'
+import { openTargetServer, type TargetServer } from '../support/target-server.ts'
 
 const indexOf = (chunks: number): Buffer =>
   encodeIndex(
@@ -25,32 +23,22 @@ const older = indexOf(500)
 const newer = indexOf(510)
 
 let directory: string
-let server: Server
-let base: string
-let files: Map<string, Buffer>
-let asked: string[]
+let server: TargetServer
 let warnings: string[]
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'updraft-index-'))
-  files = new Map()
-  asked = []
   warnings = []
-  server = createServer(({ url = '' }, response) => {
-    const name = url.slice(url.lastIndexOf('.') + 1)
-    asked.push(name)
-    const file = files.get(url)
-    response.writeHead(file === undefined ? 404 : 200, { connection: 'close' }).end(file)
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  base = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
+  server = await openTargetServer()
 })
 
 afterEach(async () => {
-  server.close()
-  await once(server, 'close')
+  await server[Symbol.asyncDispose]()
   await rm(directory, { recursive: true, force: true })
 })
+
+/** What was asked for, by the last part of its name. */
+const asked = (): string[] => server.asked.map((path) => path.slice(path.lastIndexOf('.') + 1))
 
 const haveLocally = async (...indexes: readonly Buffer[]) => {
   const local: { readonly bundleDirectory: string; readonly treePath: undefined }[] = []
@@ -66,11 +54,11 @@ const haveLocally = async (...indexes: readonly Buffer[]) => {
 /** What is signed: the newer index, and a patch to it from the older one. The server has both, `served` instead if given. */
 const release = (patch: Buffer, served: Buffer = patch): IndexedRelease => {
   const folder = '/targets/acme/2.0.0/'
-  files.set(`${folder}${sha256Of(newer)}.any.index`, newer)
-  files.set(`${folder}${sha256Of(patch)}.any.index-patch`, served)
+  server.files.set(`${folder}${sha256Of(newer)}.any.index`, newer)
+  server.files.set(`${folder}${sha256Of(patch)}.any.index-patch`, served)
   return {
     index: { path: 'acme/2.0.0/any.index', lengthBytes: newer.length, sha256: sha256Of(newer) },
-    repositoryUrl: base,
+    repositoryUrl: server.url,
     release: {
       product: parseProduct('acme'),
       version: parseReleaseVersion('2.0.0'),
@@ -92,13 +80,13 @@ const fetchWith = async (signed: IndexedRelease, local: Awaited<ReturnType<typeo
 describe('the index of a release', () => {
   test('comes as a patch where an older one is here', async () => {
     expect(await fetchWith(release(await goodPatch()), await haveLocally(indexOf(3), older))).toEqual(newer)
-    expect(asked).toEqual(['index-patch'])
+    expect(asked()).toEqual(['index-patch'])
     expect(warnings).toEqual([])
   })
 
   test('is not fetched at all where it is here already', async () => {
     expect(await fetchWith(release(await goodPatch()), await haveLocally(newer))).toEqual(newer)
-    expect(asked).toEqual([])
+    expect(asked()).toEqual([])
   })
 
   test('is fetched whole where nothing is here, or nothing that a patch starts from', async () => {
@@ -107,7 +95,7 @@ describe('the index of a release', () => {
     damaged[100] = (damaged[100] ?? 0) ^ 1
     expect(await fetchWith(signed, [])).toEqual(newer)
     expect(await fetchWith(signed, await haveLocally(damaged, indexOf(7)))).toEqual(newer)
-    expect(asked).toEqual(['index', 'index'])
+    expect(asked()).toEqual(['index', 'index'])
   })
 
   test.each([
@@ -125,9 +113,10 @@ describe('the index of a release', () => {
   ])('is fetched whole where its patch %s', async (_, make) => {
     const { patch, served } = await make()
     const signed = release(patch, served)
-    if (served === undefined) for (const name of files.keys()) if (name.endsWith('-patch')) files.delete(name)
+    if (served === undefined)
+      for (const name of server.files.keys()) if (name.endsWith('-patch')) server.files.delete(name)
     expect(await fetchWith(signed, await haveLocally(older))).toEqual(newer)
-    expect(asked).toEqual(['index-patch', 'index'])
+    expect(asked()).toEqual(['index-patch', 'index'])
     expect(warnings).toEqual([expect.stringMatching(/^the index is fetched whole, its patch was of no use: /)])
   })
 })

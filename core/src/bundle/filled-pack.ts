@@ -1,7 +1,8 @@
 // A pack that is being filled, frame by frame, in either of its shapes. What is not filled is a hole in the end.
-import { type FileHandle, link, mkdir, open, rm } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, rm } from 'node:fs/promises'
 import { systemCodeOf } from '../errors.ts'
 import { syncDirectory } from '../files/atomic.ts'
+import { tryLink, writeFully } from '../files/whole.ts'
 import { type BundleIndex, type FrameRow, frameOf, packLengthOf } from './bundle-index.ts'
 import { isFramesFolder, placeOf } from './pack-place.ts'
 
@@ -38,7 +39,7 @@ const createFolder = async (index: BundleIndex, packPath: string): Promise<Fille
   return {
     put: async (frame, packed, source) => {
       const { path } = placeOf(packPath, frame)
-      if (source !== undefined && (await linked(source, path))) return
+      if (source !== undefined && (await tryLink(source, path))) return
       await put(path, (file) => writeFully(file, packed, 0))
     },
     finish: async () => {
@@ -53,22 +54,5 @@ const createFolder = async (index: BundleIndex, packPath: string): Promise<Fille
       await syncDirectory(packPath)
     },
     [Symbol.asyncDispose]: async () => {},
-  }
-}
-
-/** Not every file system has links, nor endless ones, nor any to another one. */
-const linked = async (from: string, to: string): Promise<boolean> => {
-  try {
-    await link(from, to)
-    return true
-  } catch (error) {
-    if (['EPERM', 'ENOTSUP', 'ENOSYS', 'EMLINK', 'EXDEV'].includes(systemCodeOf(error) ?? '')) return false
-    throw error
-  }
-}
-
-const writeFully = async (file: FileHandle, bytes: Uint8Array, position: number): Promise<void> => {
-  for (let done = 0; done < bytes.length; ) {
-    done += (await file.write(bytes, done, bytes.length - done, position + done)).bytesWritten
   }
 }

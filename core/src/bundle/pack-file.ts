@@ -3,6 +3,7 @@
 import { hash } from 'node:crypto'
 import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { fromFileSystem, UpdateError } from '../errors.ts'
+import { writeFully } from '../files/whole.ts'
 import type { FrameRow } from './bundle-index.ts'
 import { release } from './memory.ts'
 
@@ -93,12 +94,6 @@ const createPart = async (path: string): Promise<Part> => {
       await file.close()
       await rm(path, { force: true })
     },
-  }
-}
-
-const writeFully = async (file: FileHandle, bytes: Uint8Array, position: number): Promise<void> => {
-  for (let done = 0; done < bytes.length; ) {
-    done += (await file.write(bytes, done, bytes.length - done, position + done)).bytesWritten
   }
 }
 

@@ -1,9 +1,10 @@
 // Puts a signed change into a repository: bytes first, then the metadata that names them, and `timestamp.json` last.
 // Until that one is renamed into its place, no client can see any of it.
-import { copyFile, link, rm } from 'node:fs/promises'
+import { copyFile, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { fromFileSystem, systemCodeOf } from '@updraft/core/errors'
+import { fromFileSystem } from '@updraft/core/errors'
 import { makeDirectory, renameDurably, syncDirectory, writeFileAtomic } from '@updraft/core/files/atomic'
+import { tryLink } from '@updraft/core/files/whole'
 import { metadataFileOf, type SignedRole } from './edition.ts'
 import { layoutOf, targetFileName } from './layout.ts'
 
@@ -62,11 +63,7 @@ const storeTarget = async (folder: string, target: NewTarget): Promise<void> => 
 const giveName = async (file: string, name: string): Promise<void> => {
   try {
     await rm(name, { force: true })
-    await link(file, name).catch(async (error: unknown) => {
-      // Some file systems (FAT, some network shares) have no links.
-      if (!['EPERM', 'ENOTSUP', 'ENOSYS', 'EMLINK', 'EXDEV'].includes(systemCodeOf(error) ?? '')) throw error
-      await copyFile(file, name)
-    })
+    if (!(await tryLink(file, name))) await copyFile(file, name)
   } catch (error) {
     throw fromFileSystem(error, `cannot write ${name}`)
   }

@@ -6,6 +6,7 @@ import { type FileHandle, mkdir, open } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fromFileSystem, UpdateError } from '../../errors.ts'
 import { syncDirectory } from '../../files/atomic.ts'
+import { writeFully } from '../../files/whole.ts'
 import type { Metainfo } from '../metainfo.ts'
 import type { StoredFile } from '../swarm.ts'
 import { geometryOf } from './geometry.ts'
@@ -160,10 +161,3 @@ const OPEN_FILES_MAX = 64
 const READ_FLAGS = constants.O_RDONLY
 /** Creates, but never follows a link at the file itself: unverified bytes stay in their own folder. */
 const WRITE_FLAGS = constants.O_RDWR | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0)
-
-const writeFully = async (handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> => {
-  for (let at = 0; at < bytes.length; ) {
-    const { bytesWritten } = await handle.write(bytes, at, bytes.length - at, position + at)
-    at += bytesWritten
-  }
-}
