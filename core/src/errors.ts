@@ -55,6 +55,7 @@ export const ERROR_CODES = {
   RELEASE_INVALID: { exit: 'untrusted', title: 'the signed description of a release is malformed' },
   BUNDLE_INVALID: { exit: 'untrusted', title: 'a bundle is malformed or does not match what was signed' },
   METAINFO_INVALID: { exit: 'untrusted', title: 'a torrent is malformed or does not match what was signed' },
+  EXPORT_INVALID: { exit: 'untrusted', title: 'an exported file is damaged, incomplete, or none at all' },
   LIMIT_EXCEEDED: { exit: 'untrusted', title: 'something from outside is larger than its limit' },
 
   SOURCE_UNREACHABLE: { exit: 'unreachable', title: 'the source could not be reached' },

@@ -71,6 +71,12 @@ export const LIMITS = {
   /** Two minutes without a useful byte from anyone: the cycle ends, what was fetched stays, the next cycle goes on. */
   swarmStallTimeoutMs: 120_000,
 
+  // Exported releases: a root for every year of two and a half centuries, four roles, and per platform two targets, a bundle
+  // and up to 16 patches of each kind.
+  exportMembersMax: 4_096,
+  /** A line for each of the most members, with the longest names. */
+  exportSumsBytes: 2 * MIB,
+
   // Control API: the largest body is a command with a few names.
   controlBodyBytes: 64 * KIB,
   controlEventsKept: 10_000,

@@ -4,6 +4,7 @@ import { exitCodeOfUsage, printFailure } from '@updraft/core/terminal/failure'
 import { Command, CommanderError } from 'commander'
 import manifest from '../package.json' with { type: 'json' }
 import { addCompletionCommand } from './commands/completion.ts'
+import { addExportCommand } from './commands/export.ts'
 import { addInitCommand } from './commands/init.ts'
 import { addProductCommand } from './commands/product.ts'
 import { addPromoteCommand } from './commands/promote.ts'
@@ -47,6 +48,7 @@ addUrgentCommand(program, context)
 addYankCommand(program, context)
 addServeCommand(program, context)
 addRenewCommand(program, context)
+addExportCommand(program, context)
 addCompletionCommand(program, context)
 
 try {
