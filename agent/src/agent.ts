@@ -15,6 +15,7 @@ import { type BanList, memoryBans } from '@updraft/core/swarm/peers/bans'
 import { type ControlHandlers, serveControl } from './control.ts'
 import type { Cycle } from './cycle-types.ts'
 import { historyOf } from './history.ts'
+import { openImports } from './imports.ts'
 import { eventLogger, type Log } from './log.ts'
 import { lookWith } from './look.ts'
 import { countTransferred } from './metrics/transferred.ts'
@@ -49,6 +50,8 @@ export interface AgentOptions {
   readonly once: boolean
   /** Only these products; undefined is all of the settings. */
   readonly only?: readonly Product[]
+  /** An exported file to begin with. Its product has to be among those that are looked at. */
+  readonly importFile?: string | undefined
   readonly log: Log
   readonly onEvent?: (recorded: RecordedEvent) => void
   readonly now?: () => Date
@@ -67,10 +70,21 @@ export type Failures = ReadonlyMap<Product, unknown>
  * Runs the agent until it is told to stop, or with `once` until every product was looked at. A look that fails does not
  * end it.
  *
- * Errors: AGENT_RUNNING, SETTINGS_INVALID, STATE_DAMAGED, PORT_IN_USE, PERMISSION, DISK_FULL, IO; all while it starts.
+ * Errors: AGENT_RUNNING, SETTINGS_INVALID, those of `Imports.add`, STATE_DAMAGED, PORT_IN_USE, PERMISSION, DISK_FULL, IO; all while it starts.
  */
 export const runAgent = async (options: AgentOptions): Promise<Failures> => {
-  const { home, parts, version, once, only, log, signal, now = () => new Date(), random = Math.random } = options
+  const {
+    home,
+    parts,
+    version,
+    once,
+    only,
+    importFile,
+    log,
+    signal,
+    now = () => new Date(),
+    random = Math.random,
+  } = options
   const { handedOver = NOTHING_HANDED_OVER } = options
   const startedAt = now().toISOString()
 
@@ -114,6 +128,13 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
     else failures.set(name, error)
     tell({ kind: 'idle', product: name, ...(error === undefined ? {} : { error: problemOf(error) }) })
   }
+  const imports = openImports({
+    home,
+    settings: () => settings.current(),
+    look,
+    check: (product) => schedule.check(product),
+    tell,
+  })
   /** A decision that cannot be read must not end the agent: it looks again when the interval is over. */
   const recheckAt = (name: Product): Date | undefined => {
     try {
@@ -123,7 +144,7 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
       return undefined
     }
   }
-  await using schedule = startSchedule({ look, onIdle, repeat: !once, recheckAt, now, random })
+  await using schedule = startSchedule({ look: imports.look, onIdle, repeat: !once, recheckAt, now, random })
 
   const scheduleAll = ({ products, checkIntervalSeconds }: Settings) =>
     schedule.apply(
@@ -208,6 +229,11 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
       if (answer.changed) schedule.check(parseProduct(name))
       return answer
     },
+    import: async ({ file }) => {
+      await settings.reload()
+      const cursor = store.events.cursor()
+      return { cursor, product: await imports.add(file) }
+    },
     history: async (product, limit) => historyOf(product, { store, settings: settings.current(), limit }),
     events: store.events,
     onDefect: (error) => log.error(`a defect in the control API: ${messageOf(error)}`, { error }),
@@ -219,6 +245,7 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
     socket: home.socketPath,
   })
   if (initial.products.length === 0) log.warn('no product is subscribed to', { hint: 'updraft-agent install PRODUCT' })
+  if (importFile !== undefined) await imports.add(importFile)
   scheduleAll(initial)
   await supervised.ready(() => controlClient(home.socketPath).status({ signal }))
   if (once) await Promise.race([schedule.whenIdle(), aborted(signal)])

@@ -11,6 +11,9 @@ import {
   type CheckRequest,
   checkRequestSchema,
   type History,
+  type ImportAnswer,
+  type ImportRequest,
+  importRequestSchema,
   PATHS,
   type RetryAnswer,
   type RollbackAnswer,
@@ -34,6 +37,8 @@ export interface ControlHandlers {
   readonly status: () => Promise<Status>
   /** Errors: PRODUCT_UNKNOWN. */
   readonly check: (request: CheckRequest) => Promise<CheckAnswer>
+  /** Errors: EXPORT_INVALID, PRODUCT_UNKNOWN, PERMISSION, IO. */
+  readonly import: (request: ImportRequest) => Promise<ImportAnswer>
   /** Errors: PRODUCT_UNKNOWN. */
   readonly history: (product: string, limit: number | undefined) => Promise<History>
   /** Errors: PRODUCT_UNKNOWN, RELEASE_UNKNOWN, USAGE, VERSION_INVALID. */
@@ -125,6 +130,9 @@ const appOf = (handlers: ControlHandlers, listeners: EventListeners): Hono => {
   app.post(PATHS.retry, async (context) => context.json(await handlers.retry(context.req.param('product')), 202))
   app.post(PATHS.wishes, async (context) =>
     context.json(await handlers.wish(context.req.param('product'), await bodyIn(context, wishSchema))),
+  )
+  app.post(PATHS.import, async (context) =>
+    context.json(await handlers.import(await bodyIn(context, importRequestSchema)), 202),
   )
   app.get(PATHS.openapi, async (context) => {
     const { openApiDocument } = await import('@updraft/core/control/openapi') // Only for those who ask.

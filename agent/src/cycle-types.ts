@@ -5,6 +5,7 @@ import type { Home } from '@updraft/core/control/home'
 import type { UpdateError } from '@updraft/core/errors'
 import type { Platform, ReleaseName, ReleaseVersion } from '@updraft/core/names'
 import type { Swarm, SwarmTorrent, TransferState } from '@updraft/core/swarm/swarm'
+import type { Carrier } from './carrier.ts'
 import type { ProductSettings, Settings } from './settings.ts'
 import type { BadMark } from './store/bad-marks.ts'
 import type { AvailableRelease, Expiry } from './store/checks.ts'
@@ -38,6 +39,8 @@ export interface CycleDependencies {
   readonly now: () => Date
   /** Runs `work` alone among this agent's cycles that name the same key: refreshes of one source must not overlap. */
   readonly alone: <T>(key: string, work: () => Promise<T>) => Promise<T>
+  /** A file that brings a release, in place of source and swarm. */
+  readonly carrier?: Carrier | undefined
   readonly signal: AbortSignal
 }
 

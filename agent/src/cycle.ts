@@ -57,13 +57,14 @@ const finishInterrupted = async (product: ProductSettings, dependencies: CycleDe
 
 /** What the source offers of the product, all of it trusted. */
 const refreshSource = async (product: ProductSettings, dependencies: CycleDependencies): Promise<RefreshResult> => {
-  const { home, store, report, now, signal } = dependencies
+  const { home, store, report, now, carrier, signal } = dependencies
   const source = await readTrustedSource(home.stateDirectory, product.source)
   const result = await dependencies.alone(`source ${source.name}`, () =>
     refresh(source, [product.name], {
       cacheDirectory: join(home.stateDirectory, 'metadata'),
       floors: store.floors,
       now,
+      carrier,
       signal,
     }),
   )
@@ -72,7 +73,9 @@ const refreshSource = async (product: ProductSettings, dependencies: CycleDepend
   const installed = store.installed.current(product.name)?.version
   const findings = [...findingsOf(source, result), ...findingsOfYank(product, result.releases, installed)]
   report.refreshed({ rootVersion, expires, findings })
-  return result
+  if (carrier === undefined) return result
+  // Signed are all releases, brought is one of them.
+  return { ...result, releases: result.releases.filter(({ release }) => carrier.carries(release)) }
 }
 
 /** The release to install now, or undefined; either way the decision is reported with its reasons. */
@@ -148,13 +151,14 @@ const fetchRelease = async (release: TrustedRelease, dependencies: CycleDependen
 
 const fetchOptions = (
   { release: { product } }: TrustedRelease,
-  { home, store, settings, swarm, report, signal }: CycleDependencies,
+  { home, store, settings, swarm, report, carrier, signal }: CycleDependencies,
 ): FetchOptions => ({
   stagingDirectory: join(home.dataDirectory, 'staging'),
   local: chooseLocal(store.seeds.all(), product).map((seed) => ({
     bundleDirectory: bundleDirectoryOf(join(home.dataDirectory, 'bundles'), seed.name),
     treePath: join(home.dataDirectory, 'products', seed.product, 'versions', seed.version),
   })),
+  carrier,
   swarm,
   peers: settings.network.peers,
   stallTimeoutMs: settings.network.stallTimeoutSeconds * 1000,

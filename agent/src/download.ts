@@ -1,6 +1,6 @@
 // One file over HTTP, whole, in memory, within a length and a time. Tells "there is no such file" from "nobody answers",
 // and never leaves the server that it was sent to. Judges no content.
-import { hasCode, messageOf, UpdateError } from '@updraft/core/errors'
+import { isUpdateError, messageOf, UpdateError } from '@updraft/core/errors'
 
 export interface DownloadOptions {
   readonly maxBytes: number
@@ -21,7 +21,7 @@ const REDIRECTS_MAX = 3
  * Fetches `url`. Redirects are followed on the same server only: elsewhere, someone who controls one answer could make
  * this machine ask any address that it reaches.
  *
- * Errors: SOURCE_UNREACHABLE, LIMIT_EXCEEDED, ABORTED.
+ * Errors: SOURCE_UNREACHABLE, LIMIT_EXCEEDED, ABORTED; those of another `fetch`.
  */
 export const download = async (url: string, options: DownloadOptions): Promise<Answer> => {
   const { signal, timeoutMs } = options
@@ -36,7 +36,7 @@ export const download = async (url: string, options: DownloadOptions): Promise<A
         hint: 'the server is slow or holds the connection open; it is asked again later',
       })
     }
-    if (hasCode(error, 'SOURCE_UNREACHABLE') || hasCode(error, 'LIMIT_EXCEEDED')) throw error
+    if (isUpdateError(error)) throw error
     throw new UpdateError('SOURCE_UNREACHABLE', `${url} could not be fetched: ${reasonOf(error)}`, {
       cause: error,
       hint: 'check the network and the address; the source is asked again later',

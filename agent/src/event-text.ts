@@ -23,6 +23,10 @@ export const wordsOfEvent = (event: AgentEvent): string => {
       return event.finding.message
     case 'finding-cleared':
       return `no longer: ${event.code}`
+    case 'import':
+      return event.error === undefined
+        ? `imported ${event.file}`
+        : `the file ${event.file} was refused: ${event.error.detail}`
     case 'settings':
       return event.error === undefined
         ? 'settings taken over'

@@ -8,6 +8,7 @@ import { UpdateError } from '@updraft/core/errors'
 import { makeDirectory, writeFileAtomic } from '@updraft/core/files/atomic'
 import { bundleNameOf } from '@updraft/core/names'
 import { type Metainfo, parseMetainfo } from '@updraft/core/swarm/metainfo'
+import type { Carrier } from './carrier.ts'
 import { exists, fillPack, type LocalBundle, readLocalBundles } from './fetch/local.ts'
 import { fetchPatch, NOT_PATCHED, type Patched } from './fetch/patch.ts'
 import { fetchIndex } from './fetch/signed-index.ts'
@@ -20,6 +21,8 @@ export interface FetchOptions extends FetchTorrentOptions {
   /** The agent's `staging/`. */
   readonly stagingDirectory: string
   readonly local: readonly LocalBundle[]
+  /** What brings the whole bundle, in place of repository and swarm. */
+  readonly carrier?: Carrier | undefined
 }
 
 declare const staged: unique symbol
@@ -51,16 +54,19 @@ export type StagedBundle = AsyncDisposable & {
  * Source: BEP 3 (pieces), BEP 19 (web seeds).
  */
 export const fetchBundle = async (release: TrustedRelease, options: FetchOptions): Promise<StagedBundle> => {
-  const { signal } = options
+  const { signal, carrier } = options
+  const place = carrier ?? { url: release.repositoryUrl }
   const name = bundleNameOf(release.release)
   const directory = join(options.stagingDirectory, name)
   const bundleDirectory = join(directory, name)
 
-  const metainfo = parseMetainfo(await fetchTarget(release.metainfo, release.repositoryUrl, signal))
+  const metainfo = parseMetainfo(await fetchTarget(release.metainfo, place, signal))
   assertSigned(metainfo, release)
   const indexBytes = await fetchIndex(release, options)
   const index = await parseIndexInTurns(indexBytes, signal)
 
+  // What an earlier download left is not mended: all of it is brought.
+  if (carrier !== undefined) await rm(directory, { recursive: true, force: true })
   await makeDirectory(bundleDirectory, 0o700)
   await writeFileAtomic(join(bundleDirectory, 'index'), indexBytes, { mode: 0o600 })
   const patched = await fillFromHere(release, index, directory, packPathOf(bundleDirectory), options)
@@ -70,6 +76,7 @@ export const fetchBundle = async (release: TrustedRelease, options: FetchOptions
   let bytes = patched.bytes
   const torrent = await startTorrent(metainfo, directory, release, {
     ...options,
+    isAlone: carrier !== undefined,
     stored: await stagedFilesOf(index, metainfo, bundleDirectory),
     onProgress: (state) => {
       bytes = {
@@ -106,6 +113,11 @@ const fillFromHere = async (
 ): Promise<Patched> => {
   if (await exists(packPath)) return NOT_PATCHED
   const known = await readLocalBundles(options.local)
+  if (options.carrier !== undefined) {
+    const pack = options.carrier.openPack(release.release)
+    await fillPack(index, packPath, known, undefined, options.signal, pack)
+    return NOT_PATCHED
+  }
   const patched = await fetchPatch(release, index, known, { ...options, directory })
   await fillPack(index, packPath, known, patched.made, options.signal)
   if (patched.made !== undefined) await rm(patched.made.gaps.path, { force: true })

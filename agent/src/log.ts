@@ -115,6 +115,10 @@ export const eventLogger = (log: Log): ((recorded: RecordedEvent) => void) => {
       case 'finding-cleared':
         log.info(wordsOfEvent(event), { product: event.product, finding: event.code })
         return
+      case 'import':
+        if (event.error === undefined) log.info(wordsOfEvent(event), { file: event.file })
+        else log.error(wordsOfEvent(event), { file: event.file, ...problemFields(event) })
+        return
       case 'settings':
         if (event.error === undefined) log.info(wordsOfEvent(event))
         else log.error(wordsOfEvent(event), problemFields(event))

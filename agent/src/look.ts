@@ -4,6 +4,7 @@ import type { Home } from '@updraft/core/control/home'
 import { isUpdateError, messageOf, UpdateError } from '@updraft/core/errors'
 import type { ReleaseVersion } from '@updraft/core/names'
 import { type Alone, oneAtATime } from './alone.ts'
+import type { Carrier } from './carrier.ts'
 import type { Cycle } from './cycle-types.ts'
 import type { Log } from './log.ts'
 import { openReport } from './report.ts'
@@ -23,12 +24,13 @@ export interface LookOptions {
   readonly now: () => Date
 }
 
-export type Look = (product: ProductSettings, signal: AbortSignal) => Promise<void>
+/** With `carrier`, what it brings is looked at instead of what the source offers. */
+export type Look = (product: ProductSettings, signal: AbortSignal, carrier?: Carrier) => Promise<void>
 
 /** Errors of a look: those of the cycle, already recorded; ABORTED if it was broken off. */
 export const lookWith = ({ cycle, home, store, sharing, settings, agentVersion, log, now }: LookOptions): Look => {
   const alone: Alone = oneAtATime()
-  return async (product, signal) => {
+  return async (product, signal, carrier) => {
     const fields = { product: product.name }
     const onWarning = (message: string) => log.warn(message, fields)
     const { report, failed } = openReport({ product, store, now, onWarning })
@@ -43,6 +45,7 @@ export const lookWith = ({ cycle, home, store, sharing, settings, agentVersion, 
         agentVersion,
         now,
         alone,
+        carrier,
         signal,
       })
     } catch (error) {

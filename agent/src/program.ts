@@ -8,6 +8,7 @@ import { addDoctorCommand } from './commands/doctor.ts'
 import { addEventsCommand } from './commands/events.ts'
 import { addHistoryCommand } from './commands/history.ts'
 import { addHoldCommands } from './commands/hold.ts'
+import { addImportCommand } from './commands/import.ts'
 import { addInstallCommand } from './commands/install.ts'
 import { addRetryCommand } from './commands/retry.ts'
 import { addRollbackCommand } from './commands/rollback.ts'
@@ -39,6 +40,7 @@ export const runProgram = async (context: Context, argv: readonly string[]): Pro
     .addHelpText('after', HELP)
   addTrustCommand(program, context)
   addInstallCommand(program, context)
+  addImportCommand(program, context)
   addRunCommand(program, context)
   addStatusCommand(program, context)
   addWhyCommand(program, context)

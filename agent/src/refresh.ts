@@ -2,15 +2,19 @@
 // break and floors that deleting it cannot lower. The only maker of TrustedRelease; fetches no release and decides nothing.
 import { join } from 'node:path'
 import type { Signer } from '@updraft/core/control/api'
-import { hasCode, type UpdateError } from '@updraft/core/errors'
+import { hasCode, UpdateError } from '@updraft/core/errors'
+import { LIMITS } from '@updraft/core/limits'
 import type { Product } from '@updraft/core/names'
 import type { Release } from '@updraft/core/release'
+import { type Metadata, parseMetadata } from '@updraft/core/trust/metadata'
+import type { Carrier } from './carrier.ts'
+import { download } from './download.ts'
 import type { CacheDisk } from './refresh/cache.ts'
 import type { VersionFloors } from './refresh/floors.ts'
 import { followSource, isAboutSource } from './refresh/follow.ts'
 import { type ListedTarget, loadProductRole, type ProductRole, releasesOf } from './refresh/product-role.ts'
 import type { Session, TopLevel } from './refresh/session.ts'
-import type { TrustedSource } from './trust-store.ts'
+import { fingerprintOf, type TrustedSource } from './trust-store.ts'
 
 export type { VersionFloors } from './refresh/floors.ts'
 
@@ -41,6 +45,8 @@ export interface RefreshOptions {
   readonly floors: VersionFloors
   readonly now: () => Date
   readonly fetch?: typeof fetch | undefined
+  /** What brings the files of the source, in place of all its mirrors. */
+  readonly carrier?: Carrier | undefined
   readonly signal?: AbortSignal | undefined
   /** For one metadata file. */
   readonly timeoutMs?: number | undefined
@@ -67,7 +73,7 @@ export interface RefreshResult {
  * Brings the trusted metadata of `source` up to date, and lists the releases of `products`. What was verified is kept,
  * even if a later step fails: a new root above all.
  *
- * Errors: SOURCE_UNREACHABLE (nobody answers, or a file is not there); METADATA_UNTRUSTED, METADATA_ROLLBACK,
+ * Errors: ROOT_UNKNOWN (what was carried here comes from another repository); SOURCE_UNREACHABLE (nobody answers, or a file is not there); METADATA_UNTRUSTED, METADATA_ROLLBACK,
  *         METADATA_EXPIRED, METADATA_POLICY, LIMIT_EXCEEDED (somebody answers, and it was refused); LOCKED, ABORTED,
  *         STATE_DAMAGED, DISK_FULL, PERMISSION, IO.
  * Source: TUF 1.0.34, 5 (client workflow).
@@ -77,23 +83,25 @@ export const refresh = async (
   products: readonly Product[],
   options: RefreshOptions,
 ): Promise<RefreshResult> => {
-  const { cacheDirectory, ...rest } = options
+  const { cacheDirectory, carrier, ...rest } = options
+  if (carrier !== undefined) await assertSameRoot(carrier, source, options)
   const followable = {
     name: source.name,
-    metadataUrls: source.urls.map((url) => `${url}${METADATA}`),
+    metadataUrls: (carrier === undefined ? source.urls : [carrier.url]).map((url) => `${url}${METADATA}`),
     rootBytes: source.rootBytes,
     pin: source.pin.fingerprint,
   }
   const followed = await followSource(
     followable,
-    { ...rest, directory: join(cacheDirectory, source.name) },
+    { ...rest, fetch: carrier?.fetch ?? rest.fetch, directory: join(cacheDirectory, source.name) },
     async (session, topLevel) => {
       const offer = await readOffer(session, topLevel, products)
       return { result: offer, flaw: offer.failed[0]?.error }
     },
   )
   const { topLevel, roles, failed, mirror } = followed.result
-  const repositoryUrl = mirror.slice(0, -METADATA.length)
+  // Who shares what was carried here looks for others where everybody does.
+  const repositoryUrl = carrier === undefined ? mirror.slice(0, -METADATA.length) : source.urls[0]
   const listings = roles.map((role) => ({ role, ...releasesOf(role) }))
   return {
     releases: listings.flatMap(({ role: { signers, threshold }, releases }) =>
@@ -109,6 +117,27 @@ export const refresh = async (
 }
 
 const METADATA = 'metadata/'
+
+/** Whoever carries a file here should learn that it is another repository's, and not that some signature is missing. */
+const assertSameRoot = async (
+  { url, fetch }: Carrier,
+  { rootBytes, pin, name }: TrustedSource,
+  { signal }: RefreshOptions,
+): Promise<void> => {
+  const { version } = (parseMetadata(rootBytes, 'the pinned root') as Metadata).signed
+  const limits = { maxBytes: LIMITS.rootLengthBytes, timeoutMs: LIMITS.metadataTimeoutMs }
+  const answer = await download(`${url}${METADATA}${version}.root.json`, { ...limits, fetch, signal })
+  if (answer.kind === 'bytes' && answer.bytes.equals(rootBytes)) return
+  const its =
+    answer.kind === 'bytes' ? `root ${version} in it is ${fingerprintOf(answer.bytes)}` : `it has no root ${version}`
+  throw new UpdateError(
+    'ROOT_UNKNOWN',
+    `${url} does not come from the source ${name}: ${its}, pinned is ${pin.fingerprint}`,
+    {
+      hint: 'it was exported from another repository; if that one deserves trust, add it as a source of its own',
+    },
+  )
+}
 
 interface Offer {
   readonly mirror: string

@@ -17,8 +17,8 @@ export interface Stage extends AsyncDisposable {
   publish(build: string, version: string, options?: RunOptions): Promise<void>
   /** Starts the origin, on the port that it had before if it ran already. */
   startOrigin(options?: OriginOptions): Promise<Origin>
-  /** An agent that trusts the repository's root and may use loopback; not started, nothing installed. */
-  agent(name: string): Promise<StageAgent>
+  /** An agent that trusts the repository's root, at the origin or at `url`, and may use loopback; not started, nothing installed. */
+  agent(name: string, url?: string): Promise<StageAgent>
 }
 
 export interface OriginOptions {
@@ -108,7 +108,7 @@ export const openStage = async ({ directory, product, errors = 'keep' }: StageOp
       originPort = Number(new URL(url).port)
       return { url, running: program, stop: () => program.stop() }
     },
-    agent: async (name) => {
+    agent: async (name, url = originUrl) => {
       const home = join(directory, name)
       await mkdir(home, { recursive: true })
       await writeFile(
@@ -123,7 +123,7 @@ export const openStage = async ({ directory, product, errors = 'keep' }: StageOp
       )
       const agent = stageAgent({ name, home, product, track })
       const root = join(repository, 'metadata', '1.root.json')
-      const added = await agent.run(['trust', 'add', originUrl, '--name', 'demo', '--root', root])
+      const added = await agent.run(['trust', 'add', url, '--name', 'demo', '--root', root])
       if (added.exitCode !== 0) throw new Error(`trust add ended with ${added.exitCode}\n${added.stderr}`)
       return agent
     },

@@ -52,6 +52,10 @@ const serve = async (handlers: Partial<ControlHandlers> = {}, options: EventList
         if (product === 'ghost') throw new UpdateError('PRODUCT_UNKNOWN', 'no ghost', { hint: 'look again' })
         return { cursor: store.events.cursor() }
       },
+      import: async ({ file }) => {
+        if (file === '/torn') throw new UpdateError('EXPORT_INVALID', '/torn: it has no end')
+        return { cursor: store.events.cursor(), product: 'acme' }
+      },
       history: async (product, limit) =>
         historyOf(product, { store, settings: parseSettings('{}', 'agent.json'), limit }),
       rollback: async (product, { version = '1.0.0' }) => {
@@ -347,6 +351,7 @@ describe('the socket', () => {
     const own = await serveControl(socketPath, {
       status: async () => STATUS,
       check: async () => ({ cursor: 0 }),
+      import: async () => ({ cursor: 0, product: 'acme' }),
       history: async (product) => ({ product, updates: [] }),
       rollback: async () => ({ cursor: 0, version: '', previous: '' }),
       retry: async () => ({ cursor: 0, lifted: [] }),
@@ -379,6 +384,7 @@ describe('the socket', () => {
       serveControl(home.socketPath, {
         status: async () => STATUS,
         check: async () => ({ cursor: 0 }),
+        import: async () => ({ cursor: 0, product: 'acme' }),
         history: async (product) => ({ product, updates: [] }),
         rollback: async () => ({ cursor: 0, version: '', previous: '' }),
         retry: async () => ({ cursor: 0, lifted: [] }),

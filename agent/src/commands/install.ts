@@ -53,10 +53,12 @@ const install = async (product: Product, options: InstallOptions, context: Conte
   )
 }
 
-const progressFor = ({ json }: InstallOptions): ProgressDisplay => (json ? noProgress : showProgress())
+export const progressFor = ({ json }: { readonly json?: true }): ProgressDisplay => (json ? noProgress : showProgress())
 
-interface Work {
+export interface Work {
   readonly product: Product
+  /** The exported file that brings it; without one it comes from its source. */
+  readonly file?: string
   readonly home: Home
   readonly context: Context
   /** Writes the subscription. */
@@ -65,7 +67,7 @@ interface Work {
 }
 
 /** Subscribes, looks for the product, shows how far it is, and tells what came of it. */
-const seeThrough = async (work: Work) => {
+export const seeThrough = async (work: Work) => {
   using display = work.progress
   let isNew = false
   const onEvent = (event: AgentEvent) => {
@@ -77,7 +79,7 @@ const seeThrough = async (work: Work) => {
 }
 
 /** Undefined leaves the source of a product that is subscribed to as it is. Errors: ROOT_UNKNOWN, USAGE. */
-const sourceFor = async (
+export const sourceFor = async (
   product: Product,
   wanted: string | undefined,
   home: Home,
@@ -105,7 +107,7 @@ interface Outcome {
 
 /** Lets the running agent do it, and follows its events; undefined if none runs. */
 const byRunningAgent = async (
-  { product, home, context: { signal }, subscribe }: Work,
+  { product, file, home, context: { signal }, subscribe }: Work,
   onEvent: (event: AgentEvent) => void,
 ): Promise<Outcome | undefined> => {
   const client = controlClient(home.socketPath)
@@ -118,7 +120,7 @@ const byRunningAgent = async (
   }
   await subscribe()
   try {
-    await checkUntilIdle({ client, product, before, signal, onEvent })
+    await checkUntilIdle({ client, product, file, before, signal, onEvent })
     return { product: (await client.status({ signal })).products.find(({ name }) => name === product) }
   } catch (error) {
     if (!hasCode(error, 'AGENT_NOT_RUNNING')) throw error
@@ -132,6 +134,7 @@ const byRunningAgent = async (
 interface Following {
   readonly client: ControlClient
   readonly product: Product
+  readonly file: string | undefined
   /** The cursor from before the subscription: the agent may have noticed that by itself, and begun. */
   readonly before: number
   readonly signal: AbortSignal
@@ -139,13 +142,17 @@ interface Following {
 }
 
 /** Errors: those of the check; AGENT_NOT_RUNNING if the agent stops before it has ended. */
-const checkUntilIdle = async ({ client, product, before, signal, onEvent }: Following): Promise<void> => {
-  const check = await client.check({ product }, { signal })
+const checkUntilIdle = async (following: Following): Promise<void> => {
+  const { client, product, file, before, signal, onEvent } = following
+  const check = await (file === undefined ? client.check({ product }, { signal }) : client.import({ file }, { signal }))
   for await (const { cursor, event } of client.events(before, { signal })) {
     onEvent(event)
     // Events that were missed may have told of the end: ask again, and follow that.
-    if (event.kind === 'reset') return checkUntilIdle({ client, product, before: cursor, signal, onEvent })
-    if (event.kind !== 'idle' || event.product !== product || cursor <= check.cursor) continue
+    if (event.kind === 'reset') return checkUntilIdle({ ...following, before: cursor })
+    if (cursor <= check.cursor) continue
+    const isLook = file === undefined && event.kind === 'idle' && event.product === product
+    const isImport = event.kind === 'import' && event.file === file
+    if (!isLook && !isImport) continue
     if (event.error !== undefined) throw errorOfProblem(event.error)
     return
   }
@@ -154,7 +161,7 @@ const checkUntilIdle = async ({ client, product, before, signal, onEvent }: Foll
 
 /** One look in the foreground, by an agent that then ends. */
 const byItself = async (
-  { product, home, context: { parts, version, now, signal, note }, subscribe }: Work,
+  { product, file, home, context: { parts, version, now, signal, note }, subscribe }: Work,
   onEvent: (event: AgentEvent) => void,
 ): Promise<Outcome> => {
   note('no agent is running: this command does it by itself; to keep the product up to date, start: updraft-agent run')
@@ -166,6 +173,7 @@ const byItself = async (
     version,
     once: true,
     only: [product],
+    importFile: file,
     log: silentLog,
     onEvent: ({ event }) => onEvent(event),
     now,
@@ -184,7 +192,7 @@ const showEvent = (event: AgentEvent, product: Product, display: ProgressDisplay
 }
 
 /** Errors: RELEASE_UNKNOWN, with the rule that nothing passed. */
-const assertInstalled = (
+export const assertInstalled = (
   product: Product,
   status: ProductStatus | undefined,
 ): NonNullable<ProductStatus['installed']> => {
@@ -199,7 +207,7 @@ const assertInstalled = (
   )
 }
 
-const describe = (
+export const describe = (
   product: Product,
   { version, path, signers, threshold }: NonNullable<ProductStatus['installed']>,
   isNew: boolean,

@@ -10,6 +10,7 @@ import { fromFileSystem, isUpdateError, systemCodeOf } from '@updraft/core/error
 import { readFileBounded, renameDurably } from '@updraft/core/files/atomic'
 import { LIMITS } from '@updraft/core/limits'
 import { compareVersions, type Product } from '@updraft/core/names'
+import type { CarriedPack } from '../carrier.ts'
 import { packPathOf } from '../kept-pack.ts'
 import type { SeedRecord } from '../store/seeds.ts'
 
@@ -53,9 +54,10 @@ export const readLocalBundles = async (local: readonly LocalBundle[]): Promise<r
   (await Promise.all(local.map(readLocal))).filter((bundle) => bundle !== undefined)
 
 /**
- * Makes the pack at `packPath` as complete as this machine can, from what a patch `made` as well. The pack must not be there.
+ * Makes the pack at `packPath` as complete as this machine can, from what a patch `made` as well, or from a pack that was
+ * `carried` here. The pack must not be there.
  *
- * Errors: DISK_FULL, IO, ABORTED.
+ * Errors: DISK_FULL, IO, ABORTED; those of the carried pack.
  */
 export const fillPack = async (
   index: BundleIndex,
@@ -63,6 +65,7 @@ export const fillPack = async (
   known: readonly KnownBundle[],
   made: MadeContent | undefined,
   signal: AbortSignal,
+  carried?: CarriedPack,
 ): Promise<void> => {
   const filling = join(dirname(packPath), `filling.${basename(packPath)}`)
   await rm(filling, { recursive: true, force: true })
@@ -73,8 +76,10 @@ export const fillPack = async (
     packs: known.map(({ index, packPath }) => ({ index, packPath })),
     trees: [...(made === undefined ? [] : [made.tree]), ...installed],
     gaps: made?.gaps,
+    carried: carried === undefined ? undefined : (frame) => carried.read(frame),
     signal,
   })
+  carried?.finish()
   await renameDurably(filling, packPath)
 }
 

@@ -125,7 +125,7 @@ const fetchPatchMetainfo = async (
   signal: AbortSignal,
 ): Promise<Metainfo> => {
   const target = { path: patchMetainfoPathOf(release), ...patch.metainfo }
-  const metainfo = parseMetainfo(await fetchTarget(target, repositoryUrl, signal))
+  const metainfo = parseMetainfo(await fetchTarget(target, { url: repositoryUrl }, signal))
   assertSigned(metainfo, release, patch)
   return metainfo
 }

@@ -10,12 +10,14 @@ import { indexPatchPathOf } from '@updraft/core/names'
 import type { Release } from '@updraft/core/release'
 import type { TargetFile, TrustedRelease } from '../refresh.ts'
 import type { LocalBundle } from './local.ts'
-import { fetchTarget } from './target.ts'
+import { fetchTarget, type RepositoryPlace } from './target.ts'
 
 export interface FetchIndexOptions {
   readonly local: readonly LocalBundle[]
   readonly signal: AbortSignal
   readonly onWarning: (message: string) => void
+  /** What brings all files of the release, in place of the repository. */
+  readonly carrier?: RepositoryPlace | undefined
 }
 
 /** What a trusted release says of its index. */
@@ -28,7 +30,8 @@ export type IndexedRelease = Pick<TrustedRelease, 'index' | 'repositoryUrl'> & {
  *         costs its own bytes, no more.
  */
 export const fetchIndex = async (release: IndexedRelease, options: FetchIndexOptions): Promise<Buffer> => {
-  const { signal, onWarning } = options
+  const { signal, onWarning, carrier } = options
+  if (carrier !== undefined) return await fetchTarget(release.index, carrier, signal)
   for (const { bundleDirectory } of options.local) {
     const older = await readLocalIndex(bundleDirectory)
     if (older === undefined) continue
@@ -44,7 +47,7 @@ export const fetchIndex = async (release: IndexedRelease, options: FetchIndexOpt
       break
     }
   }
-  return await fetchTarget(release.index, release.repositoryUrl, signal)
+  return await fetchTarget(release.index, { url: release.repositoryUrl }, signal)
 }
 
 const patched = async (
@@ -53,7 +56,7 @@ const patched = async (
   patch: TargetFile,
   signal: AbortSignal,
 ): Promise<Buffer> => {
-  const bytes = await applyIndexPatch(older, await fetchTarget(patch, repositoryUrl, signal))
+  const bytes = await applyIndexPatch(older, await fetchTarget(patch, { url: repositoryUrl }, signal))
   const sha256 = sha256Of(bytes)
   if (sha256 === index.sha256) return bytes
   throw new UpdateError('BUNDLE_INVALID', `it makes an index with SHA-256 ${sha256}, signed is ${index.sha256}`)

@@ -7,16 +7,23 @@ import { LIMITS } from '@updraft/core/limits'
 import { download } from '../download.ts'
 import type { TargetFile } from '../refresh.ts'
 
+/** What has the files of a repository. */
+export interface RepositoryPlace {
+  /** Ends with a slash. */
+  readonly url: string
+  readonly fetch?: typeof fetch | undefined
+}
+
 /**
- * Fetches `target` of the repository at `repositoryUrl`, under its consistent-snapshot name.
+ * Fetches `target` of the repository at `place`, under its consistent-snapshot name.
  *
  * Errors: SOURCE_UNREACHABLE, BUNDLE_INVALID (other bytes than the signed ones), ABORTED.
  * Source: TUF 5.7.3, 6.2 (consistent snapshots: `<sha256>.<name>`).
  */
-export const fetchTarget = async (target: TargetFile, repositoryUrl: string, signal: AbortSignal): Promise<Buffer> => {
+export const fetchTarget = async (target: TargetFile, place: RepositoryPlace, signal: AbortSignal): Promise<Buffer> => {
   const { dir, base } = posix.parse(target.path)
-  const url = new URL(`targets/${dir}/${target.sha256}.${base}`, repositoryUrl).href
-  const bytes = await fetchWhole(url, target.lengthBytes, signal)
+  const url = new URL(`targets/${dir}/${target.sha256}.${base}`, place.url).href
+  const bytes = await fetchWhole(url, target.lengthBytes, place, signal)
   const digest = createHash('sha256').update(bytes).digest('hex')
   if (bytes.length !== target.lengthBytes || digest !== target.sha256) {
     throw notWhatWasSigned(
@@ -26,9 +33,14 @@ export const fetchTarget = async (target: TargetFile, repositoryUrl: string, sig
   return bytes
 }
 
-const fetchWhole = async (url: string, maxBytes: number, signal: AbortSignal): Promise<Buffer> => {
+const fetchWhole = async (
+  url: string,
+  maxBytes: number,
+  { fetch }: RepositoryPlace,
+  signal: AbortSignal,
+): Promise<Buffer> => {
   try {
-    const answer = await download(url, { maxBytes, timeoutMs: LIMITS.metadataTimeoutMs, signal })
+    const answer = await download(url, { maxBytes, timeoutMs: LIMITS.metadataTimeoutMs, fetch, signal })
     if (answer.kind === 'bytes') return answer.bytes
     throw new UpdateError('SOURCE_UNREACHABLE', `${url} is not there: the server answered ${answer.status}`, {
       hint: 'the repository is incomplete; it is asked again later',

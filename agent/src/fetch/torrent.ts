@@ -12,6 +12,8 @@ export interface FetchTorrentOptions {
   /** What the files of the torrent are kept in instead. */
   readonly stored?: readonly StoredFile[] | undefined
   readonly stallTimeoutMs?: number | undefined
+  /** All of it is on disk: it is checked, and nobody is asked for anything. */
+  readonly isAlone?: boolean | undefined
   readonly signal: AbortSignal
   readonly onProgress: (state: TransferState) => void
   readonly onWarning: (message: string) => void
@@ -39,6 +41,7 @@ export const startTorrent = async (
     swarm,
     peers,
     stored,
+    isAlone = false,
     stallTimeoutMs = LIMITS.swarmStallTimeoutMs,
     signal,
     onProgress,
@@ -50,9 +53,9 @@ export const startTorrent = async (
     directory,
     have: 'check',
     stored,
-    trackers: resolveHints(hints.trackers, repositoryUrl),
-    webSeeds: resolveHints(hints.webSeeds, repositoryUrl),
-    peers,
+    trackers: isAlone ? [] : resolveHints(hints.trackers, repositoryUrl),
+    webSeeds: isAlone ? [] : resolveHints(hints.webSeeds, repositoryUrl),
+    peers: isAlone ? [] : peers,
     onWarning,
   })
   const ticker = setInterval(() => onProgress(torrent.state()), PROGRESS_INTERVAL_MS)

@@ -37,7 +37,7 @@ const TABLE: readonly Row[] = [
         'METADATA_EXPIRED',
         `${role}.json from ${from} has expired on ${expiresOf(role) ?? 'an unknown date'}`,
         {
-          hint: "the publisher has to renew it; if the date is not in the past, set this machine's clock",
+          hint: "the publisher has to renew it, and to export it again if it came as a file; if the date is not in the past, set this machine's clock",
         },
       ),
   },

@@ -47,6 +47,8 @@ export interface FillOptions {
   readonly packs: readonly LocalPack[]
   readonly trees: readonly LocalTree[]
   readonly gaps?: LocalGaps | undefined
+  /** Gives the packed bytes of every frame, in the order of the pack; what it gives was checked. Then nothing is packed anew. */
+  readonly carried?: ((frame: FrameRow) => Promise<Uint8Array>) | undefined
   readonly onProgress?: ProgressListener | undefined
   readonly signal?: AbortSignal | undefined
 }
@@ -70,7 +72,8 @@ export const fillFromLocal = async (options: FillOptions): Promise<Filled> => {
     await using pack = await createFilledPack(index, packPath)
     const fill: Fill = { ...options, pack, filled: new Set(), report: reportLooked(options) }
     await copyFrames(fill)
-    await repackFrames(fill)
+    if (fill.carried === undefined) await repackFrames(fill)
+    else await takeCarried(fill, fill.carried)
     await pack.finish()
     const filled = joinRanges([...fill.filled].map((number) => rangeOf(frameOf(index, number))))
     return { reusedBytes: lengthOfRanges(filled), filled }
@@ -112,6 +115,26 @@ const copyFrames = async ({ index, packs, pack, filled, report, signal }: Fill):
       filled.add(place.number)
       report(place)
     }
+  }
+}
+
+/** Instead of the second way: all of it was brought here. What an older pack has is read too, since all of it is judged. */
+const takeCarried = async (
+  { index, packPath, pack, filled, report, signal }: Fill,
+  carried: NonNullable<FillOptions['carried']>,
+): Promise<void> => {
+  // In a folder a frame that the pack has twice is one file.
+  const names = new Set(isFramesFolder(packPath) ? [...filled].map((number) => hexOf(frameOf(index, number))) : [])
+  for (let number = 0; number < index.frames.count; number += 1) {
+    throwIfAborted(signal)
+    const frame = frameOf(index, number)
+    const packed = await carried(frame)
+    const name = hexOf(frame)
+    if (!filled.has(number) && !names.has(name)) await pack.put(frame, packed)
+    if (isFramesFolder(packPath)) names.add(name)
+    release(packed)
+    filled.add(number)
+    report(frame)
   }
 }
 

@@ -164,6 +164,13 @@ export const eventSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('seeding'), product: z.string(), version: z.string() }),
   z.object({ kind: z.literal('finding'), product: z.string(), finding: findingSchema }),
   z.object({ kind: z.literal('finding-cleared'), product: z.string(), code: z.string() }),
+  /** An exported file was looked at, and what policy let in of it is installed; or it was refused. */
+  z.object({
+    kind: z.literal('import'),
+    file: z.string(),
+    product: z.string().optional(),
+    error: problemSchema.optional(),
+  }),
   z.object({ kind: z.literal('settings'), error: problemSchema.optional() }),
   /** A look for updates of the product has ended, well or with `error`, and no other one is waiting. */
   z.object({ kind: z.literal('idle'), product: z.string(), error: problemSchema.optional() }),
@@ -232,11 +239,21 @@ export const wishAnswerSchema = z.object({
 })
 export type WishAnswer = z.output<typeof wishAnswerSchema>
 
+/**
+ * `POST /v1/import`: look for the release that an exported file brings. The agent reads the file itself, so the path has to be
+ * absolute. Answers 202 once the file was found to be one; an event `import` tells what came of it.
+ */
+export const importRequestSchema = z.object({ file: z.string().min(1).max(4_096).startsWith('/') })
+export type ImportRequest = z.output<typeof importRequestSchema>
+export const importAnswerSchema = checkAnswerSchema.extend({ product: z.string() })
+export type ImportAnswer = z.output<typeof importAnswerSchema>
+
 /** `metrics` answers in the text format of Prometheus; everything else is JSON. Each is described in openapi.ts. */
 export const PATHS = {
   status: '/v1/status',
   events: '/v1/events',
   check: '/v1/check',
+  import: '/v1/import',
   history: '/v1/products/:product/history',
   rollback: '/v1/products/:product/rollback',
   retry: '/v1/products/:product/retry',

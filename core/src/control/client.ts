@@ -10,6 +10,9 @@ import {
   EVENT_KINDS,
   type History,
   historySchema,
+  type ImportAnswer,
+  type ImportRequest,
+  importAnswerSchema,
   PATHS,
   problemSchema,
   type RecordedEvent,
@@ -36,6 +39,8 @@ export interface ControlClient {
   status(options?: CallOptions): Promise<Status>
   /** Asks for a look for updates now, of one product or of all. The answer's cursor is where to follow events from. */
   check(check?: CheckRequest, options?: CallOptions): Promise<CheckAnswer>
+  /** Asks the agent to import an exported file. Errors: EXPORT_INVALID, PRODUCT_UNKNOWN, and what reading it fails with. */
+  import(request: ImportRequest, options?: CallOptions): Promise<ImportAnswer>
   /** The product's updates, newest first. Errors: PRODUCT_UNKNOWN. */
   history(product: string, options?: HistoryOptions): Promise<History>
   /** Goes back to another version that is kept. Errors: PRODUCT_UNKNOWN, RELEASE_UNKNOWN, USAGE, VERSION_INVALID. */
@@ -81,6 +86,11 @@ export const controlClient = (
       parseAnswer(statusSchema, await call({ ...ask, method: 'GET', path: PATHS.status, signal })),
     check: async (check = {}, { signal } = {}) =>
       parseAnswer(checkAnswerSchema, await call({ ...ask, method: 'POST', path: PATHS.check, body: check, signal })),
+    import: async (request, { signal } = {}) =>
+      parseAnswer(
+        importAnswerSchema,
+        await call({ ...ask, method: 'POST', path: PATHS.import, body: request, signal }),
+      ),
     history: async (product, { limit, signal } = {}) => {
       const path = pathOf('history', product)
       const query = limit === undefined ? '' : `?limit=${limit}`

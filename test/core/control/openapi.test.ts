@@ -69,6 +69,7 @@ test('an agent serves it', async () => {
   const handlers = {
     status: never,
     check: never,
+    import: never,
     history: never,
     rollback: never,
     retry: never,

@@ -1,0 +1,102 @@
+// Files that bring a release: queued here, and each handed to the next look at its product, which then looks there instead of
+// at the network. Tells what came of each; never changes or removes the file, and judges nothing but its shape.
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type ExportFile, openExport } from '@updraft/core/archive/export-file'
+import type { AgentEvent } from '@updraft/core/control/api'
+import type { Home } from '@updraft/core/control/home'
+import { problemOf } from '@updraft/core/control/problem'
+import { UpdateError } from '@updraft/core/errors'
+import { bundleNameOf, type Product } from '@updraft/core/names'
+import { carrierOf } from './carrier.ts'
+import type { Look } from './look.ts'
+import type { Settings } from './settings.ts'
+
+export interface ImportsOptions {
+  readonly home: Pick<Home, 'dataDirectory'>
+  readonly settings: () => Settings
+  readonly look: Look
+  /** Makes the product be looked at once more. */
+  readonly check: (product: Product) => void
+  readonly tell: (event: AgentEvent) => void
+}
+
+export interface Imports {
+  /**
+   * Reads the file, and queues it for a look at its product; what comes of it is told by an event `import`.
+   *
+   * Errors: EXPORT_INVALID, LIMIT_EXCEEDED; PRODUCT_UNKNOWN if nobody subscribed to it; PERMISSION, IO. Then nothing is told.
+   */
+  add(path: string): Promise<Product>
+  /** A look at the product: at the file that waits for it, or else at its source. */
+  readonly look: Look
+  /** Resolves once a file was imported or refused. */
+  whenDone(path: string): Promise<void>
+}
+
+export const openImports = ({ home, settings, look, check, tell }: ImportsOptions): Imports => {
+  const queues = new Map<Product, string[]>()
+  const waiting = new Map<string, PromiseWithResolvers<void>>()
+
+  const end = (path: string, product: Product, error?: unknown): void => {
+    tell({ kind: 'import', file: path, product, ...(error === undefined ? {} : { error: problemOf(error) }) })
+    waiting.get(path)?.resolve()
+    waiting.delete(path)
+  }
+
+  const lookAtFile = async (path: string, ...[product, signal]: Parameters<Look>): Promise<void> => {
+    let file: ExportFile | undefined
+    try {
+      file = await openExport(path, { signal })
+      assertProduct(file, product.name)
+      await look(product, signal, carrierOf(file))
+      end(path, product.name)
+    } catch (error) {
+      // Broken off, it is looked at again by whoever looks next.
+      if (signal.aborted) queues.get(product.name)?.unshift(path)
+      else end(path, product.name, error)
+      throw error
+    } finally {
+      await file?.[Symbol.asyncDispose]()
+      // It is all in the file: unlike a download there is nothing to be spared by keeping a part of it.
+      for (const release of file?.releases ?? []) {
+        await rm(join(home.dataDirectory, 'staging', bundleNameOf(release)), { recursive: true, force: true })
+      }
+    }
+  }
+
+  return {
+    add: async (path) => {
+      await using file = await openExport(path)
+      const { product } = file
+      if (!settings().products.some(({ name }) => name === product)) {
+        throw new UpdateError('PRODUCT_UNKNOWN', `${path} brings ${product}, which is not in the settings`, {
+          hint: `subscribe to it with: updraft-agent import ${path}`,
+        })
+      }
+      const queue = queues.get(product) ?? []
+      queues.set(product, queue)
+      if (!queue.includes(path)) queue.push(path)
+      if (!waiting.has(path)) waiting.set(path, Promise.withResolvers())
+      check(product)
+      return product
+    },
+    look: async (product, signal) => {
+      const queue = queues.get(product.name) ?? []
+      const path = queue.shift()
+      if (path === undefined) return await look(product, signal)
+      try {
+        await lookAtFile(path, product, signal)
+      } finally {
+        if (queue.length > 0 && !signal.aborted) check(product.name)
+      }
+    },
+    whenDone: async (path) => await waiting.get(path)?.promise,
+  }
+}
+
+/** The file may be another one than when it was queued. */
+const assertProduct = ({ path, product }: ExportFile, wanted: Product): void => {
+  if (product !== wanted)
+    throw new UpdateError('EXPORT_INVALID', `${path} brings ${product} now, and brought ${wanted}`)
+}
