@@ -17,6 +17,7 @@ import { addServiceCommand } from './commands/service.ts'
 import { addSettingsCommand } from './commands/settings.ts'
 import { addStatusCommand } from './commands/status.ts'
 import { addTrustCommand } from './commands/trust.ts'
+import { addVerifyCommand } from './commands/verify.ts'
 import { addWhyCommand } from './commands/why.ts'
 
 export const NAME = 'updraft-agent'
@@ -41,6 +42,7 @@ export const runProgram = async (context: Context, argv: readonly string[]): Pro
   addTrustCommand(program, context)
   addInstallCommand(program, context)
   addImportCommand(program, context)
+  addVerifyCommand(program, context)
   addRunCommand(program, context)
   addStatusCommand(program, context)
   addWhyCommand(program, context)

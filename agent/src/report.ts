@@ -226,9 +226,13 @@ const ABOUT_INSTALLED: FindingCode = 'release-yanked'
 
 const findingOf = (error: unknown, afterRefresh: boolean): NewFinding | undefined => {
   if (!isUpdateError(error)) return undefined
-  const code = (afterRefresh ? FINDING_AFTER_REFRESH : FINDING_IN_REFRESH)[error.code]
+  const code = findingCodeOf(error.code, afterRefresh)
   return code === undefined ? undefined : { code, message: error.message, hint: error.hint ?? '' }
 }
+
+/** The finding that an error is told as, if it is one about trust. */
+export const findingCodeOf = (code: ErrorCode, afterRefresh: boolean): FindingCode | undefined =>
+  (afterRefresh ? FINDING_AFTER_REFRESH : FINDING_IN_REFRESH)[code]
 
 const FINDING_IN_REFRESH: Partial<Record<ErrorCode, FindingCode>> = {
   ROOT_UNKNOWN: 'root-unknown',

@@ -1,23 +1,20 @@
 // Importing what was tampered with: whatever is done to an exported file, nothing of it is installed, nothing stays in staging, and
 // why is told. The agent is a real one with its real cycle; only its swarm moves nothing.
-import { mkdir, open, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { open, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
-import { runAgent } from '@updraft/agent/agent'
-import { runCycle } from '@updraft/agent/cycle'
-import { silentLog } from '@updraft/agent/log'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import { openStore } from '@updraft/agent/store'
-import { describeSources, pinRoot, removeTrustedSource } from '@updraft/agent/trust-store'
+import { removeTrustedSource } from '@updraft/agent/trust-store'
 import { openExport } from '@updraft/core/archive/export-file'
 import { readTarMembers } from '@updraft/core/archive/tar'
 import { ERROR_CODES, type ErrorCode } from '@updraft/core/errors'
-import { parseChannel, parseProduct, parseReleaseVersion } from '@updraft/core/names'
+import { parseProduct } from '@updraft/core/names'
 import fc from 'fast-check'
-import { exportRelease } from '../../publisher/src/export.ts'
 import { release } from '../publisher/release.ts'
 import { hoursAfter, NOW, openRepositoryWorkspace, type Workspace, writeTree } from '../publisher/workspace.ts'
 import { archiveOf, type Entry } from '../support/archives.ts'
-import { idleSwarm, type TemporaryHome, temporaryHome } from '../support/fake-agent-parts.ts'
+import type { TemporaryHome } from '../support/fake-agent-parts.ts'
+import { ACME, entriesOf, exportedFrom, importing, trustingHome } from '../support/importing.ts'
 import { pseudoText } from '../support/small-build.ts'
 
 let workspace: Workspace
@@ -26,63 +23,24 @@ let whole: Buffer
 let entries: readonly Entry[]
 let home: TemporaryHome
 
-const ACME = parseProduct('acme')
-
-const exported = async (from: Workspace, product = ACME): Promise<Buffer> => {
-  const out = join(from.directory, 'x.tar')
-  const channel = parseChannel('stable')
-  await exportRelease({ repository: from.repository, product, channel, patches: true, out }, { now: NOW })
-  return await readFile(out)
-}
-
 beforeAll(async () => {
   workspace = await openRepositoryWorkspace({ products: [ACME, parseProduct('other')] })
   const text = pseudoText(40_000, 1)
   await writeTree(workspace.build, { 'text.txt': text })
   await release(workspace, { version: '1.0.0' })
   await release(workspace, { version: '1.0.0', product: 'other' })
-  older = await exported(workspace)
+  older = await exportedFrom(workspace)
   await writeTree(workspace.build, { 'text.txt': text.replaceAll('a', 'b'), 'new.txt': pseudoText(30_000, 2) })
   await release(workspace, { version: '1.1.0' })
-  whole = await exported(workspace)
-  await using file = await openExport(join(workspace.directory, 'x.tar'))
-  entries = await Promise.all(file.names.map(async (name) => ({ name, bytes: await file.read(name, 2 ** 30) })))
+  whole = await exportedFrom(workspace)
+  entries = await entriesOf(join(workspace.directory, 'exported.tar'))
 })
 afterAll(async () => await workspace[Symbol.asyncDispose]())
 
 beforeEach(async () => {
-  home = temporaryHome()
-  await mkdir(home.stateDirectory, { recursive: true })
-  await pin(workspace)
-  await writeFile(join(home.configDirectory, 'agent.json'), '{ "products": { "acme": { "source": "main" } } }')
+  home = await trustingHome(workspace)
 })
-
-const pin = async ({ repository }: Workspace): Promise<void> => {
-  const rootBytes = await readFile(join(repository, 'metadata/1.root.json'))
-  const url = 'http://127.0.0.1:9/'
-  await pinRoot(home.stateDirectory, { name: 'main', url, rootBytes, pinnedBy: 'file', addedAt: NOW })
-}
-
-const importing = async (bytes: Buffer, now = NOW): Promise<unknown> => {
-  const path = join(home.root, 'x.tar')
-  await writeFile(path, bytes)
-  try {
-    const failures = await runAgent({
-      home,
-      parts: { cycle: runCycle, openSwarm: async () => idleSwarm(), seedKept: async () => {}, describeSources },
-      version: parseReleaseVersion('1.0.0'),
-      once: true,
-      only: [ACME],
-      importFile: path,
-      log: silentLog,
-      now: () => now,
-      signal: new AbortController().signal,
-    })
-    return failures.get(ACME)
-  } catch (error) {
-    return error
-  }
-}
+afterEach(() => home[Symbol.dispose]())
 
 const installed = async (): Promise<string | undefined> => {
   using store = openStore(home.stateDirectory)
@@ -102,7 +60,7 @@ const expectRefusal = async (
   bytes: Buffer,
   is?: { readonly code: ErrorCode; readonly finding?: string },
 ): Promise<void> => {
-  const error = (await importing(bytes)) as { readonly code?: ErrorCode } | undefined
+  const error = (await importing(home, bytes)) as { readonly code?: ErrorCode } | undefined
   expect({ error, exit: ERROR_CODES[error?.code ?? 'ABORTED'].exit }).toMatchObject({ exit: 'untrusted' })
   if (is !== undefined) expect(error).toMatchObject({ code: is.code })
   expect([await namesIn('staging'), await namesIn('products'), await namesIn('bundles')]).toEqual([[], [], []])
@@ -124,7 +82,7 @@ const flipped = (bytes: Buffer, at = bytes.length >> 1, mask = 1): Buffer => {
 }
 
 test('what was exported is installed', async () => {
-  expect(await importing(whole)).toBeUndefined()
+  expect(await importing(home, whole)).toBeUndefined()
   expect(await installed()).toBe('1.1.0')
   expect(await namesIn('staging')).toEqual([])
   expect(findings()).toEqual([])
@@ -213,14 +171,14 @@ describe('a file that', () => {
   })
 
   test('is older than what was trusted is refused, and what is installed stays', async () => {
-    expect(await importing(whole)).toBeUndefined()
-    expect(await importing(older)).toMatchObject({ code: 'METADATA_ROLLBACK' })
+    expect(await importing(home, whole)).toBeUndefined()
+    expect(await importing(home, older)).toMatchObject({ code: 'METADATA_ROLLBACK' })
     expect(findings()).toEqual(['metadata-rollback'])
     expect(await installed()).toBe('1.1.0')
     // Nor by forgetting what was cached: the floors are kept elsewhere.
     await rm(join(home.stateDirectory, 'metadata'), { recursive: true })
-    expect(await importing(older)).toMatchObject({ code: 'METADATA_ROLLBACK' })
-    expect(await importing(whole)).toBeUndefined()
+    expect(await importing(home, older)).toMatchObject({ code: 'METADATA_ROLLBACK' })
+    expect(await importing(home, whole)).toBeUndefined()
     expect(findings()).toEqual([])
   })
 
@@ -233,14 +191,14 @@ describe('a file that', () => {
   })
 
   test('has expired is refused, and it says what to do', async () => {
-    const error = await importing(whole, hoursAfter(NOW, 24 * 4_000))
+    const error = await importing(home, whole, hoursAfter(NOW, 24 * 4_000))
     expect(error).toMatchObject({ code: 'METADATA_EXPIRED', hint: expect.stringContaining('export it again') })
     expect(findings()).toEqual(['metadata-expired'])
     expect([await namesIn('staging'), await namesIn('products')]).toEqual([[], []])
   })
 
   test('brings another product is refused: nobody subscribed to it', async () => {
-    const error = await importing(await exported(workspace, parseProduct('other')))
+    const error = await importing(home, await exportedFrom(workspace, parseProduct('other')))
     expect(error).toMatchObject({ code: 'PRODUCT_UNKNOWN', hint: expect.stringContaining('updraft-agent import') })
     expect(await namesIn('products')).toEqual([])
   })
@@ -248,14 +206,13 @@ describe('a file that', () => {
   test('comes from another repository is refused, whatever it says of itself', async () => {
     await using other = await openRepositoryWorkspace()
     await release(other, { version: '3.0.0' })
-    await expectRefusal(await exported(other), { code: 'ROOT_UNKNOWN', finding: 'root-unknown' })
+    await expectRefusal(await exportedFrom(other), { code: 'ROOT_UNKNOWN', finding: 'root-unknown' })
     // With the right root in front, the rest is still not signed by it.
     const [root] = entries
-    const bytes = await exported(other)
+    const bytes = await exportedFrom(other)
     const path = join(home.root, 'y.tar')
     await writeFile(path, bytes)
-    await using file = await openExport(path)
-    const foreign = await Promise.all(file.names.map(async (name) => ({ name, bytes: await file.read(name, 2 ** 30) })))
+    const foreign = await entriesOf(path)
     await expectRefusal(archiveOf([...(root === undefined ? [] : [root]), ...foreign.slice(1)]), {
       code: 'METADATA_UNTRUSTED',
     })

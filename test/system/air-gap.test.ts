@@ -3,7 +3,7 @@
 
 import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -12,6 +12,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { digestOfTree } from '../../scripts/demo/build.ts'
 import { runForJson } from '../../scripts/demo/program.ts'
 import { changeSettings, openStage, type Stage, type StageAgent } from '../../scripts/demo/stage.ts'
+import { PROJECT } from '../../scripts/steps.ts'
+import { describeWith, needsProgram, needsRoot } from '../support/needs.ts'
 import { processesNaming } from '../support/processes.ts'
 import { makeSmallBuild } from '../support/small-build.ts'
 
@@ -126,4 +128,59 @@ describe('an exported release', () => {
     const status = await agent.run(['status', '--json'])
     expect(JSON.parse(status.stdout).products[0].trust.findings).toMatchObject([{ code: 'metadata-rollback' }])
   })
+})
+
+/** A namespace of its own without any interface that is up, and the program in it. */
+const runWithoutNetwork = ({ home }: StageAgent, args: readonly string[]) => {
+  const program = join(PROJECT, 'agent/bin/updraft-agent.mjs')
+  const unshare = ['--net', process.execPath, '--disable-warning=ExperimentalWarning', program, ...args]
+  const { status, stdout, stderr } = spawnSync('unshare', unshare, { env: { ...process.env, UPDRAFT_HOME: home } })
+  return { exitCode: status, stdout: stdout.toString(), stderr: stderr.toString() }
+}
+
+describeWith([needsRoot, needsProgram('unshare')], 'without any network at all', () => {
+  test('a file is imported and proved, and what is installed is proved file by file', async () => {
+    const agent = await isolated('unshared')
+    const file = fileOf('1.1.0')
+    expect(runWithoutNetwork(agent, ['verify', file])).toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringContaining('acme 1.1.0 (any) on stable'),
+    })
+    expect(runWithoutNetwork(agent, ['import', file])).toMatchObject({ exitCode: 0 })
+    const good = runWithoutNetwork(agent, ['verify', 'acme', '--json'])
+    expect({ ...good, ...JSON.parse(good.stdout) }).toMatchObject({ exitCode: 0, isGood: true, differences: [] })
+
+    await writeFile(join(agent.installedPath, 'lib/stays.txt'), 'other')
+    const altered = runWithoutNetwork(agent, ['verify', 'acme', '--sarif'])
+    expect({ ...altered, ...JSON.parse(altered.stdout) }).toMatchObject({
+      exitCode: 6,
+      runs: [{ results: [{ ruleId: 'tree-altered' }, { ruleId: 'file-changed' }] }],
+    })
+    expect(runWithoutNetwork(agent, ['verify', fileOf('1.0.0')])).toMatchObject({
+      exitCode: 6,
+      stdout: expect.stringContaining('metadata-rollback'),
+    })
+  })
+})
+
+test('an agent that is killed while it imports has the old or the new version, and imports it then', async () => {
+  const agent = await isolated('killed')
+  expect(await agent.run(['import', fileOf('1.0.0')])).toMatchObject({ exitCode: 0 })
+  for (const wanted of ['downloading', 'verifying', 'activating', 'installed', 'seeding']) {
+    await agent.start()
+    const { cursor } = await agent.client.status()
+    const importing = agent.client.import({ file: fileOf('1.1.0') }).catch(() => undefined)
+    for await (const { event } of agent.client.events(cursor)) {
+      if (event.kind === wanted || (event.kind === 'update' && event.update.state === wanted)) break
+    }
+    await agent.running().kill()
+    await importing
+    const digest = await digestOfTree(agent.installedPath)
+    expect({ wanted, isWhole: [...digests.values()].includes(digest) }).toEqual({ wanted, isWhole: true })
+    if (digest === digests.get('1.1.0')) break
+  }
+  expect(await agent.run(['import', fileOf('1.1.0')])).toMatchObject({ exitCode: 0 })
+  expect(await digestOfTree(agent.installedPath)).toBe(digests.get('1.1.0'))
+  expect(await stagedBy(agent)).toEqual([])
+  expect(await agent.run(['verify', 'acme'])).toMatchObject({ exitCode: 0 })
 })
