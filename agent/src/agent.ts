@@ -10,11 +10,12 @@ import { problemOf } from '@updraft/core/control/problem'
 import { fromFileSystem, hasCode, messageOf, UpdateError } from '@updraft/core/errors'
 import { makeDirectory } from '@updraft/core/files/atomic'
 import { type Lock, takeLock } from '@updraft/core/files/lock'
-import { type Product, parseProduct, parseReleaseVersion, type ReleaseVersion } from '@updraft/core/names'
+import { isNewer, type Product, parseProduct, parseReleaseVersion, type ReleaseVersion } from '@updraft/core/names'
 import { type BanList, memoryBans } from '@updraft/core/swarm/peers/bans'
 import { type ControlHandlers, serveControl } from './control.ts'
 import type { Cycle } from './cycle-types.ts'
 import { historyOf } from './history.ts'
+import { openImportFolder } from './imports/folder.ts'
 import { openImports } from './imports.ts'
 import { eventLogger, type Log } from './log.ts'
 import { lookWith } from './look.ts'
@@ -132,6 +133,14 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
     home,
     settings: () => settings.current(),
     look,
+    isBehind: (product) => {
+      const { available } = store.checks.decision(product) ?? {}
+      const installed = store.installed.current(product)
+      return (
+        available !== undefined &&
+        (installed === undefined || isNewer(parseReleaseVersion(available.version), installed.version))
+      )
+    },
     check: (product) => schedule.check(product),
     tell,
   })
@@ -145,6 +154,12 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
     }
   }
   await using schedule = startSchedule({ look: imports.look, onIdle, repeat: !once, recheckAt, now, random })
+
+  await using importFolder = openImportFolder({
+    stateDirectory: home.stateDirectory,
+    imports,
+    onWarning: (message) => log.warn(message),
+  })
 
   const scheduleAll = ({ products, checkIntervalSeconds }: Settings) =>
     schedule.apply(
@@ -164,6 +179,7 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
         } finally {
           scheduleAll(next)
         }
+        await importFolder.apply(next)
       }),
     onReload: (problem) => tell({ kind: 'settings', ...(problem === undefined ? {} : { error: problem }) }),
   })
@@ -253,6 +269,7 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
     await using _watch = await watchSettings(home.configDirectory, settings.reload, (error) =>
       log.warn(`changes of the settings are not noticed: ${messageOf(error)}`),
     )
+    await importFolder.apply(initial)
     await settings.reload() // What changed before the watch had begun.
     await aborted(signal)
   }

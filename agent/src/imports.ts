@@ -6,7 +6,7 @@ import { type ExportFile, openExport } from '@updraft/core/archive/export-file'
 import type { AgentEvent } from '@updraft/core/control/api'
 import type { Home } from '@updraft/core/control/home'
 import { problemOf } from '@updraft/core/control/problem'
-import { UpdateError } from '@updraft/core/errors'
+import { ERROR_CODES, isUpdateError, UpdateError } from '@updraft/core/errors'
 import { bundleNameOf, type Product } from '@updraft/core/names'
 import { carrierOf } from './carrier.ts'
 import type { Look } from './look.ts'
@@ -16,10 +16,14 @@ export interface ImportsOptions {
   readonly home: Pick<Home, 'dataDirectory'>
   readonly settings: () => Settings
   readonly look: Look
+  /** Whether the last look at the product found a newer release than the installed one. */
+  readonly isBehind: (product: Product) => boolean
   /** Makes the product be looked at once more. */
   readonly check: (product: Product) => void
   readonly tell: (event: AgentEvent) => void
 }
+
+export type Ended = 'settled' | 'open'
 
 export interface Imports {
   /**
@@ -30,17 +34,23 @@ export interface Imports {
   add(path: string): Promise<Product>
   /** A look at the product: at the file that waits for it, or else at its source. */
   readonly look: Look
-  /** Resolves once a file was imported or refused. */
-  whenDone(path: string): Promise<void>
+  /**
+   * Resolves once a queued file was imported or refused; `open` if it is worth another try: its release waits for policy, or the
+   * machine was not able to take it.
+   */
+  whenDone(path: string): Promise<Ended>
+  /** Tells that `add` refused a file which nobody waits for. */
+  refused(path: string, error: unknown): void
 }
 
-export const openImports = ({ home, settings, look, check, tell }: ImportsOptions): Imports => {
+export const openImports = ({ home, settings, look, isBehind, check, tell }: ImportsOptions): Imports => {
   const queues = new Map<Product, string[]>()
-  const waiting = new Map<string, PromiseWithResolvers<void>>()
+  const waiting = new Map<string, PromiseWithResolvers<Ended>>()
 
   const end = (path: string, product: Product, error?: unknown): void => {
     tell({ kind: 'import', file: path, product, ...(error === undefined ? {} : { error: problemOf(error) }) })
-    waiting.get(path)?.resolve()
+    const isOpen = error === undefined ? isBehind(product) : !isVerdict(error)
+    waiting.get(path)?.resolve(isOpen ? 'open' : 'settled')
     waiting.delete(path)
   }
 
@@ -91,9 +101,13 @@ export const openImports = ({ home, settings, look, check, tell }: ImportsOption
         if (queue.length > 0 && !signal.aborted) check(product.name)
       }
     },
-    whenDone: async (path) => await waiting.get(path)?.promise,
+    whenDone: async (path) => (await waiting.get(path)?.promise) ?? 'settled',
+    refused: (path, error) => tell({ kind: 'import', file: path, error: problemOf(error) }),
   }
 }
+
+/** Said about the file, and not about this machine. */
+const isVerdict = (error: unknown): boolean => isUpdateError(error) && ERROR_CODES[error.code].exit === 'untrusted'
 
 /** The file may be another one than when it was queued. */
 const assertProduct = ({ path, product }: ExportFile, wanted: Product): void => {

@@ -1,6 +1,6 @@
 // The agent's settings, `agent.json`: what its owner wants, in JSON with comments. Parsed strictly, every fault with its
 // line and column; edited without touching what a person wrote around it. Never holds a secret.
-import { join } from 'node:path'
+import { isAbsolute, join, resolve } from 'node:path'
 import { UpdateError } from '@updraft/core/errors'
 import { makeDirectory, readFileIfThere, writeFileAtomic } from '@updraft/core/files/atomic'
 import { LIMITS } from '@updraft/core/limits'
@@ -25,6 +25,8 @@ export interface Settings {
   readonly products: readonly ProductSettings[]
   readonly checkIntervalSeconds: number
   readonly network: NetworkSettings
+  /** Absolute path of a folder that exported files are put into; undefined is none. */
+  readonly importFolder: string | undefined
   /** Installed versions kept per product, the current one included. */
   readonly versionsKept: number
   /** What they and their bundles may take on disk per product; undefined is without limit. */
@@ -174,6 +176,11 @@ const parsePeer = (text: string): string => {
   return text
 }
 
+const parseFolder = (text: string): string => {
+  if (isAbsolute(text)) return resolve(text)
+  throw new UpdateError('SETTINGS_INVALID', `folder ${JSON.stringify(text)} is not an absolute path`)
+}
+
 const bytesPerSecond = (what: string) =>
   z
     .int()
@@ -280,6 +287,9 @@ const settingsSchema = z
       .max(WEEK_SECONDS)
       .default(3_600)
       .describe('How often to look for updates of a product'),
+    importFolder: named(parseFolder)
+      .optional()
+      .describe('Absolute path of a folder: a file from updraft-publisher export that is put there is imported'),
     network: networkSchema.prefault({}),
     versionsKept: z
       .int()
@@ -297,7 +307,7 @@ const settingsSchema = z
       ),
   })
   .transform(
-    ({ products, checkIntervalSeconds, network, versionsKept, versionsKeptBytes }): Settings => ({
+    ({ products, checkIntervalSeconds, importFolder, network, versionsKept, versionsKeptBytes }): Settings => ({
       products: Object.entries(products).map(([name, product]) => ({
         name: parseProduct(name),
         ...product,
@@ -307,6 +317,7 @@ const settingsSchema = z
         maximumLoad: product.maximumLoad,
       })),
       checkIntervalSeconds,
+      importFolder,
       network: {
         ...network,
         uploadLimitBytes: network.uploadLimitBytes,

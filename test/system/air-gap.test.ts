@@ -3,7 +3,7 @@
 
 import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { appendFile, copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -161,6 +161,37 @@ describeWith([needsRoot, needsProgram('unshare')], 'without any network at all',
       stdout: expect.stringContaining('metadata-rollback'),
     })
   })
+})
+
+test('a file that is put into the import folder is imported once it is whole; a refused one is told, and both stay', async () => {
+  const agent = await isolated('folder')
+  const folder = join(agent.home, 'drop')
+  await mkdir(folder)
+  await changeSettings(agent, (text) => text.replace('"network": {', `"importFolder": "${folder}", "network": {`))
+  await agent.start()
+  const signal = AbortSignal.timeout(40_000)
+  const outcomes = async (cursor: number, change: () => Promise<void>) => {
+    await change()
+    for await (const recorded of agent.client.events(cursor, { signal })) {
+      if (recorded.event.kind === 'import') return { cursor: recorded.cursor, code: recorded.event.error?.code }
+    }
+    throw new Error('the agent stopped')
+  }
+  const whole = await readFile(fileOf('1.1.0'))
+  const path = join(folder, 'acme.tar')
+  const { cursor } = await agent.client.status()
+  const half = await outcomes(cursor, () => writeFile(path, whole.subarray(0, whole.length >> 1)))
+  expect(half.code).toBe('EXPORT_INVALID')
+  await expect(digestOfTree(agent.installedPath)).rejects.toThrow()
+  const complete = await outcomes(half.cursor, () => appendFile(path, whole.subarray(whole.length >> 1)))
+  expect(complete.code).toBeUndefined()
+  expect(await digestOfTree(agent.installedPath)).toBe(digests.get('1.1.0'))
+  const older = await outcomes(complete.cursor, () => copyFile(fileOf('1.0.0'), join(folder, 'older.tar')))
+  expect(older.code).toBe('METADATA_ROLLBACK')
+  expect(await readdir(folder)).toEqual(['acme.tar', 'older.tar'])
+  expect(await digestOfTree(agent.installedPath)).toBe(digests.get('1.1.0'))
+  expect(await stagedBy(agent)).toEqual([])
+  await agent.stop()
 })
 
 test('an agent that is killed while it imports has the old or the new version, and imports it then', async () => {
