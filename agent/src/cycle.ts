@@ -74,8 +74,9 @@ const refreshSource = async (product: ProductSettings, dependencies: CycleDepend
   const findings = [...findingsOf(source, result), ...findingsOfYank(product, result.releases, installed)]
   report.refreshed({ rootVersion, expires, findings })
   if (carrier === undefined) return result
-  // Signed are all releases, brought is one of them.
-  return { ...result, releases: result.releases.filter(({ release }) => carrier.carries(release)) }
+  // Signed are all releases, brought is one of them. A yanked one is never picked, but says where to go instead.
+  const isOffered = ({ release }: TrustedRelease) => carrier.carries(release) || release.yanked !== undefined
+  return { ...result, releases: result.releases.filter(isOffered) }
 }
 
 /** The release to install now, or undefined; either way the decision is reported with its reasons. */
@@ -214,12 +215,13 @@ const seedAgain = async (
   { releases }: RefreshResult,
   dependencies: CycleDependencies,
 ): Promise<void> => {
-  const { store, signal } = dependencies
+  const { store, carrier, signal } = dependencies
   const installed = store.installed.current(name)
   if (installed === undefined) return
   const isIt = ({ version, platform }: ReleaseName) => version === installed.version && platform === installed.platform
   const release = releases.find((candidate) => isIt(candidate.release))
   if (release === undefined || store.seeds.all().some((seed) => seed.product === name && isIt(seed))) return
+  if (carrier?.carries(release.release) === false) return
   const silent = { ...fetchOptions(release, dependencies), onProgress: () => {} } // This is no update.
   await using staged = await fetchBundle(release, silent)
   await seedVerified(await verifyBundle(staged, { signal, onComplete: () => {} }), dependencies)

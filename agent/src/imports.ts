@@ -32,7 +32,7 @@ export interface Imports {
    * Errors: EXPORT_INVALID, LIMIT_EXCEEDED; PRODUCT_UNKNOWN if nobody subscribed to it; PERMISSION, IO. Then nothing is told.
    */
   add(path: string): Promise<Product>
-  /** A look at the product: at the file that waits for it, or else at its source. */
+  /** A look at the product: at the file that waits for it, or else at its source; and before that at a file that policy held up. */
   readonly look: Look
   /**
    * Resolves once a queued file was imported or refused; `open` if it is worth another try: its release waits for policy, or the
@@ -45,11 +45,16 @@ export interface Imports {
 
 export const openImports = ({ home, settings, look, isBehind, check, tell }: ImportsOptions): Imports => {
   const queues = new Map<Product, string[]>()
+  /** The last file of each product whose release policy did not let in yet. */
+  const postponed = new Map<Product, string>()
   const waiting = new Map<string, PromiseWithResolvers<Ended>>()
 
   const end = (path: string, product: Product, error?: unknown): void => {
     tell({ kind: 'import', file: path, product, ...(error === undefined ? {} : { error: problemOf(error) }) })
-    const isOpen = error === undefined ? isBehind(product) : !isVerdict(error)
+    const isPostponed = error === undefined && isBehind(product)
+    if (isPostponed) postponed.set(product, path)
+    else if (postponed.get(product) === path) postponed.delete(product)
+    const isOpen = isPostponed || (error !== undefined && !isVerdict(error))
     waiting.get(path)?.resolve(isOpen ? 'open' : 'settled')
     waiting.delete(path)
   }
@@ -63,8 +68,8 @@ export const openImports = ({ home, settings, look, isBehind, check, tell }: Imp
       end(path, product.name)
     } catch (error) {
       // Broken off, it is looked at again by whoever looks next.
-      if (signal.aborted) queues.get(product.name)?.unshift(path)
-      else end(path, product.name, error)
+      if (!signal.aborted) end(path, product.name, error)
+      else if (postponed.get(product.name) !== path) queues.get(product.name)?.unshift(path)
       throw error
     } finally {
       await file?.[Symbol.asyncDispose]()
@@ -94,7 +99,12 @@ export const openImports = ({ home, settings, look, isBehind, check, tell }: Imp
     look: async (product, signal) => {
       const queue = queues.get(product.name) ?? []
       const path = queue.shift()
-      if (path === undefined) return await look(product, signal)
+      if (path === undefined) {
+        const later = postponed.get(product.name)
+        // What comes of it is told; that it is too old or gone by now is no failure of this look.
+        if (later !== undefined) await lookAtFile(later, product, signal).catch(rethrowIfAborted(signal))
+        return await look(product, signal)
+      }
       try {
         await lookAtFile(path, product, signal)
       } finally {
@@ -105,6 +115,12 @@ export const openImports = ({ home, settings, look, isBehind, check, tell }: Imp
     refused: (path, error) => tell({ kind: 'import', file: path, error: problemOf(error) }),
   }
 }
+
+const rethrowIfAborted =
+  (signal: AbortSignal) =>
+  (error: unknown): void => {
+    if (signal.aborted) throw error
+  }
 
 /** Said about the file, and not about this machine. */
 const isVerdict = (error: unknown): boolean => isUpdateError(error) && ERROR_CODES[error.code].exit === 'untrusted'

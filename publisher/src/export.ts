@@ -29,7 +29,7 @@ import { openRepository, type PublishedRelease, type Repository } from './reposi
 export interface ExportRequest {
   readonly repository: string
   readonly product: Product
-  /** The newest in `channel` by default. */
+  /** The newest in `channel` that was not yanked, by default. */
   readonly version?: ReleaseVersion | undefined
   readonly channel: Channel
   /** Every platform of the version by default. */
@@ -95,7 +95,7 @@ const chooseReleases = (
   const wanted =
     version ??
     own
-      .filter(({ release }) => release.channels.includes(channel))
+      .filter(({ release }) => release.channels.includes(channel) && release.yanked === undefined)
       .map(({ release }) => release.version)
       .toSorted(compareVersions)
       .at(-1)

@@ -1,6 +1,6 @@
 // Importing what was tampered with: whatever is done to an exported file, nothing of it is installed, nothing stays in staging, and
 // why is told. The agent is a real one with its real cycle; only its swarm moves nothing.
-import { open, readdir, rm, writeFile } from 'node:fs/promises'
+import { open, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import { openStore } from '@updraft/agent/store'
@@ -8,8 +8,10 @@ import { removeTrustedSource } from '@updraft/agent/trust-store'
 import { openExport } from '@updraft/core/archive/export-file'
 import { readTarMembers } from '@updraft/core/archive/tar'
 import { ERROR_CODES, type ErrorCode } from '@updraft/core/errors'
-import { parseProduct } from '@updraft/core/names'
+import { parseProduct, parseReleaseVersion } from '@updraft/core/names'
 import fc from 'fast-check'
+import { yank } from '../../publisher/src/amend/yank.ts'
+import { amend } from '../../publisher/src/amend.ts'
 import { release } from '../publisher/release.ts'
 import { hoursAfter, NOW, openRepositoryWorkspace, type Workspace, writeTree } from '../publisher/workspace.ts'
 import { archiveOf, type Entry } from '../support/archives.ts'
@@ -222,5 +224,38 @@ describe('a file that', () => {
   test('comes from a source that is not trusted is refused', async () => {
     await removeTrustedSource(home.stateDirectory, 'main')
     await expectRefusal(whole, { code: 'ROOT_UNKNOWN', finding: 'root-unknown' })
+  })
+})
+
+describe('policy', () => {
+  test('holds for what is brought as for what comes by network, and lets it in later without another import', async () => {
+    const settings = join(home.configDirectory, 'agent.json')
+    const text = await readFile(settings, 'utf8')
+    await writeFile(settings, text.replace('"source": "main"', '"source": "main", "versionRange": "^2.0.0"'))
+    expect(await importing(home, whole)).toBeUndefined()
+    expect([await installed(), await namesIn('staging')]).toEqual([undefined, []])
+    await writeFile(settings, text)
+    expect(await importing(home, whole)).toBeUndefined()
+    expect(await installed()).toBe('1.1.0')
+  })
+
+  test('lets a machine go back where the publisher has yanked a release and says so', async () => {
+    await using other = await openRepositoryWorkspace()
+    await release(other, { version: '1.0.0' })
+    await release(other, { version: '1.1.0' })
+    using own = await trustingHome(other)
+    expect(await importing(own, await exportedFrom(other))).toBeUndefined()
+    const wayBack = yank({ reason: 'it does not start', goTo: parseReleaseVersion('1.0.0') }, NOW)
+    const wanted = {
+      repository: other.repository,
+      product: ACME,
+      version: parseReleaseVersion('1.1.0'),
+      platform: undefined,
+    }
+    await amend(wanted, wayBack, { keys: other.keys, now: NOW })
+    const bytes = await exportedFrom(other) // A yanked release is not the newest any more.
+    expect(await importing(own, bytes)).toBeUndefined()
+    using store = openStore(own.stateDirectory)
+    expect(store.installed.current(ACME)?.version).toBe('1.0.0')
   })
 })
