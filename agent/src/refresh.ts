@@ -73,9 +73,9 @@ export interface RefreshResult {
  * Brings the trusted metadata of `source` up to date, and lists the releases of `products`. What was verified is kept,
  * even if a later step fails: a new root above all.
  *
- * Errors: ROOT_UNKNOWN (what was carried here comes from another repository); SOURCE_UNREACHABLE (nobody answers, or a file is not there); METADATA_UNTRUSTED, METADATA_ROLLBACK,
- *         METADATA_EXPIRED, METADATA_POLICY, LIMIT_EXCEEDED (somebody answers, and it was refused); LOCKED, ABORTED,
- *         STATE_DAMAGED, DISK_FULL, PERMISSION, IO.
+ * Errors: ROOT_UNKNOWN (what was carried here comes from another repository); SOURCE_UNREACHABLE (nobody answers, or a file
+ *         is not there); METADATA_UNTRUSTED, METADATA_ROLLBACK, METADATA_EXPIRED, METADATA_POLICY, LIMIT_EXCEEDED (somebody
+ *         answers, and it was refused); LOCKED, ABORTED, STATE_DAMAGED, DISK_FULL, PERMISSION, IO.
  * Source: TUF 1.0.34, 5 (client workflow).
  */
 export const refresh = async (

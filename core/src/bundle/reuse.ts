@@ -150,7 +150,7 @@ const repackFrames = async (fill: Fill): Promise<void> => {
   for (const isBased of [false, true]) {
     const frames = numbers.map((number) => frameOf(index, number)).filter(({ base }) => (base !== -1) === isBased)
     const run = async (frame: FrameRow) => ({ frame, made: await repack(fill, frame, found, workers) })
-    // With a dictionary it takes 80 MB: two at a time brought an agent to 285 MB (date-fns 4.1.0), one to 232.
+    // With a dictionary it takes 80 MB: two at a time brought an agent to 285 MiB (date-fns 4.1.0), one to 232.
     for await (const { frame, made } of inOrder(frames, isBased ? 1 : workers.count + 1, run)) {
       if (made !== undefined) {
         await fill.pack.put(frame, made)
