@@ -121,11 +121,11 @@ describe('install is refused, and nothing is written or run,', () => {
   const cases: readonly (readonly [name: string, change: () => Partial<ServiceOptions>, expected: object])[] = [
     ['without systemd', () => ({ host: host({ hasSystemd: false }) }), { code: 'SERVICE_FAILED' }],
     ['to those who are not root', () => ({ host: host({ uid: 1_000 }) }), { code: 'PERMISSION' }],
-    [
-      'of a program in a home',
-      () => ({ command: ['/root/bin/node'] }),
-      { code: 'PERMISSION', message: expect.stringContaining('because /root is closed to it') },
-    ],
+    ...['home', 'root', 'run/user'].map((folder): (typeof cases)[number] => [
+      `of a program in a home below ${folder}`,
+      () => ({ command: [`/${folder}/alice/node`] }),
+      { code: 'PERMISSION', message: expect.stringContaining(`because /${folder} is closed to it`) },
+    ]),
     [
       'of a program in a folder that is closed to others',
       () => {
