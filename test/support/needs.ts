@@ -17,10 +17,14 @@ export const needsProgram = (program: string): Need => ({
 
 export const needsRoot: Need = { name: 'root', met: process.getuid?.() === 0, why: 'only root can do this' }
 
-/** `describe` if every need is met; otherwise the tests count as skipped, with one line that says why. */
+/** `describe` if every need is met; otherwise the tests count as skipped, with why in their name and in a line of its own. */
 export const describeWith = (needs: readonly Need[], name: string, tests: () => void): void => {
   const missing = needs.filter((need) => !need.met)
-  if (missing.length > 0) process.stderr.write(`left out: ${name}: ${missing.map((need) => need.why).join('; ')}\n`)
-  const run = missing.length === 0 ? describe : describe.skip // The reason is printed above.
-  run(name, tests)
+  if (missing.length === 0) {
+    describe(name, tests)
+    return
+  }
+  const reason = missing.map((need) => need.why).join('; ')
+  process.stderr.write(`left out: ${name}: ${reason}\n`)
+  describe.skip(`${name} (left out: ${reason})`, tests)
 }
