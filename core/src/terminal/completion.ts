@@ -24,6 +24,13 @@ export interface CommandOption {
   readonly hidden: boolean
 }
 
+/** How to make a shell read the script, for `--help`. */
+export const completionHelp = (program: string): string => `
+Examples:
+  $ source <(${program} completion bash)
+  $ ${program} completion zsh > ~/.zfunc/_${program}            (with ~/.zfunc in $fpath)
+  $ ${program} completion fish > ~/.config/fish/completions/${program}.fish`
+
 /** The script that the shell has to read; `program` is the root of the tree. */
 export const completionScript = (program: CommandTree, shell: Shell): string => {
   const name = program.name()

@@ -1,19 +1,13 @@
 // `completion`: makes a shell know the commands of this program. What the script says is the business of core's terminal.
-import { completionScript, SHELLS, type Shell } from '@updraft/core/terminal/completion'
+import { completionHelp, completionScript, SHELLS, type Shell } from '@updraft/core/terminal/completion'
 import { Argument, type Command } from 'commander'
 import type { Context } from '../context.ts'
-
-const HELP = `
-Examples:
-  $ source <(updraft-publisher completion bash)
-  $ updraft-publisher completion zsh > ~/.zfunc/_updraft-publisher            (with ~/.zfunc in $fpath)
-  $ updraft-publisher completion fish > ~/.config/fish/completions/updraft-publisher.fish`
 
 export const addCompletionCommand = (program: Command, context: Context): void => {
   program
     .command('completion')
     .description('print the script that lets a shell complete commands and options')
     .addArgument(new Argument('<shell>', 'the shell that is to read it').choices(SHELLS))
-    .addHelpText('after', HELP)
+    .addHelpText('after', completionHelp(program.name()))
     .action((shell: Shell) => context.print(completionScript(program, shell)))
 }
