@@ -117,7 +117,7 @@ const packNew = async (work: Work): Promise<{ created: readonly NewFrame[]; kept
     for await (const settled of inOrder(plan.families, familiesAhead(workers), (family) =>
       settleFamily(context, family),
     )) {
-      for (const made of [...settled.fresh, ...settled.reframed]) await add(made)
+      for (const made of settled.made) await add(made)
       for (const frame of settled.carried) kept.add(frame)
       dissolved.push(...settled.dissolved)
     }

@@ -29,10 +29,8 @@ export interface MadeFrame {
 export interface Settled {
   /** Numbers of frames of the previous release that are carried over. */
   readonly carried: readonly number[]
-  /** Frames with content that the previous release did not have. */
-  readonly fresh: readonly MadeFrame[]
-  /** Frames with nothing but content of the previous release, packed anew: who has that can make them himself. */
-  readonly reframed: readonly MadeFrame[]
+  /** New frames; which of them have nothing but old chunks is told by the plan. */
+  readonly made: readonly MadeFrame[]
   /** Chunks that are to be packed with others instead; then there are no frames. */
   readonly dissolved: readonly number[]
 }
@@ -57,15 +55,15 @@ export const settleFamily = async (context: SettleContext, family: Family): Prom
     if (settled !== undefined && isWithinBudget(context, family, settled)) return settled
   }
   const dissolved = [...family.carried, ...family.fresh].sort((a, b) => a - b)
-  return { carried: [], fresh: [], reframed: [], dissolved }
+  return { carried: [], made: [], dissolved }
 }
 
 /** What the family would take without a previous release is reckoned from how well the key frame was compressed. */
 const isWithinBudget = ({ tree, previous }: SettleContext, family: Family, settled: Settled): boolean => {
   const key = frameOf(previous.index, family.key)
-  const { carried, fresh, reframed } = settled
+  const { carried, made } = settled
   const packedLength =
-    [...fresh, ...reframed].reduce((sum, { packed }) => sum + packed.length, 0) +
+    made.reduce((sum, { packed }) => sum + packed.length, 0) +
     carried.reduce((sum, frame) => sum + (previous.index.frames.packedLengths[frame] ?? 0), 0)
   const lengthBytes = bytesOf(tree, family.carried) + bytesOf(tree, family.fresh)
   return (packedLength - GROWTH_BYTES) * 4 * key.lengthBytes <= 5 * lengthBytes * key.packedLength
@@ -98,11 +96,11 @@ const keep: Way = async (context, family) => {
   const key = frameOf(index, family.key)
   if (key.lengthBytes * 2 < bytesOf(tree, family.own) + bytesOf(tree, family.fresh)) return undefined
   const base = { content: { kind: 'frame', packPath, frame: key } as const, of: family.key }
-  const fresh = await Promise.all(
+  const made = await Promise.all(
     cutFrames(tree, family.fresh).map((chunks) => makeFreshFrame(context, family, chunks, base)),
   )
-  const isNeeded = family.carried.length > 0 || fresh.some(({ frame }) => frame.base === family.key)
-  return { carried: isNeeded ? [family.key, ...family.deltas] : [], fresh, reframed: [], dissolved: [] }
+  const isNeeded = family.carried.length > 0 || made.some(({ frame }) => frame.base === family.key)
+  return { carried: isNeeded ? [family.key, ...family.deltas] : [], made, dissolved: [] }
 }
 
 /** The second way: what is old and still lives makes new key frames, and what is new is compressed with those. */
@@ -113,21 +111,20 @@ const refresh: Way = async (context, family) => {
   const old = all.filter(isOld)
   if (bytesOf(tree, old) * 2 < bytesOf(tree, all)) return undefined
 
-  const reframed: MadeFrame[] = []
-  const fresh: MadeFrame[] = []
+  const made: MadeFrame[] = []
   let rest = all
   for (const keyChunks of cutFrames(tree, old)) {
     const key = await makeFrame(context, keyChunks)
-    reframed.push(key)
+    made.push(key)
     const last = keyChunks.at(-1) === old.at(-1) ? Number.POSITIVE_INFINITY : (keyChunks.at(-1) ?? 0)
     const base = { content: slicesOf(tree, keyChunks), of: key.frame }
     const near = rest.filter((chunk) => chunk <= last && !isOld(chunk))
     rest = rest.filter((chunk) => chunk > last)
     for (const chunks of cutFrames(tree, near)) {
-      fresh.push(await makeFreshFrame(context, family, chunks, base))
+      made.push(await makeFreshFrame(context, family, chunks, base))
     }
   }
-  return { carried: [], fresh, reframed, dissolved: [] }
+  return { carried: [], made, dissolved: [] }
 }
 
 type Way = (context: SettleContext, family: Family) => Promise<Settled | undefined>
