@@ -1,8 +1,8 @@
 // The status as a person reads it: one line per product and source, then what needs attention. Pure.
 import type { ProductStatus, Signer, SourceStatus, Status } from '@updraft/core/control/api'
+import { count, span, spanUntil, table } from '@updraft/core/terminal/plain-text'
 import { formatBytes } from '@updraft/core/terminal/progress'
 import { type ReportedFinding, titleOfFinding } from '@updraft/core/trust/finding'
-import { count, span, spanUntil, table } from './plain-text.ts'
 import type { StateOfAll } from './status.ts'
 
 /** The status of a running agent, or with `agent: null` what one that does not run last knew. */

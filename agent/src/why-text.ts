@@ -1,8 +1,8 @@
 // Why a product is at the version it is at, in words: what is there, each rule of the last decision, what was refused, and
 // when it will be looked at again. Pure.
 import type { ProductStatus, Rule, SourceStatus } from '@updraft/core/control/api'
+import { span, spanUntil, timeText } from '@updraft/core/terminal/plain-text'
 import { titleOfFinding } from '@updraft/core/trust/finding'
-import { span, spanUntil, timeText } from './plain-text.ts'
 import { signersText, stateOf } from './status-text.ts'
 
 /** What is known about one product; of its source, if that is still trusted. */

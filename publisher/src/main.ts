@@ -4,14 +4,18 @@ import { exitCodeOfUsage, printFailure } from '@updraft/core/terminal/failure'
 import { Command, CommanderError } from 'commander'
 import manifest from '../package.json' with { type: 'json' }
 import { addCompletionCommand } from './commands/completion.ts'
+import { addDiffCommand } from './commands/diff.ts'
 import { addExportCommand } from './commands/export.ts'
 import { addInitCommand } from './commands/init.ts'
+import { addListCommand } from './commands/list.ts'
+import { addNotesCommand } from './commands/notes.ts'
 import { addProductCommand } from './commands/product.ts'
 import { addPromoteCommand } from './commands/promote.ts'
 import { addPublishCommand } from './commands/publish.ts'
 import { addRenewCommand } from './commands/renew.ts'
 import { addRolloutCommand } from './commands/rollout.ts'
 import { addServeCommand } from './commands/serve.ts'
+import { addShowCommand } from './commands/show.ts'
 import { addUrgentCommand } from './commands/urgent.ts'
 import { addYankCommand } from './commands/yank.ts'
 import type { Context } from './context.ts'
@@ -46,6 +50,10 @@ addPromoteCommand(program, context)
 addRolloutCommand(program, context)
 addUrgentCommand(program, context)
 addYankCommand(program, context)
+addNotesCommand(program, context)
+addListCommand(program, context)
+addShowCommand(program, context)
+addDiffCommand(program, context)
 addServeCommand(program, context)
 addRenewCommand(program, context)
 addExportCommand(program, context)

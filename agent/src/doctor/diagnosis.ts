@@ -2,8 +2,8 @@
 // gathers the facts.
 import type { SourceStatus, Status } from '@updraft/core/control/api'
 import { ERROR_CODES, type ExitName, isUpdateError, messageOf } from '@updraft/core/errors'
+import { count, span, timeText } from '@updraft/core/terminal/plain-text'
 import { formatBytes } from '@updraft/core/terminal/progress'
-import { count, span, timeText } from '../plain-text.ts'
 import type { Settings } from '../settings.ts'
 import type { StateOfAll } from '../status.ts'
 
