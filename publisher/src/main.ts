@@ -5,6 +5,7 @@ import { Command, CommanderError } from 'commander'
 import manifest from '../package.json' with { type: 'json' }
 import { addCompletionCommand } from './commands/completion.ts'
 import { addDiffCommand } from './commands/diff.ts'
+import { addDoctorCommand } from './commands/doctor.ts'
 import { addExportCommand } from './commands/export.ts'
 import { addInitCommand } from './commands/init.ts'
 import { addListCommand } from './commands/list.ts'
@@ -57,6 +58,7 @@ addDiffCommand(program, context)
 addServeCommand(program, context)
 addRenewCommand(program, context)
 addExportCommand(program, context)
+addDoctorCommand(program, context)
 addCompletionCommand(program, context)
 
 try {

@@ -3,11 +3,11 @@
 import { dirname } from 'node:path'
 import { messageOf } from '@updraft/core/errors'
 import type { Swarm, SwarmTorrent } from '@updraft/core/swarm/swarm'
+import { verifyTorrent } from '../repository/verify-torrent.ts'
 import type { PublishedRelease, PublishedTorrent } from '../repository.ts'
 import { newestReleases } from './catalog.ts'
 import type { Log } from './log.ts'
 import type { Problem } from './problem.ts'
-import { verifyTorrent } from './verify-torrent.ts'
 
 export interface Seeder extends AsyncDisposable {
   /** TCP port for peers; 0 if nothing is ever seeded. */
