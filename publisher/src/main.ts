@@ -18,6 +18,7 @@ import { addRolloutCommand } from './commands/rollout.ts'
 import { addServeCommand } from './commands/serve.ts'
 import { addShowCommand } from './commands/show.ts'
 import { addUrgentCommand } from './commands/urgent.ts'
+import { addWatchCommand } from './commands/watch.ts'
 import { addYankCommand } from './commands/yank.ts'
 import type { Context } from './context.ts'
 import { terminalOfProcess } from './passphrase.ts'
@@ -47,6 +48,7 @@ const program = new Command(NAME)
 addInitCommand(program, context)
 addProductCommand(program, context)
 addPublishCommand(program, context)
+addWatchCommand(program, context)
 addPromoteCommand(program, context)
 addRolloutCommand(program, context)
 addUrgentCommand(program, context)
