@@ -1,5 +1,6 @@
 // What the origin answers to people and to monitors: one page, the same as JSON, `/healthz` and `/metrics`. Reads a snapshot of
 // the origin's state; changes nothing.
+import { EXPOSITION_TYPE } from '@updraft/core/exposition'
 import { Hono } from 'hono'
 import { textOfOriginMetrics } from './metrics.ts'
 import { frontPage, LIVE_SCRIPT, livePart } from './page/front.ts'
@@ -30,9 +31,7 @@ export const createPages = (status: () => OriginStatus): ((request: Request) => 
   app.get('/live.js', (context) => context.body(LIVE_SCRIPT, 200, { 'content-type': 'text/javascript; charset=utf-8' }))
   app.get('/status.json', (context) => context.json(status()))
   app.get('/metrics', async (context) =>
-    context.body(await textOfOriginMetrics(status()), 200, {
-      'content-type': 'text/plain; version=0.0.4; charset=utf-8',
-    }),
+    context.body(await textOfOriginMetrics(status()), 200, { 'content-type': EXPOSITION_TYPE }),
   )
   app.get('/healthz', (context) => {
     const health = healthOf(status())
