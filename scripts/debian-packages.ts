@@ -25,6 +25,12 @@ export const DELTA_PACKAGES: Readonly<Record<string, string>> = {
   bsdiff: 'a competitor',
 }
 
+/** What `npm run bench:agent` measures beside the agent. */
+export const AGENT_PACKAGES: Readonly<Record<string, string>> = {
+  'transmission-daemon': 'a competitor',
+  syncthing: 'a competitor',
+}
+
 export interface PackagesResult {
   readonly missing: readonly string[]
   readonly why: string
