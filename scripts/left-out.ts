@@ -14,7 +14,8 @@ const STAND_INS: Readonly<Record<string, string>> = {
   // Without it there is no uTP, which is off anyway.
   'utp-native': 'module.exports = {}',
   // The swarm opens no ports at routers (`natUpnp: false`); with an XML parser and a program launcher.
-  '@silentbot1/nat-api': 'export default class { constructor() { throw new Error("no NAT-PMP and UPnP in this build") } }',
+  '@silentbot1/nat-api':
+    'export default class { constructor() { throw new Error("no NAT-PMP and UPnP in this build") } }',
   // local-discovery.ts does it.
   'bittorrent-lsd': 'export default undefined',
   // `client.seed` and `client.createServer` are never called.

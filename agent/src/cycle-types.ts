@@ -111,4 +111,6 @@ export interface SeedReport {
   /** Absolute announce URLs. */
   readonly trackers: readonly string[]
   readonly lengthBytes: number
+  /** What its files look like. */
+  readonly stamp: string | undefined
 }

@@ -202,8 +202,8 @@ const seedVerified = async (verified: VerifiedBundle, { home, swarm, report }: C
   const bundlesDirectory = join(home.dataDirectory, 'bundles')
   const { metainfo, release } = verified
   const kept = await keepBundle(verified, bundlesDirectory)
-  await seedBundle(kept, { bundlesDirectory, swarm, onWarning: report.warning })
-  report.seeding({ release: release.release, ...kept, lengthBytes: metainfo.lengthBytes })
+  const stamp = await seedBundle(kept, { bundlesDirectory, swarm, onWarning: report.warning })
+  report.seeding({ release: release.release, ...kept, lengthBytes: metainfo.lengthBytes, stamp })
 }
 
 /**

@@ -146,7 +146,7 @@ export const openReport = ({ product, store, now, onWarning }: ReportOptions): O
         }
       }),
 
-    seeding: ({ release, name: bundle, infoHash, trackers, lengthBytes }) =>
+    seeding: ({ release, name: bundle, infoHash, trackers, lengthBytes, stamp }) =>
       store.transaction(() => {
         const { version, platform } = release
         store.seeds.put({
@@ -158,6 +158,7 @@ export const openReport = ({ product, store, now, onWarning }: ReportOptions): O
           trackers,
           lengthBytes,
           since: at(),
+          stamp,
         })
         append({ kind: 'seeding', product: name, version })
       }),

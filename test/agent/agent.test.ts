@@ -128,6 +128,7 @@ describe('once', () => {
     let seeded = 0
     const count = async () => {
       seeded += 1
+      return undefined
     }
     await start({ ...fakeParts(installing('1.0.0')), seedKept: count }, { once: true }).outcome
     expect(seeded).toBe(0)

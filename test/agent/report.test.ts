@@ -70,6 +70,7 @@ test('an installation is told in order, and every event is one of the API', () =
     infoHash: 'h',
     trackers: ['t'],
     lengthBytes: 9,
+    stamp: undefined,
   })
   expect(kinds()).toEqual(['check', 'downloading', 'downloading', 'activating', 'committed', 'installed', 'seeding'])
   for (const event of events()) expect(eventSchema.safeParse(event).success).toBe(true)

@@ -91,6 +91,10 @@ const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (product, name)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- What the files of a kept bundle looked like when all of them had been verified.
+  ALTER TABLE seed ADD COLUMN stamp TEXT;
+  `,
 ]
 
 /** Brings the tables up to date. Errors: STATE_DAMAGED if the database was written by a newer agent. */
