@@ -1,7 +1,7 @@
 // `npm run bench:agent`: what an idle agent costs: how long it takes from its start to its first answer, and what memory and
 // CPU it takes with 100 and with 1,000 seeded bundles; as its service runs it, by hand and from source; and in the same run, on the same content,
 // transmission-daemon and syncthing from Debian. What is not installed is left out and named. `--json FILE` writes the same
-// figures; `--seconds N` is how long each is watched at rest, `--bundles 100,1000` how many.
+// figures; `--cycles N` is how many looks are simulated in one process at the end, with what it takes on the way; `--seconds N` is how long each is watched at rest, `--bundles 100,1000` how many.
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -15,6 +15,7 @@ import { makeSmallBuild } from '../support/small-build.ts'
 import { startAgent, type Way } from './agent/agent-process.ts'
 import { COMPETITORS, type Daemon } from './agent/competitors.ts'
 import { keepInHome, makeContent } from './agent/content.ts'
+import { runCycles } from './agent/cycles.ts'
 import { cpuMsOf, cpuPercentOver, type Memory, memoryOf, whenAtRest } from './agent/usage.ts'
 
 const { values } = parseArgs({
@@ -24,6 +25,7 @@ const { values } = parseArgs({
     bundles: { type: 'string', default: '100,1000' },
     starts: { type: 'string', default: '7' },
     only: { type: 'string' },
+    cycles: { type: 'string', default: '10000' },
   },
 })
 const seconds = Number(values.seconds)
@@ -64,7 +66,10 @@ try {
   const announce = `http://127.0.0.1:${(tracker.http.address() as { port: number }).port}/announce`
 
   const rows: Row[] = []
-  for (const bundles of values.bundles.split(',').map(Number)) {
+  for (const bundles of values.bundles
+    .split(',')
+    .map(Number)
+    .filter((count) => count > 0)) {
     const content = await makeContent(join(work, `c${bundles}`), bundles - 1, announce)
     // A home as it is in real life: one product from a source that it looks at, and what it has kept.
     const agent = await stage.agent(`a${bundles}`)
@@ -102,7 +107,21 @@ try {
   tracker.http.closeAllConnections()
   await new Promise<void>((closed) => tracker.close(closed))
   printRows(rows)
-  if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify({ seconds, rows }, null, 2)}\n`)
+  const cycles = isWanted('cycles') && Number(values.cycles) > 0 ? await runCycles(Number(values.cycles)) : []
+  if (cycles.length > 0) print('\n  cycles   seconds   heap MiB   open files   files at home   database KiB   rows')
+  for (const row of cycles) {
+    const figures = [
+      String(row.cycles).padStart(8),
+      row.seconds.toFixed(0).padStart(10),
+      (row.heapBytes / 2 ** 20).toFixed(1).padStart(11),
+      String(row.openFiles).padStart(13),
+      String(row.homeFiles).padStart(16),
+      (row.databaseBytes / 1_024).toFixed(0).padStart(15),
+      String(Object.values(row.rows).reduce((sum, count) => sum + count, 0)).padStart(7),
+    ]
+    print(figures.join(''))
+  }
+  if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify({ seconds, rows, cycles }, null, 2)}\n`)
 } finally {
   await rm(work, { recursive: true, force: true })
 }
