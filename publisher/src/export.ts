@@ -67,7 +67,7 @@ export const exportRelease = async (request: ExportRequest, options: ExportOptio
   const members = [
     ...metadataOf(repository, request.product),
     ...(await Promise.all(releases.map((release) => bundleOf(repository, release)))).flat(),
-    ...(request.patches ? releases.flatMap((release) => patchesOf(repository, release)) : []),
+    ...(request.patches ? onceEach(releases.flatMap((release) => patchesOf(repository, release))) : []),
   ]
   const lengthBytes = await writeExport(request.out, members, options)
   const [{ release }] = releases
@@ -155,6 +155,11 @@ const bundleOf = async (repository: Repository, published: PublishedRelease): Pr
     },
   ]
 }
+
+/** From two older releases the same patch may lead to this one: then it is one file, as its name has its digest. */
+const onceEach = (members: readonly ExportMember[]): readonly ExportMember[] => [
+  ...new Map(members.map((member) => [member.name, member])).values(),
+]
 
 const patchesOf = (repository: Repository, { release }: PublishedRelease): readonly ExportMember[] => {
   const { targets, bundles } = layoutOf(repository.directory)
