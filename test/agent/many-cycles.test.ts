@@ -35,4 +35,4 @@ test('a thousand looks leave neither rows, files, handles nor memory behind', as
   expect(after.openFiles).toBeLessThan(before.openFiles + 10) // Of a thousand. jest has files of its own.
   expect(after.databaseBytes).toBeLessThan(4 * MIB)
   expect(after.heapBytes - before.heapBytes).toBeLessThan(16 * MIB)
-}, 120_000)
+}, 240_000)

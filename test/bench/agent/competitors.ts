@@ -3,10 +3,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { isInstalled } from '../delta/measured.ts'
+import { freePort } from '../free-port.ts'
 import type { Seeded } from './content.ts'
 
 export interface Daemon extends AsyncDisposable {
@@ -113,13 +113,4 @@ const launch = async ([program = '', ...args]: readonly string[], url: string): 
       clearTimeout(kill)
     },
   }
-}
-
-const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
-  server.close()
-  await once(server, 'close')
-  return port
 }
