@@ -28,6 +28,13 @@ export const LIMITS = {
   signaturesMax: 256,
   /** Real metadata has eight levels or so; thousands would exhaust the stack of whoever walks them. */
   metadataDepthMax: 64,
+  /** One certificate in DER; real ones have one or two KiB. */
+  certificateLengthBytes: 16 * KIB,
+  /** A leaf, a few intermediates and the authority at the top. */
+  certificateChainMax: 8,
+  /** One revocation list: some thousands of certificates, and three of them for an authority and those under it. */
+  revocationListLengthBytes: 256 * KIB,
+  revocationListsMax: 8,
   /** A whole request for metadata, so that a slow server cannot hold a cycle (slow retrieval). */
   metadataTimeoutMs: 30_000,
 

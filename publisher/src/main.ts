@@ -8,6 +8,7 @@ import { addDiffCommand } from './commands/diff.ts'
 import { addDoctorCommand } from './commands/doctor.ts'
 import { addExportCommand } from './commands/export.ts'
 import { addInitCommand } from './commands/init.ts'
+import { addKeysCommands } from './commands/keys.ts'
 import { addListCommand } from './commands/list.ts'
 import { addNotesCommand } from './commands/notes.ts'
 import { addProductCommand } from './commands/product.ts'
@@ -47,6 +48,7 @@ const program = new Command(NAME)
   .showHelpAfterError('(--help shows what there is)')
 addInitCommand(program, context)
 addProductCommand(program, context)
+addKeysCommands(program, context)
 addPublishCommand(program, context)
 addWatchCommand(program, context)
 addPromoteCommand(program, context)

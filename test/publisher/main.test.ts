@@ -3,32 +3,13 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
 import { describe, expect, test } from '@jest/globals'
 import { openRepository } from '../../publisher/src/repository.ts'
+import { PUBLISHER, runPublisher } from './program.ts'
 import { fingerprintTree, openWorkspace, type Workspace, writeTree } from './workspace.ts'
 
-const PROGRAM = join(import.meta.dirname, '../../publisher/bin/updraft-publisher.mjs')
-
-interface Outcome {
-  readonly code: number | null
-  readonly stdout: string
-  readonly stderr: string
-}
-
-const run = async (
-  { directory }: Workspace,
-  args: readonly string[],
-  environment: Readonly<Record<string, string>> = {},
-): Promise<Outcome> => {
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', PROGRAM, ...args], {
-    cwd: directory,
-    env: { PATH: process.env.PATH, ...environment },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
-  return { code, stdout, stderr }
-}
+const run = ({ directory }: Workspace, args: readonly string[], environment = {}) =>
+  runPublisher(directory, args, environment)
 
 const INIT = ['init', 'r', '--product', 'acme', '--no-passphrase']
 const PUBLISH = ['publish', 'build', '--repo', 'r', '--product', 'acme', '--version', '1.0.0']
@@ -117,7 +98,7 @@ describe('what cannot be done', () => {
     await writeTree(workspace.build, { large: Buffer.alloc(64 * 1024 * 1024, 'not quite the same again ') })
     await run(workspace, INIT)
     const before = await fingerprintTree(workspace.repository)
-    const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', PROGRAM, ...PUBLISH], {
+    const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', PUBLISHER, ...PUBLISH], {
       cwd: workspace.directory,
       stdio: ['ignore', 'ignore', 'pipe'],
     })
