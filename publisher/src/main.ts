@@ -15,7 +15,9 @@ import { addProductCommand } from './commands/product.ts'
 import { addPromoteCommand } from './commands/promote.ts'
 import { addPublishCommand } from './commands/publish.ts'
 import { addRenewCommand } from './commands/renew.ts'
+import { addRevokeCommand } from './commands/revoke.ts'
 import { addRolloutCommand } from './commands/rollout.ts'
+import { addRotateCommand } from './commands/rotate.ts'
 import { addServeCommand } from './commands/serve.ts'
 import { addShowCommand } from './commands/show.ts'
 import { addUrgentCommand } from './commands/urgent.ts'
@@ -59,6 +61,8 @@ addNotesCommand(program, context)
 addListCommand(program, context)
 addShowCommand(program, context)
 addDiffCommand(program, context)
+addRotateCommand(program, context)
+addRevokeCommand(program, context)
 addServeCommand(program, context)
 addRenewCommand(program, context)
 addExportCommand(program, context)

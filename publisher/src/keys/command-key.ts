@@ -160,7 +160,7 @@ const run = async (
       child.on('close', resolve)
     })
     if (why !== undefined) throw why
-    if (code !== 0) throw failed([program], `ended with ${code ?? 'a signal'}${lastLine(said)}`)
+    if (code !== 0) throw failed([program], `ended with ${code ?? 'a signal'}${lastWords(said)}`)
     return Buffer.concat(answer)
   } catch (error) {
     if (systemCodeOf(error) !== 'ENOENT' && systemCodeOf(error) !== 'EACCES') throw error
@@ -187,16 +187,15 @@ const endGroup = ({ pid, stdout, stderr }: ChildProcess): void => {
   }
 }
 
-const lastLine = (said: string): string => {
-  const line =
-    said
-      .trim()
-      .split('\n')
-      .at(-1)
-      ?.replaceAll(/\p{Cc}/gu, ' ')
-      .trim()
-      .slice(0, ERROR_SHOWN) ?? ''
-  return line === '' ? '' : `: ${line}`
+const lastWords = (said: string): string => {
+  const lines = said
+    .trim()
+    .split('\n')
+    .slice(-3)
+    .join('; ')
+    .replaceAll(/\p{Cc}/gu, ' ')
+    .slice(-ERROR_SHOWN)
+  return lines === '' ? '' : `: ${lines}`
 }
 
 const failed = (

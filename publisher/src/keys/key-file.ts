@@ -54,6 +54,13 @@ export const writeKeyFile = async (
   return { role, path, keyId, publicKey, signer, [Symbol.asyncDispose]: remove }
 }
 
+/** Keys that were made a moment ago, and are open still; `made` may grow. */
+export const newKeys = (made: readonly NewKey[]): KeySource => ({
+  description: 'memory',
+  rootFingerprints: async () => [],
+  open: async (keyId) => made.find((key) => key.keyId === keyId)?.signer,
+})
+
 /** The keys in `directory`. The passphrase is asked for once, and only if a key that is needed is encrypted. */
 export const fileKeys = (directory: string, passphrase: PassphraseSource): KeySource => {
   let asked: Promise<string | undefined> | undefined

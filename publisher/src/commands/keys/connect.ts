@@ -16,10 +16,11 @@ interface ConnectOptions extends FolderOptions {
 const HELP = `
 Examples:
   $ updraft-publisher keys connect acme --repo r --public-key acme.pub -- \\
-      pkcs11-tool --module /usr/lib/softhsm/libsofthsm2.so --token-label acme --label release --login --pin env:PIN \\
+      pkcs11-tool --module /usr/lib/x86_64-linux-gnu/opensc-pkcs11.so --login --pin env:PIN --label release \\
       --sign --mechanism ECDSA-SHA256 --signature-format openssl
   $ updraft-publisher keys connect acme --repo r --public-key acme.pub -- \\
-      openssl dgst -sha256 -sign acme.pem
+      sh -c 'openssl dgst -sha256 -binary | pkcs11-tool --module /usr/lib/softhsm/libsofthsm2.so --login --pin env:PIN \\
+      --label release --sign --mechanism ECDSA --signature-format openssl'
 
 The command gets the bytes on its standard input and answers with the signature, in binary, on its standard output: Ed25519 over
 the bytes; ECDSA over their SHA-256 in DER; RSA-PSS over their SHA-256 with a salt of 32 bytes. It is tried once, and runs without a
