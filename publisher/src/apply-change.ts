@@ -70,7 +70,11 @@ export const draftedRoles = ({ root, targets, products }: Drafts): readonly stri
   ...products.keys(),
 ]
 
-export const roleKeysOf = (role: string, base: Edition | undefined, drafts: Drafts): readonly RoleKeys[] =>
+export const roleKeysOf = (
+  role: string,
+  base: Pick<Edition, 'root' | 'targets'> | undefined,
+  drafts: Drafts,
+): readonly RoleKeys[] =>
   delegatorsOf(role, base, drafts).flatMap((delegator) => {
     const demand = demandOf(delegator, role)
     return demand === undefined ? [] : [{ role, keyIds: demand.keyids, threshold: demand.threshold }]

@@ -7,6 +7,7 @@ import { addCompletionCommand } from './commands/completion.ts'
 import { addDiffCommand } from './commands/diff.ts'
 import { addDoctorCommand } from './commands/doctor.ts'
 import { addExportCommand } from './commands/export.ts'
+import { addIdentityCommand } from './commands/identity.ts'
 import { addInitCommand } from './commands/init.ts'
 import { addKeysCommands } from './commands/keys.ts'
 import { addListCommand } from './commands/list.ts'
@@ -20,6 +21,7 @@ import { addRolloutCommand } from './commands/rollout.ts'
 import { addRotateCommand } from './commands/rotate.ts'
 import { addServeCommand } from './commands/serve.ts'
 import { addShowCommand } from './commands/show.ts'
+import { addSignCommands } from './commands/sign.ts'
 import { addUrgentCommand } from './commands/urgent.ts'
 import { addWatchCommand } from './commands/watch.ts'
 import { addYankCommand } from './commands/yank.ts'
@@ -63,6 +65,8 @@ addShowCommand(program, context)
 addDiffCommand(program, context)
 addRotateCommand(program, context)
 addRevokeCommand(program, context)
+addSignCommands(program, context)
+addIdentityCommand(program, context)
 addServeCommand(program, context)
 addRenewCommand(program, context)
 addExportCommand(program, context)

@@ -90,7 +90,11 @@ export const draftChange = (
 })
 
 /** The files whose word counts for who may sign the draft of `role`; of a root the one before it as well (TUF 6.1). */
-export const delegatorsOf = (role: string, base: Edition | undefined, drafts: Drafts): readonly Delegator[] => {
+export const delegatorsOf = (
+  role: string,
+  base: Pick<Edition, 'root' | 'targets'> | undefined,
+  drafts: Drafts,
+): readonly Delegator[] => {
   const root = drafts.root ?? required(base?.root).metadata.signed
   switch (role) {
     case 'root':

@@ -29,8 +29,8 @@ export const chainFault = (chain: readonly X509Certificate[], key: KeyObject, no
   return undefined
 }
 
-/** The common name of the holder, else all that it is called, in one line. */
+/** The common name of the holder, else all that it is called, in one line that steers no terminal and turns no text around. */
 export const nameOf = ({ subject }: X509Certificate): string => {
-  const parts = (subject ?? '').split('\n').map((part) => part.replaceAll(/\p{Cc}/gu, ' '))
+  const parts = (subject ?? '').split('\n').map((part) => part.replaceAll(/[\p{Cc}\p{Cf}]/gu, ' '))
   return parts.find((part) => part.startsWith('CN='))?.slice('CN='.length) ?? parts.join(', ')
 }

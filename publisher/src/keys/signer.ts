@@ -47,8 +47,11 @@ export interface RoleKeys {
   readonly threshold: number
 }
 
-/** Enough open signers for each role. */
-export type Signers = ReadonlyMap<string, readonly Signer[]>
+/** What puts a signature under metadata: a key that is open, or a signature that was made elsewhere. */
+export type MetadataSigner = Pick<Signer, 'keyId' | 'sign'>
+
+/** Enough signers for each role. */
+export type Signers = ReadonlyMap<string, readonly MetadataSigner[]>
 
 /**
  * Opens the keys that are here for each role, and makes sure that they reach its threshold, before any work is begun. A role
@@ -57,10 +60,10 @@ export type Signers = ReadonlyMap<string, readonly Signer[]>
  * Errors: KEY_MISSING with the ids that were looked for; whatever `keys.open` throws.
  */
 export const openSigners = async (keys: KeySource, roles: readonly RoleKeys[]): Promise<Signers> => {
-  const signers = new Map<string, readonly Signer[]>()
+  const signers = new Map<string, readonly MetadataSigner[]>()
   for (const { role, keyIds, threshold } of roles) {
     const known = signers.get(role) ?? []
-    const opened: Signer[] = []
+    const opened: MetadataSigner[] = []
     for (const keyId of keyIds) {
       const signer = known.find((other) => other.keyId === keyId) ?? (await keys.open(keyId))
       if (signer !== undefined) opened.push(signer)
