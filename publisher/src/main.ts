@@ -6,6 +6,7 @@ import manifest from '../package.json' with { type: 'json' }
 import { addCompletionCommand } from './commands/completion.ts'
 import { addDiffCommand } from './commands/diff.ts'
 import { addDoctorCommand } from './commands/doctor.ts'
+import { addDrillCommand } from './commands/drill.ts'
 import { addExportCommand } from './commands/export.ts'
 import { addIdentityCommand } from './commands/identity.ts'
 import { addInitCommand } from './commands/init.ts'
@@ -67,6 +68,7 @@ addRotateCommand(program, context)
 addRevokeCommand(program, context)
 addSignCommands(program, context)
 addIdentityCommand(program, context)
+addDrillCommand(program, context)
 addServeCommand(program, context)
 addRenewCommand(program, context)
 addExportCommand(program, context)

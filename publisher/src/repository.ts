@@ -9,7 +9,7 @@ import { type Lock, takeLock } from '@updraft/core/files/lock'
 import { LIMITS } from '@updraft/core/limits'
 import { type Product, parseProduct } from '@updraft/core/names'
 import type { TufRole } from '@updraft/core/trust/metadata'
-import { commitFiles, completeInterrupted, isInterrupted } from './repository/commit.ts'
+import { commitFiles, completeInterrupted, forgetUnseen, isInterrupted } from './repository/commit.ts'
 import { type Edition, fingerprintOf, metadataFileOf, readEdition, type SignedRole } from './repository/edition.ts'
 import { LOCK_NAME, layoutOf } from './repository/layout.ts'
 import { type PublishedRelease, releasesOf } from './repository/releases.ts'
@@ -130,8 +130,8 @@ export const changeRepository = async <Result>(
     return result
   } catch (error) {
     // If the timestamp got through, or a root, the change is public and what it names must stay. The next writer sweeps again.
-    if ((await isUnchanged(repository)) && !(await isInterrupted(repository.directory)))
-      await sweep(repository).catch(() => {})
+    const isUnseen = await forgetUnseen(repository.directory).catch(() => false)
+    if (isUnseen && (await isUnchanged(repository))) await sweep(repository).catch(() => {})
     throw error
   }
 }

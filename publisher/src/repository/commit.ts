@@ -75,31 +75,46 @@ const notePending = (directory: string, visible: readonly SignedRole[]): Promise
 }
 
 /** Whether a change with a new root was interrupted, so that the repository does not verify until it is completed. */
-export const isInterrupted = (directory: string): Promise<boolean> =>
-  access(join(directory, PENDING_FILE)).then(
-    () => true,
-    (error: unknown) => systemCodeOf(error) !== 'ENOENT',
-  )
+export const isInterrupted = (directory: string): Promise<boolean> => isThere(join(directory, PENDING_FILE))
 
 /**
  * Completes a change that was interrupted between root and timestamp: a root that clients may have seen is never taken back.
  * Whoever calls it holds the lock. Errors: REPOSITORY_INVALID, DISK_FULL, PERMISSION, IO.
  */
 export const completeInterrupted = async (directory: string): Promise<void> => {
+  const noted = await readPending(directory)
+  if (noted === undefined || (await forgetUnseen(directory, noted))) return
+  for (const [name, text] of Object.entries(noted))
+    await writeFileAtomic(join(layoutOf(directory).metadata, name), text)
+  await rm(join(directory, PENDING_FILE), { force: true })
+}
+
+/** Forgets a change whose root never appeared: no client saw any of it. Returns whether there is nothing to complete. */
+export const forgetUnseen = async (directory: string, noted?: Pending): Promise<boolean> => {
+  const pending = noted ?? (await readPending(directory))
+  const root = Object.keys(pending ?? {}).find((name) => name.endsWith('root.json'))
+  if (root !== undefined && (await isThere(join(layoutOf(directory).metadata, root)))) return false
+  await rm(join(directory, PENDING_FILE), { force: true })
+  return true
+}
+
+type Pending = z.output<typeof pendingSchema>
+
+const readPending = async (directory: string): Promise<Pending | undefined> => {
   const path = join(directory, PENDING_FILE)
   const noted = await readFileIfThere(path, PENDING_MAX_BYTES)
-  if (noted === undefined) return
-  const { metadata } = layoutOf(directory)
   try {
-    for (const [name, text] of Object.entries(pendingSchema.parse(JSON.parse(noted.toString('utf8'))))) {
-      await writeFileAtomic(join(metadata, name), text)
-    }
+    return noted && pendingSchema.parse(JSON.parse(noted.toString('utf8')))
   } catch (error) {
-    if (Error.isError(error) && error.name === 'UpdateError') throw error
     throw new UpdateError('REPOSITORY_INVALID', `${path} is damaged: ${messageOf(error)}`, { cause: error })
   }
-  await rm(path, { force: true })
 }
+
+const isThere = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    (error: unknown) => systemCodeOf(error) !== 'ENOENT',
+  )
 
 /** Writes the target once, and gives it its second name if it has one. */
 const storeTarget = async (folder: string, target: NewTarget): Promise<void> => {
