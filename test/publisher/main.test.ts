@@ -119,15 +119,18 @@ describe('what cannot be done', () => {
 })
 
 describe('help', () => {
-  test.concurrent.each([['init'], ['publish'], ['product', 'add'], ['renew']])(
-    'of %s has an example',
-    async (...command) => {
-      await using workspace = await openWorkspace()
-      const { code, stdout } = await run(workspace, [...command, '--help'])
-      expect(code).toBe(0)
-      expect(stdout).toMatch(new RegExp(`Examples?:\n {2}\\$ updraft-publisher ${command.join(' ')} `))
-    },
-  )
+  test.concurrent.each([
+    ...[['init'], ['publish'], ['product', 'add'], ['renew'], ['rotate'], ['revoke'], ['drill'], ['identity']],
+    ...['generate', 'import', 'export', 'list', 'connect'].map((name) => ['keys', name]),
+    ...['authority', 'issue', 'request', 'attach', 'revoke'].map((name) => ['keys', 'certificate', name]),
+    ...['review', 'add', 'finish'].map((name) => ['sign', name]),
+    ...['rotate', 'revoke', 'renew', 'product', 'identity'].map((name) => ['sign', 'prepare', name]),
+  ])('of %s has an example', async (...command) => {
+    await using workspace = await openWorkspace()
+    const { code, stdout } = await run(workspace, [...command, '--help'])
+    expect(code).toBe(0)
+    expect(stdout).toMatch(new RegExp(`Examples?:\n {2}\\$ updraft-publisher ${command.join(' ')} `))
+  })
 
   test('--version is the version of the package', async () => {
     await using workspace = await openWorkspace()

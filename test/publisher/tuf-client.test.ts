@@ -12,6 +12,7 @@ import { dirname, join, normalize } from 'node:path'
 import { afterAll, describe, expect, test } from '@jest/globals'
 import { parseProduct, parseReleaseVersion } from '@updraft/core/names'
 import { Updater } from 'tuf-js'
+import { refresh } from '../../agent/src/refresh.ts'
 import { parseRollout, rollout } from '../../publisher/src/amend/rollout.ts'
 import { urgency } from '../../publisher/src/amend/urgent.ts'
 import { yank } from '../../publisher/src/amend/yank.ts'
@@ -27,6 +28,7 @@ import { openRepository, type Repository } from '../../publisher/src/repository.
 import { revocation, rotate, rotation } from '../../publisher/src/rotate.ts'
 import { identityChange } from '../../publisher/src/sign/identities.ts'
 import { describeWith, needsPython } from '../support/needs.ts'
+import { memoryFloors, sourceOf } from '../support/refreshing.ts'
 import { release } from './release.ts'
 import { openRepositoryWorkspace, type Workspace, writeTree } from './workspace.ts'
 
@@ -78,6 +80,13 @@ const newClient = async ({ directory, repository }: Workspace, { url }: Served):
       return updater
     },
   }
+}
+
+/** Our own agent, which has pinned the first root; its refresh tells how many releases it would trust. */
+const newMachine = async ({ directory, repository }: Workspace, { url }: Served) => {
+  const source = sourceOf(await readFile(join(repository, 'metadata/1.root.json')), [`${url}/`])
+  const options = { cacheDirectory: join(directory, 'agent'), floors: memoryFloors(), now: () => new Date() }
+  return { refresh: async () => (await refresh(source, [parseProduct('acme')], options)).releases.length }
 }
 
 /** Downloads every target of every release, and returns how many there were. */
@@ -138,7 +147,11 @@ describe('an independent TUF client', () => {
     await release(workspace, { version: '1.0.0' }, { now })
     await using served = await serve(repository)
     const client = await newClient(workspace, served)
-    const follow = async () => expect(await downloadAll(workspace, await client.refresh())).toBe(2)
+    const machine = await newMachine(workspace, served)
+    const follow = async () => {
+      expect(await downloadAll(workspace, await client.refresh())).toBe(2)
+      expect(await machine.refresh()).toBe(1)
+    }
     await follow()
 
     const people = await Promise.all(
