@@ -181,7 +181,7 @@ const endGroup = ({ pid, stdout, stderr }: ChildProcess): void => {
   stderr?.destroy()
   if (pid === undefined) return
   try {
-    process.kill(-pid, 'SIGKILL')
+    process.kill(process.platform === 'win32' ? pid : -pid, 'SIGKILL')
   } catch {
     // It has ended, and took its group with it.
   }
