@@ -123,9 +123,8 @@ export const signDrafts = async (
     if (signed !== undefined) return await signRole(role, signed, options.signers, delegators)
     const kept = required(unchanged)
     // Only a new delegator can want other signatures, and a repository may have a thousand products.
-    if (delegators.includes(drafts.root as Delegator) || delegators.includes(drafts.targets as Delegator)) {
-      assertStillSigned(role, kept, delegators)
-    }
+    const isNew = delegators.some((one) => one === drafts.root || one === drafts.targets)
+    if (isNew) assertStillSigned(role, kept, delegators)
     return kept
   }
   const root = drafts.root === undefined ? required(base?.root) : await sign('root', drafts.root, undefined)

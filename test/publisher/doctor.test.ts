@@ -6,11 +6,16 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
+import { parseProduct } from '@updraft/core/names'
+import { applyChange } from '../../publisher/src/apply-change.ts'
 import type { Check } from '../../publisher/src/doctor/diagnosis.ts'
 import { type DoctorOptions, examine } from '../../publisher/src/doctor.ts'
+import { makeAuthority } from '../../publisher/src/keys/authority.ts'
+import { listKeys } from '../../publisher/src/keys/key-folder.ts'
 import { renewOnlineRoles } from '../../publisher/src/renew.ts'
-import { openRepository } from '../../publisher/src/repository.ts'
+import { openRepository, type Repository } from '../../publisher/src/repository.ts'
 import { parseRepositorySettings } from '../../publisher/src/repository-settings.ts'
+import { identityChange } from '../../publisher/src/sign/identities.ts'
 import { runToEnd } from '../support/programs.ts'
 import { release } from './release.ts'
 import { hoursAfter, NOW, openRepositoryWorkspace, type Workspace, writeTree } from './workspace.ts'
@@ -58,6 +63,24 @@ describe('without the network', () => {
     expect(await look(workspace, { keysDirectory: join(workspace.directory, 'none') })).toContainEqual(
       expect.objectContaining({ code: 'keys', level: 'ok' }),
     )
+  })
+
+  test('certificates that expire soon are a warning, those that have are an error', async () => {
+    await using workspace = await openRepositoryWorkspace()
+    const { keys, keysDirectory, repository } = workspace
+    const key = (await listKeys(keysDirectory)).find(({ name }) => name === 'acme')
+    if (key?.publicKey === undefined) throw new Error('no key of acme')
+    const named = { name: 'acme', publicKey: key.publicKey, chain: [] }
+    const request = { subject: 'CN=Acme', days: 60 }
+    const { certificate } = await makeAuthority(named, request, { directory: keysDirectory, keys, now: NOW })
+    const identity = { chains: [{ file: 'acme.crt', certificates: [certificate] }], revocationLists: [], remove: false }
+    const change = (it: Repository) => identityChange(it, parseProduct('acme'), identity, NOW)
+    await applyChange(repository, change, { keys, now: NOW })
+    const at = async (days: number) =>
+      faultsOf(await look(workspace, { now: hoursAfter(NOW, days * 24) }), 'certificates')
+    expect(await at(1)).toEqual([])
+    expect(await at(40)).toMatchObject([{ level: 'warning', detail: expect.stringContaining('of Acme expires at') }])
+    expect(await at(61)).toMatchObject([{ level: 'error', detail: expect.stringContaining('of Acme expired at') }])
   })
 
   test('what expires soon is a warning, what has expired an error, each with the command that mends it', async () => {

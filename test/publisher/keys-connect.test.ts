@@ -102,20 +102,20 @@ const whenGone = async (mark: string): Promise<void> => {
 }
 
 describe('a program that does not sign', () => {
-  const attempts: readonly (readonly [string, string, RegExp])[] = [
+  const attempts: readonly (readonly [string, string, RegExp, number?])[] = [
     ['answers with something else', 'cat', /answered with \d+ bytes that are no signature/],
     ['answers with nothing', 'cat > /dev/null', /answered with 0 bytes/],
     ['fails', 'echo the card is not there >&2; exit 3', /ended with 3: the card is not there/],
     ['floods', 'cat /dev/zero', /more than 65536 bytes/],
-    ['hangs, with a child that hangs as well', 'sleep 600 & sleep 600', /no signature within 1 seconds/],
+    ['hangs, with a child that hangs as well', 'sleep 600 & sleep 600', /no signature within 1 seconds/, 1],
   ]
 
-  test.concurrent.each(attempts)('%s: nothing is connected', async (name, script, says) => {
+  test.concurrent.each(attempts)('%s: nothing is connected', async (name, script, says, timeoutSeconds = 60) => {
     const folder = join(directory, `bad-${name.length}`)
     const key = signerOf(await generatePrivateKey('ed25519'))
     const options = { environment: { ...process.env, MARK: folder } }
     await expect(
-      connectCommand(folder, 'k', key, { command: ['sh', '-c', script], timeoutSeconds: 1 }, options),
+      connectCommand(folder, 'k', key, { command: ['sh', '-c', script], timeoutSeconds }, options),
     ).rejects.toMatchObject({
       code: 'SIGNER_FAILED',
       message: expect.stringMatching(says),

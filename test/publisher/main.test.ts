@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
+import { publisherProgram } from '../../publisher/src/program.ts'
 import { openRepository } from '../../publisher/src/repository.ts'
 import { PUBLISHER, runPublisher } from './program.ts'
 import { fingerprintTree, openWorkspace, type Workspace, writeTree } from './workspace.ts'
@@ -119,17 +120,31 @@ describe('what cannot be done', () => {
 })
 
 describe('help', () => {
-  test.concurrent.each([
-    ...[['init'], ['publish'], ['product', 'add'], ['renew'], ['rotate'], ['revoke'], ['drill'], ['identity']],
-    ...['generate', 'import', 'export', 'list', 'connect'].map((name) => ['keys', name]),
-    ...['authority', 'issue', 'request', 'attach', 'revoke'].map((name) => ['keys', 'certificate', name]),
-    ...['review', 'add', 'finish'].map((name) => ['sign', name]),
-    ...['rotate', 'revoke', 'renew', 'product', 'identity'].map((name) => ['sign', 'prepare', name]),
-  ])('of %s has an example', async (...command) => {
+  type Command = ReturnType<typeof publisherProgram>
+  const leavesOf = (command: Command, path: readonly string[] = []): readonly (readonly [string, Command])[] =>
+    command.commands.length === 0
+      ? [[path.join(' '), command]]
+      : command.commands.flatMap((child) => leavesOf(child, [...path, child.name()]))
+  const context = {
+    environment: {},
+    terminal: undefined,
+    now: () => new Date(),
+    signal: AbortSignal.abort(),
+    print: () => {},
+  }
+  const leaves = leavesOf(publisherProgram(context))
+
+  test.each(leaves)('of %s has an example, and says that it can print JSON', (path, command) => {
+    let help = ''
+    command.configureOutput({ writeOut: (text) => (help += text) }).outputHelp()
+    expect(help).toMatch(new RegExp(`Examples?:\n {2}\\$ (\\w+=\\S+ |source <\\()?updraft-publisher ${path} `))
+    if (path !== 'completion') expect(help).toContain('--json')
+  })
+
+  test('is shown by the program', async () => {
     await using workspace = await openWorkspace()
-    const { code, stdout } = await run(workspace, [...command, '--help'])
-    expect(code).toBe(0)
-    expect(stdout).toMatch(new RegExp(`Examples?:\n {2}\\$ updraft-publisher ${command.join(' ')} `))
+    const { code, stdout } = await run(workspace, ['keys', 'certificate', '--help'])
+    expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining('revocation list') })
   })
 
   test('--version is the version of the package', async () => {

@@ -6,6 +6,7 @@ import { TOP_LEVEL_ROLES, type TufKey } from '@updraft/core/trust/metadata'
 import { bySoonest } from '../origin/catalog.ts'
 import { expiryProblems } from '../origin/expiry.ts'
 import type { Repository, RoleState } from '../repository.ts'
+import { certificateChecks } from './certificates.ts'
 
 /** One thing that was looked at. An `error` stops updates, or will let a client refuse them; a `warning` may, later. */
 export interface Check {
@@ -25,6 +26,7 @@ export const CHECKS = {
   threshold: { title: 'no single person can sign alone', exit: 'input' },
   'key-shared': { title: 'online keys sign nothing that is to be signed offline', exit: 'input' },
   keys: { title: 'key files are encrypted, and offline keys are not on this machine', exit: 'input' },
+  certificates: { title: 'certificates of those who sign are good, and do not expire soon', exit: 'untrusted' },
   'other-clients': { title: 'other TUF clients accept the metadata', exit: 'input' },
   bytes: { title: 'every file that was signed is there', exit: 'input' },
   leftovers: { title: 'nothing was left behind by a command that was killed', exit: 'input' },
@@ -71,6 +73,7 @@ export const diagnose = (facts: Facts): readonly Check[] => [
   ...thresholdChecks(facts.repository),
   ...sharedKeyChecks(facts.repository),
   ...keyFileChecks(facts.keyFiles),
+  ...certificateChecks(facts.repository, facts.now),
   ...otherClientChecks(facts.repository),
   ...byteChecks(facts),
   ...leftoverChecks(facts.leftovers),
@@ -115,7 +118,7 @@ const thresholdChecks = ({ roles }: Repository): readonly Check[] => {
       code: 'threshold',
       level: 'warning',
       detail: `one key is enough to sign as ${alone.join(', ')}`,
-      hint: 'whoever steals that key signs releases for every machine: let two people sign',
+      hint: 'whoever steals that key signs releases for every machine: let two people sign (rotate, with --threshold)',
     },
   ]
 }
