@@ -4,6 +4,7 @@ import { access, cp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import { applyChange } from '../../publisher/src/apply-change.ts'
+import { examine } from '../../publisher/src/doctor.ts'
 import { drill } from '../../publisher/src/drill.ts'
 import { createKeyFile, fileKeys } from '../../publisher/src/keys/key-file.ts'
 import { renewOnlineRoles, renewRoles } from '../../publisher/src/renew.ts'
@@ -162,6 +163,9 @@ describe('an interruption', () => {
       await expect(openRepository(repository)).rejects.toMatchObject({
         message: expect.stringContaining('was interrupted'),
       })
+      const signal = AbortSignal.timeout(60_000)
+      const [check] = await examine(repository, { now: NOW, keysDirectory, network: false, deep: false, signal })
+      expect(check).toMatchObject({ level: 'error', hint: expect.stringContaining('renew DIR') })
       await renewOnlineRoles(repository, { keys, now: NOW })
     }
     const { roles } = await openRepository(repository)

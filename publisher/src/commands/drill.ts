@@ -3,18 +3,20 @@ import { UpdateError } from '@updraft/core/errors'
 import type { Command } from 'commander'
 import type { Context } from '../context.ts'
 import { drill } from '../drill.ts'
-import type { KeyType } from '../keys/private-key.ts'
-import { newPassphrase } from '../passphrase.ts'
-import { addKeyOptions, type KeyOptions, keysFor, keyTypeOption } from './key-options.ts'
+import {
+  addKeyOptions,
+  addNewKeyOptions,
+  type KeyOptions,
+  keepNewKeys,
+  keysFor,
+  type NewKeyOptions,
+} from './key-options.ts'
 
-interface DrillCommandOptions extends KeyOptions {
+interface DrillCommandOptions extends KeyOptions, NewKeyOptions {
   readonly repo: string
   readonly out: string
   readonly lost?: true
   readonly stolen?: true
-  readonly type: KeyType
-  /** False with --no-passphrase. */
-  readonly passphrase: boolean
   readonly json?: true
 }
 
@@ -36,30 +38,26 @@ export const addDrillCommand = (program: Command, context: Context): void => {
     .requiredOption('--out <dir>', 'folder to make, for the copy')
     .option('--lost', 'the key is not there any more')
     .option('--stolen', 'the key is here, and in other hands as well')
-    .addOption(keyTypeOption('the kind of the key that takes its place'))
-    .option('--no-passphrase', 'leave the new key file unencrypted')
     .option('--json', 'print the result as one JSON object')
     .addHelpText('after', HELP)
-  addKeyOptions(command).action(async (key: string, options: DrillCommandOptions) => {
-    if ((options.lost === true) === (options.stolen === true)) {
-      throw new UpdateError('USAGE', 'say either --lost or --stolen')
-    }
-    const { source, passphrase } = keysFor(options.repo, options, context)
-    const { out, repo: repository, json } = options
-    const replacement = {
-      directory: `${out.replace(/\/+$/, '')}.keys`,
-      passphrase: options.passphrase ? await newPassphrase(passphrase) : undefined,
-      type: options.type,
-    }
-    const request = { repository, out, key, what: options.lost ? 'lost' : 'stolen' } as const
-    const onStep = json
-      ? undefined
-      : ({ step, detail }: { step: string; detail: string }) => context.print(`${step.padEnd(13)} ${detail}`)
-    const result = await drill(request, { keys: source, replacement, now: context.now(), onStep })
-    context.print(
-      json
-        ? JSON.stringify(result)
-        : `\nit works: what was rehearsed is done in earnest by\n  updraft-publisher revoke ${key} --repo ${repository}`,
-    )
-  })
+  addKeyOptions(addNewKeyOptions(command, 'the key that takes its place')).action(
+    async (key: string, options: DrillCommandOptions) => {
+      if ((options.lost === true) === (options.stolen === true)) {
+        throw new UpdateError('USAGE', 'say either --lost or --stolen')
+      }
+      const found = keysFor(options.repo, options, context)
+      const { out, repo: repository, json } = options
+      const replacement = { directory: `${out.replace(/\/+$/, '')}.keys`, ...(await keepNewKeys(options, found)) }
+      const request = { repository, out, key, what: options.lost ? 'lost' : 'stolen' } as const
+      const onStep = json
+        ? undefined
+        : ({ step, detail }: { step: string; detail: string }) => context.print(`${step.padEnd(13)} ${detail}`)
+      const result = await drill(request, { keys: found.source, replacement, now: context.now(), onStep })
+      context.print(
+        json
+          ? JSON.stringify(result)
+          : `\nit works: what was rehearsed is done in earnest by\n  updraft-publisher revoke ${key} --repo ${repository}`,
+      )
+    },
+  )
 }

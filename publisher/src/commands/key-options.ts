@@ -6,9 +6,9 @@ import type { Context } from '../context.ts'
 import { commandKeys } from '../keys/command-key.ts'
 import { fileKeys } from '../keys/key-file.ts'
 import { keysDirectoryOf } from '../keys/keys-directory.ts'
-import { KEY_TYPES } from '../keys/private-key.ts'
+import { KEY_TYPES, type KeyType } from '../keys/private-key.ts'
 import { firstHolder, type KeySource } from '../keys/signer.ts'
-import { existingPassphrase, givenPassphrase, type PassphraseOptions } from '../passphrase.ts'
+import { existingPassphrase, givenPassphrase, newPassphrase, type PassphraseOptions } from '../passphrase.ts'
 
 export interface KeyOptions {
   readonly keys?: string
@@ -48,6 +48,27 @@ const addPassphraseOption = (command: Command): Command =>
     'read the passphrase of the keys from this file descriptor (or UPDRAFT_PASSPHRASE; default: ask)',
     parseFileDescriptor,
   )
+
+/** For commands that make keys; see NewKeyOptions. */
+export const addNewKeyOptions = (command: Command, what: string): Command =>
+  command
+    .addOption(keyTypeOption(`the kind of ${what}`))
+    .option('--no-passphrase', `leave ${what} unencrypted in its file`)
+
+export interface NewKeyOptions {
+  readonly type: KeyType
+  /** False with --no-passphrase. */
+  readonly passphrase: boolean
+}
+
+/** How new keys are kept: asks for a passphrase unless they shall have none. Errors: PASSPHRASE_MISSING, PASSPHRASE_WRONG, ABORTED. */
+export const keepNewKeys = async (
+  { type, passphrase }: NewKeyOptions,
+  { passphrase: given }: Pick<FoundKeys, 'passphrase'>,
+): Promise<{ readonly type: KeyType; readonly passphrase: string | undefined }> => ({
+  type,
+  passphrase: passphrase ? await newPassphrase(given) : undefined,
+})
 
 export const keyTypeOption = (what: string): Option =>
   new Option('--type <type>', what).choices(KEY_TYPES).default('ed25519')

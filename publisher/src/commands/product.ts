@@ -3,16 +3,18 @@ import { basename } from 'node:path'
 import { parseProduct } from '@updraft/core/names'
 import type { Command } from 'commander'
 import type { Context } from '../context.ts'
-import type { KeyType } from '../keys/private-key.ts'
-import { newPassphrase } from '../passphrase.ts'
 import { addProduct } from '../products.ts'
-import { addKeyOptions, type KeyOptions, keysFor, keyTypeOption } from './key-options.ts'
+import {
+  addKeyOptions,
+  addNewKeyOptions,
+  type KeyOptions,
+  keepNewKeys,
+  keysFor,
+  type NewKeyOptions,
+} from './key-options.ts'
 
-interface ProductAddOptions extends KeyOptions {
+interface ProductAddOptions extends KeyOptions, NewKeyOptions {
   readonly repo: string
-  readonly type: KeyType
-  /** False with --no-passphrase. */
-  readonly passphrase: boolean
   readonly json?: true
 }
 
@@ -29,17 +31,15 @@ export const addProductCommand = (program: Command, context: Context): void => {
     .description('add a product, with a signing key of its own')
     .argument('<name>', 'a-z, 0-9 and -, beginning with a letter')
     .requiredOption('--repo <dir>', 'the repository')
-    .addOption(keyTypeOption('the kind of its key'))
-    .option('--no-passphrase', 'leave the new key file unencrypted')
     .option('--json', 'print the result as one JSON object')
     .addHelpText('after', HELP)
-  addKeyOptions(command).action(async (name: string, options: ProductAddOptions) => {
-    const { directory, source, passphrase } = keysFor(options.repo, options, context)
+  addKeyOptions(addNewKeyOptions(command, 'the new key')).action(async (name: string, options: ProductAddOptions) => {
+    const found = keysFor(options.repo, options, context)
+    const { directory, source } = found
     const added = await addProduct(options.repo, parseProduct(name), {
       keys: source,
       keysDirectory: directory,
-      type: options.type,
-      passphrase: options.passphrase ? await newPassphrase(passphrase) : undefined,
+      ...(await keepNewKeys(options, found)),
       now: context.now(),
     })
     context.print(

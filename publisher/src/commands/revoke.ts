@@ -1,20 +1,22 @@
 // `revoke KEY`: takes a key away from every role that it signs for, because it was lost or stolen.
 import type { Command } from 'commander'
 import type { Context } from '../context.ts'
-import type { KeyType } from '../keys/private-key.ts'
-import { newPassphrase } from '../passphrase.ts'
 import { revocation, rotate } from '../rotate.ts'
-import { addKeyOptions, type KeyOptions, keysFor, keyTypeOption } from './key-options.ts'
+import {
+  addKeyOptions,
+  addNewKeyOptions,
+  type KeyOptions,
+  keepNewKeys,
+  keysFor,
+  type NewKeyOptions,
+} from './key-options.ts'
 import { describeRotated, readPublicKeys } from './rotate-options.ts'
 
-interface RevokeCommandOptions extends KeyOptions {
+interface RevokeCommandOptions extends KeyOptions, NewKeyOptions {
   readonly repo: string
   readonly addKey?: readonly string[]
   /** False with --no-replacement. */
   readonly replacement: boolean
-  readonly type: KeyType
-  /** False with --no-passphrase. */
-  readonly passphrase: boolean
   readonly json?: true
 }
 
@@ -36,19 +38,15 @@ export const addRevokeCommand = (program: Command, context: Context): void => {
     .requiredOption('--repo <dir>', 'the repository')
     .option('--add-key <file...>', 'public keys that take its place')
     .option('--no-replacement', 'nothing takes its place: fewer keys are left')
-    .addOption(keyTypeOption('the kind of the new key'))
-    .option('--no-passphrase', 'leave the new key file unencrypted')
     .option('--json', 'print the result as one JSON object')
     .addHelpText('after', HELP)
-  addKeyOptions(command).action(async (key: string, options: RevokeCommandOptions) => {
-    const { directory, source, passphrase } = keysFor(options.repo, options, context)
+  addKeyOptions(addNewKeyOptions(command, 'the new key')).action(async (key: string, options: RevokeCommandOptions) => {
+    const found = keysFor(options.repo, options, context)
     const replacements = await readPublicKeys(options.addKey)
     const makesNew = options.replacement && replacements.length === 0
-    const replace = makesNew
-      ? { directory, passphrase: options.passphrase ? await newPassphrase(passphrase) : undefined, type: options.type }
-      : undefined
+    const replace = makesNew ? { directory: found.directory, ...(await keepNewKeys(options, found)) } : undefined
     const edits = (repository: Parameters<typeof revocation>[0]) => revocation(repository, { key, replacements })
-    const revoked = await rotate(options.repo, edits, { keys: source, now: context.now(), replace })
+    const revoked = await rotate(options.repo, edits, { keys: found.source, now: context.now(), replace })
     context.print(options.json ? JSON.stringify(revoked) : describeRotated(revoked))
   })
 }

@@ -2,18 +2,20 @@
 import { UpdateError } from '@updraft/core/errors'
 import type { Command } from 'commander'
 import type { Context } from '../context.ts'
-import type { KeyType } from '../keys/private-key.ts'
-import { newPassphrase } from '../passphrase.ts'
 import { rotate } from '../rotate.ts'
-import { addKeyOptions, type KeyOptions, keysFor, keyTypeOption } from './key-options.ts'
+import {
+  addKeyOptions,
+  addNewKeyOptions,
+  type KeyOptions,
+  keepNewKeys,
+  keysFor,
+  type NewKeyOptions,
+} from './key-options.ts'
 import { addEditOptions, describeRotated, type EditOptions, editsOf } from './rotate-options.ts'
 
-interface RotateCommandOptions extends KeyOptions, EditOptions {
+interface RotateCommandOptions extends KeyOptions, NewKeyOptions, EditOptions {
   readonly repo: string
   readonly new?: true
-  readonly type: KeyType
-  /** False with --no-passphrase. */
-  readonly passphrase: boolean
   readonly json?: true
 }
 
@@ -36,21 +38,15 @@ export const addRotateCommand = (program: Command, context: Context): void => {
       .requiredOption('--repo <dir>', 'the repository'),
   )
     .option('--new', 'make a new key here for each that is removed; all of them, if none is named')
-    .addOption(keyTypeOption('the kind of new keys'))
-    .option('--no-passphrase', 'leave new key files unencrypted')
     .option('--json', 'print the result as one JSON object')
     .addHelpText('after', HELP)
-  addKeyOptions(command).action(async (role: string, options: RotateCommandOptions) => {
-    const { directory, source, passphrase } = keysFor(options.repo, options, context)
+  addKeyOptions(addNewKeyOptions(command, 'a new key')).action(async (role: string, options: RotateCommandOptions) => {
+    const found = keysFor(options.repo, options, context)
     if (options.new && options.addKey !== undefined) throw new UpdateError('USAGE', 'say either --new or --add-key')
     const all = options.new && options.removeKey === undefined
     const edits = await editsOf(role, all ? { ...options, removeAll: true } : options)
-    const replace = options.new && {
-      directory,
-      passphrase: options.passphrase ? await newPassphrase(passphrase) : undefined,
-      type: options.type,
-    }
-    const rotated = await rotate(options.repo, edits, { keys: source, now: context.now(), replace })
+    const replace = options.new && { directory: found.directory, ...(await keepNewKeys(options, found)) }
+    const rotated = await rotate(options.repo, edits, { keys: found.source, now: context.now(), replace })
     context.print(options.json ? JSON.stringify(rotated) : describeRotated(rotated))
   })
 }

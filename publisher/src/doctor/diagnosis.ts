@@ -1,6 +1,6 @@
 // What a look at a repository amounts to: facts in, one line per check out, each with what to do. Pure; doctor.ts gathers
 // the facts.
-import { type ExitName, messageOf } from '@updraft/core/errors'
+import { type ExitName, isUpdateError, messageOf } from '@updraft/core/errors'
 import { count } from '@updraft/core/terminal/plain-text'
 import { TOP_LEVEL_ROLES, type TufKey } from '@updraft/core/trust/metadata'
 import { bySoonest } from '../origin/catalog.ts'
@@ -81,13 +81,15 @@ export const diagnose = (facts: Facts): readonly Check[] => [
   ...askedChecks('tracker', facts.trackers),
 ]
 
+const UNUSABLE = 'restore it from a backup; nothing can be published in it as it is'
+
 /** All that can be said of a repository that does not open. */
 export const unopened = (error: unknown): readonly Check[] => [
   {
     code: 'repository',
     level: 'error',
     detail: messageOf(error),
-    hint: 'restore it from a backup; nothing can be published in it as it is',
+    hint: (isUpdateError(error) ? error.hint : undefined) ?? UNUSABLE,
   },
 ]
 

@@ -4,15 +4,17 @@ import type { Command } from 'commander'
 import type { Context } from '../../context.ts'
 import { createKeyFile } from '../../keys/key-file.ts'
 import { parseKeyName } from '../../keys/keys-directory.ts'
-import type { KeyType } from '../../keys/private-key.ts'
 import { kindOfKey } from '../../keys/public-key.ts'
-import { newPassphrase } from '../../passphrase.ts'
-import { addFolderOptions, type FolderOptions, keysInFolder, keyTypeOption } from '../key-options.ts'
+import {
+  addFolderOptions,
+  addNewKeyOptions,
+  type FolderOptions,
+  keepNewKeys,
+  keysInFolder,
+  type NewKeyOptions,
+} from '../key-options.ts'
 
-interface GenerateOptions extends FolderOptions {
-  readonly type: KeyType
-  /** False with --no-passphrase. */
-  readonly passphrase: boolean
+interface GenerateOptions extends FolderOptions, NewKeyOptions {
   readonly json?: true
 }
 
@@ -29,20 +31,18 @@ export const addGenerateCommand = (keys: Command, context: Context): void => {
     .command('generate')
     .description('make a key, encrypted unless told otherwise')
     .argument('<name>', 'who or what signs with it, such as alice or acme')
-    .addOption(keyTypeOption('the kind of key'))
-    .option('--no-passphrase', 'leave the key file unencrypted')
     .option('--json', 'print the result as one JSON object')
     .addHelpText('after', HELP)
-  addFolderOptions(command).action(async (name: string, options: GenerateOptions) => {
-    const { directory, passphrase } = keysInFolder(options, context)
+  addFolderOptions(addNewKeyOptions(command, 'the key')).action(async (name: string, options: GenerateOptions) => {
+    const found = keysInFolder(options, context)
     const parsed = parseKeyName(name)
-    const secret = options.passphrase ? await newPassphrase(passphrase) : undefined
-    const { keyId, publicKey, path } = await createKeyFile(directory, parsed, secret, options.type)
+    const { passphrase, type } = await keepNewKeys(options, found)
+    const { keyId, publicKey, path } = await createKeyFile(found.directory, parsed, passphrase, type)
     const publicPath = path.replace(/pem$/, 'pub')
     context.print(
       options.json
         ? JSON.stringify({ name, keyId, kind: kindOfKey(publicKey), path, publicPath })
-        : `made the ${kindOfKey(publicKey)} key ${keyId}\n  ${path}, ${secret === undefined ? 'NOT encrypted' : 'encrypted'}\n  ${basename(publicPath)} beside it is its public half, for others`,
+        : `made the ${kindOfKey(publicKey)} key ${keyId}\n  ${path}, ${passphrase === undefined ? 'NOT encrypted' : 'encrypted'}\n  ${basename(publicPath)} beside it is its public half, for others`,
     )
   })
 }
