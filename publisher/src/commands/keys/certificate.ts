@@ -63,7 +63,7 @@ Owners of machines pin its certificate, the file that ends in .crt. Keep its key
     const keys = { ...source, open: async () => key.signer }
     const named = { name, publicKey: key, chain: [] }
     const issued = await makeAuthority(named, options, { directory, keys, now: context.now() })
-    context.print(describe('made the authority', issued, options))
+    context.print(describe('made', issued, options))
     undo.move() // It has its certificate: it stays.
   })
 }
