@@ -28,6 +28,15 @@ export const DELTA_PACKAGES: Readonly<Record<string, string>> = {
   bsdiff: 'a competitor',
 }
 
+/** What `npm run bench:publish` compares with, and what it measures by. */
+export const PUBLISH_PACKAGES: Readonly<Record<string, string>> = {
+  time: 'measures time and memory of every program',
+  casync: 'a competitor',
+  zchunk: 'a competitor',
+  zstd: 'compresses tars',
+  mktorrent: 'makes torrents of them',
+}
+
 /** What `npm run bench:agent` measures beside the agent. */
 export const AGENT_PACKAGES: Readonly<Record<string, string>> = {
   'transmission-daemon': 'a competitor',
