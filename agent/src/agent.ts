@@ -3,6 +3,7 @@
 import { constants } from 'node:fs'
 import { access } from 'node:fs/promises'
 import { hostname } from 'node:os'
+import { tokenFileOf } from '@updraft/core/control/address'
 import type { AgentEvent, RecordedEvent, Status } from '@updraft/core/control/api'
 import { controlClient } from '@updraft/core/control/client'
 import type { Home } from '@updraft/core/control/home'
@@ -180,6 +181,7 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
           scheduleAll(next)
         }
         await importFolder.apply(next)
+        await control.apply(next.control)
       }),
     onReload: (problem) => tell({ kind: 'settings', ...(problem === undefined ? {} : { error: problem }) }),
   })
@@ -254,7 +256,12 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
     events: store.events,
     onDefect: (error) => log.error(`a defect in the control API: ${messageOf(error)}`, { error }),
   }
-  await using _control = await serveControl(home.socketPath, handlers, { listeningFd: handedOver.controlFd })
+  await using control = await serveControl(home.socketPath, handlers, {
+    listeningFd: handedOver.controlFd,
+    tokenFile: tokenFileOf(home),
+    log,
+  })
+  await control.apply(initial.control)
 
   await sharing.ready()
   log.info(`agent ${version} runs on ${home.dataDirectory}, peers reach port ${sharing.swarm.port}`, {

@@ -17,6 +17,7 @@ import {
 import { applyEdits, findNodeAtLocation, modify, parseTree } from 'jsonc-parser'
 import semver from 'semver'
 import * as z from 'zod'
+import { type ControlSettings, controlSchema } from './settings/control.ts'
 import { parseJsonWithComments } from './settings/json-with-comments.ts'
 import { type Probe, probeSchema } from './settings/probe.ts'
 import { parseWindow, type Window } from './settings/window.ts'
@@ -25,6 +26,7 @@ export interface Settings {
   readonly products: readonly ProductSettings[]
   readonly checkIntervalSeconds: number
   readonly network: NetworkSettings
+  readonly control: ControlSettings
   /** Absolute path of a folder that exported files are put into; undefined is none. */
   readonly importFolder: string | undefined
   /** Installed versions kept per product, the current one included. */
@@ -291,6 +293,7 @@ const settingsSchema = z
       .optional()
       .describe('Absolute path of a folder: a file from updraft-publisher export that is put there is imported'),
     network: networkSchema.prefault({}),
+    control: controlSchema.prefault({}),
     versionsKept: z
       .int()
       .min(1)
@@ -307,7 +310,15 @@ const settingsSchema = z
       ),
   })
   .transform(
-    ({ products, checkIntervalSeconds, importFolder, network, versionsKept, versionsKeptBytes }): Settings => ({
+    ({
+      products,
+      checkIntervalSeconds,
+      importFolder,
+      network,
+      control,
+      versionsKept,
+      versionsKeptBytes,
+    }): Settings => ({
       products: Object.entries(products).map(([name, product]) => ({
         name: parseProduct(name),
         ...product,
@@ -323,6 +334,7 @@ const settingsSchema = z
         uploadLimitBytes: network.uploadLimitBytes,
         downloadLimitBytes: network.downloadLimitBytes,
       },
+      control,
       versionsKept,
       versionsKeptBytes,
     }),

@@ -31,9 +31,11 @@ export const textOfStatus = ({ agent, products, sources }: StatusView, now: Date
 
 const headOf = (agent: Status['agent'] | null, now: Date): string => {
   if (agent === null) return 'No agent is running; this is what it last knew. Start it with: updraft-agent run'
-  const { version, hostname, pid, startedAt, swarmPort, home } = agent
+  const { version, hostname, pid, startedAt, swarmPort, home, controlUrl } = agent
   const port = swarmPort === 0 ? 'its swarm is not open' : `peers reach port ${swarmPort}`
-  return `Agent ${version} runs on ${hostname} since ${span(startedAt, now)} (process ${pid}, ${port}, home ${home})`
+  return `Agent ${version} runs on ${hostname} since ${span(startedAt, now)} (process ${pid}, ${port}, home ${home})${
+    controlUrl === undefined ? '' : `\nIts control API is at ${controlUrl} as well`
+  }`
 }
 
 const productRow = (product: ProductStatus, running: boolean): readonly string[] => [

@@ -45,6 +45,7 @@ export const ERROR_CODES = {
 
   PASSPHRASE_MISSING: { exit: 'credentials', title: 'a key is encrypted and no passphrase was given' },
   PASSPHRASE_WRONG: { exit: 'credentials', title: 'the passphrase does not open the key' },
+  TOKEN_INVALID: { exit: 'credentials', title: 'the token of the control API is missing or wrong' },
   KEY_MISSING: { exit: 'credentials', title: 'a signing key is not where it should be' },
 
   ROOT_UNKNOWN: { exit: 'untrusted', title: 'no root is pinned for the source, or it is not the expected one' },

@@ -5,7 +5,7 @@ import { type IncomingMessage, request } from 'node:http'
 import { connect, createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
-import { type ControlHandlers, serveControl } from '@updraft/agent/control'
+import { type Control, type ControlHandlers, serveControl } from '@updraft/agent/control'
 import type { EventListenersOptions } from '@updraft/agent/control/event-listeners'
 import { historyOf } from '@updraft/agent/history'
 import { parseSettings } from '@updraft/agent/settings'
@@ -27,7 +27,7 @@ const STATUS: Status = {
 
 let home: TemporaryHome
 let store: Store
-let control: AsyncDisposable | undefined
+let control: Control | undefined
 let defects: unknown[] = []
 
 beforeEach(() => {
@@ -43,9 +43,13 @@ afterEach(async () => {
   home[Symbol.dispose]()
 })
 
-const serve = async (handlers: Partial<ControlHandlers> = {}, options: EventListenersOptions = {}) => {
+const serve = async (
+  handlers: Partial<ControlHandlers> = {},
+  options: EventListenersOptions = {},
+  socketPath = home.socketPath,
+) => {
   control = await serveControl(
-    home.socketPath,
+    socketPath,
     {
       status: async () => STATUS,
       check: async ({ product }) => {
@@ -69,7 +73,7 @@ const serve = async (handlers: Partial<ControlHandlers> = {}, options: EventList
       onDefect: (error) => defects.push(error),
       ...handlers,
     },
-    options,
+    { tokenFile: join(home.stateDirectory, 'control-token'), ...options },
   )
 }
 
@@ -348,21 +352,11 @@ test('metrics are text, and no browser may ask for them either', async () => {
 describe('the socket', () => {
   test('is for its owner alone, in a folder for its owner alone, and goes with the server', async () => {
     const socketPath = join(home.root, 'run', 'agent.sock')
-    const own = await serveControl(socketPath, {
-      status: async () => STATUS,
-      check: async () => ({ cursor: 0 }),
-      import: async () => ({ cursor: 0, product: 'acme' }),
-      history: async (product) => ({ product, updates: [] }),
-      rollback: async () => ({ cursor: 0, version: '', previous: '' }),
-      retry: async () => ({ cursor: 0, lifted: [] }),
-      wish: async (product, { kind }) => ({ product, kind, changed: true }),
-      metrics: async () => '',
-      events: store.events,
-      onDefect: () => {},
-    })
+    await serve({}, {}, socketPath)
     expect(lstatSync(socketPath).mode & 0o777).toBe(0o600)
     expect(lstatSync(dirname(socketPath)).mode & 0o777).toBe(0o700)
-    await own[Symbol.asyncDispose]()
+    await control?.[Symbol.asyncDispose]()
+    control = undefined
     expect(existsSync(socketPath)).toBe(false)
   })
 
@@ -380,20 +374,9 @@ describe('the socket', () => {
 
   test('that somebody answers on is left alone', async () => {
     await serve()
-    await expect(
-      serveControl(home.socketPath, {
-        status: async () => STATUS,
-        check: async () => ({ cursor: 0 }),
-        import: async () => ({ cursor: 0, product: 'acme' }),
-        history: async (product) => ({ product, updates: [] }),
-        rollback: async () => ({ cursor: 0, version: '', previous: '' }),
-        retry: async () => ({ cursor: 0, lifted: [] }),
-        wish: async (product, { kind }) => ({ product, kind, changed: true }),
-        metrics: async () => '',
-        events: store.events,
-        onDefect: () => {},
-      }),
-    ).rejects.toMatchObject({ code: 'AGENT_RUNNING', hint: expect.any(String) })
+    const first = control
+    await expect(serve()).rejects.toMatchObject({ code: 'AGENT_RUNNING', hint: expect.any(String) })
+    control = first
     expect(await controlClient(home.socketPath).status()).toEqual(STATUS)
   })
 

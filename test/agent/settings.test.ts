@@ -38,6 +38,7 @@ describe('what settings mean', () => {
         downloadLimitBytes: undefined,
         peers: [],
       },
+      control: { socketGroup: undefined, loopback: undefined },
       versionsKept: 2,
     })
   })

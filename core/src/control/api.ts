@@ -133,6 +133,8 @@ export const statusSchema = z.object({
     startedAt: isoTime,
     /** TCP port of the swarm; 0 while it does not listen. */
     swarmPort: z.number().int(),
+    /** Where the API is besides on the socket, for those who have its token: `http://127.0.0.1:PORT`. */
+    controlUrl: z.string().optional(),
   }),
   sources: z.array(sourceSchema).readonly(),
   products: z.array(productSchema).readonly(),

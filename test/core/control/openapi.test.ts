@@ -76,7 +76,12 @@ test('an agent serves it', async () => {
     wish: never,
     metrics: never,
   }
-  await using _control = await serveControl(home.socketPath, { ...handlers, events: store.events, onDefect: never })
+  const tokenFile = join(home.stateDirectory, 'control-token')
+  await using _control = await serveControl(
+    home.socketPath,
+    { ...handlers, events: store.events, onDefect: never },
+    { tokenFile },
+  )
   const text = await new Promise<string>((resolve, reject) => {
     request({ socketPath: home.socketPath, path: PATHS.openapi, headers: { host: 'localhost' } }, async (response) => {
       let answer = ''
