@@ -18,7 +18,9 @@ import { applyEdits, findNodeAtLocation, modify, parseTree } from 'jsonc-parser'
 import semver from 'semver'
 import * as z from 'zod'
 import { type ControlSettings, controlSchema } from './settings/control.ts'
-import { parseJsonWithComments } from './settings/json-with-comments.ts'
+import { foreignerOf } from './settings/foreign.ts'
+import { faultIn, parseJsonWithComments } from './settings/json-with-comments.ts'
+import { type MeteredSetting, meteredSchema } from './settings/metered.ts'
 import { type Probe, probeSchema } from './settings/probe.ts'
 import { parseWindow, type Window } from './settings/window.ts'
 
@@ -27,6 +29,7 @@ export interface Settings {
   readonly checkIntervalSeconds: number
   readonly network: NetworkSettings
   readonly control: ControlSettings
+  readonly metered: MeteredSetting
   /** Absolute path of a folder that exported files are put into; undefined is none. */
   readonly importFolder: string | undefined
   /** Installed versions kept per product, the current one included. */
@@ -53,6 +56,8 @@ export interface ProductSettings {
   /** `required`: a release is installed only after the owner of the machine has approved its version. */
   readonly approval: 'automatic' | 'required'
   readonly onBattery: 'install' | 'wait'
+  /** What a metered connection means for updates. */
+  readonly onMetered: 'install' | 'wait'
   /** Load average over a minute, per processor, from which on updates wait; undefined is never. */
   readonly maximumLoad: number | undefined
 }
@@ -81,9 +86,29 @@ export const settingsPathOf = (configDirectory: string): string => join(configDi
  */
 export const readSettings = async (configDirectory: string): Promise<Settings> => {
   const path = settingsPathOf(configDirectory)
-  const bytes = await readFileIfThere(path, LIMITS.settingsLengthBytes)
-  return parseSettings(bytes?.toString('utf8') ?? '', path)
+  const text = (await readFileIfThere(path, LIMITS.settingsLengthBytes))?.toString('utf8') ?? ''
+  const settings = parseSettings(text, path)
+  await assertOwnPrograms(settings, text, path)
+  return settings
 }
+
+/** Errors: SETTINGS_INVALID if one belongs to another user: who may run as this one is not for them to say. */
+const assertOwnPrograms = async ({ products, metered }: Settings, text: string, path: string): Promise<void> => {
+  const programs = [
+    ...(typeof metered === 'object' ? [{ program: metered.command[0], at: ['metered', 'command', 0] }] : []),
+    ...products.flatMap(({ name, probe }) =>
+      probe === undefined || probe.kind === 'http'
+        ? []
+        : [{ program: probe.command[0], at: ['products', name, 'probe', PROBE_SETTING[probe.kind], 0] }],
+    ),
+  ]
+  for (const { program, at } of programs) {
+    const fault = isAbsolute(program) ? await foreignerOf(program) : undefined
+    if (fault !== undefined) throw faultIn(text, at, fault, path)
+  }
+}
+
+const PROBE_SETTING = { command: 'command', 'stay-up': 'stayUp' } as const
 
 /** Reads the text of a settings file; `path` is for messages. An empty text is all defaults. Errors: SETTINGS_INVALID. */
 export const parseSettings = (text: string, path: string): Settings =>
@@ -243,6 +268,10 @@ const productSchema = z
       .enum(['install', 'wait'])
       .default('install')
       .describe('Whether updates wait while the machine runs on its battery'),
+    onMetered: z
+      .enum(['install', 'wait'])
+      .default('install')
+      .describe('Whether updates wait while the connection of the machine is metered'),
     maximumLoad: z
       .number()
       .min(0.01)
@@ -293,6 +322,7 @@ const settingsSchema = z
       .optional()
       .describe('Absolute path of a folder: a file from updraft-publisher export that is put there is imported'),
     network: networkSchema.prefault({}),
+    metered: meteredSchema,
     control: controlSchema.prefault({}),
     versionsKept: z
       .int()
@@ -315,6 +345,7 @@ const settingsSchema = z
       checkIntervalSeconds,
       importFolder,
       network,
+      metered,
       control,
       versionsKept,
       versionsKeptBytes,
@@ -334,6 +365,7 @@ const settingsSchema = z
         uploadLimitBytes: network.uploadLimitBytes,
         downloadLimitBytes: network.downloadLimitBytes,
       },
+      metered,
       control,
       versionsKept,
       versionsKeptBytes,
