@@ -1,8 +1,9 @@
 // The agent as a process: takes its home, opens everything in order, looks for updates on schedule until it is told to
 // stop, and closes everything in reverse. Decides when; what a look does is the cycle's business.
-import { constants } from 'node:fs'
+import { constants, existsSync } from 'node:fs'
 import { access } from 'node:fs/promises'
 import { hostname } from 'node:os'
+import { dirname } from 'node:path'
 import { tokenFileOf } from '@updraft/core/control/address'
 import type { AgentEvent, RecordedEvent, Status } from '@updraft/core/control/api'
 import { controlClient } from '@updraft/core/control/client'
@@ -33,7 +34,7 @@ import { watchSettings } from './settings/watch.ts'
 import { type ProductSettings, readSettings, type Settings } from './settings.ts'
 import { type OpenSwarm, openSharing } from './sharing.ts'
 import { type SourceDescription, statusOf } from './status.ts'
-import { openStore } from './store.ts'
+import { openStore, type Store } from './store.ts'
 import { fulfil } from './wishes.ts'
 
 /** What the agent is made of besides itself. */
@@ -96,6 +97,7 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
   const initial = await readSettings(home.configDirectory)
   store.events.onAppend(eventLogger(log))
   if (options.onEvent !== undefined) store.events.onAppend(options.onEvent)
+  forgetRemoved(store, initial)
   const begun = initial.products.flatMap(({ name }) => store.journal.open(name) ?? [])
   const transferred = countTransferred(store.events, begun)
   /** What cannot be recorded (a full disk) must not end the agent. */
@@ -289,8 +291,8 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
 export const prepareHome = async ({ configDirectory, stateDirectory, dataDirectory }: Home): Promise<void> => {
   for (const [directory, mode] of [
     [configDirectory, 0o755],
+    [dataDirectory, 0o755], // Before the state, which may lie in it: what is installed is for others to run.
     [stateDirectory, 0o700],
-    [dataDirectory, 0o755],
   ] as const) {
     await makeDirectory(directory, mode)
     try {
@@ -298,6 +300,14 @@ export const prepareHome = async ({ configDirectory, stateDirectory, dataDirecto
     } catch (error) {
       throw fromFileSystem(error, `the agent needs to write in ${directory}`)
     }
+  }
+}
+
+/** What its owner has taken out of the settings and then off the disk is not installed any more. */
+const forgetRemoved = (store: Store, { products }: Settings): void => {
+  for (const { product, path } of store.installed.allCurrent()) {
+    if (products.some(({ name }) => name === product) || existsSync(dirname(path))) continue
+    for (const { version } of store.installed.kept(product)) store.installed.lose(product, version)
   }
 }
 

@@ -24,6 +24,10 @@ import { type VerifiedBundle, verifyBundle } from './verify.ts'
 
 export const runCycle: Cycle = async (product, dependencies) => {
   await finishInterrupted(product, dependencies)
+  if (isByImportOnly(dependencies)) {
+    dependencies.report.notAsked()
+    return { kind: 'current' }
+  }
   const trusted = await refreshSource(product, dependencies)
   const release = await planUpdate(product, trusted, dependencies)
   if (release === undefined) {
@@ -40,6 +44,10 @@ export const runCycle: Cycle = async (product, dependencies) => {
   await removeSurplus(healthy, dependencies)
   return { kind: 'installed', version: healthy.version }
 }
+
+/** There is no network to ask: what comes is carried here. */
+const isByImportOnly = ({ settings, carrier }: CycleDependencies): boolean =>
+  settings.importOnly && carrier === undefined
 
 /** What an agent that was killed had begun: the way back is finished, and what is in place unproved is probed. */
 const finishInterrupted = async (product: ProductSettings, dependencies: CycleDependencies): Promise<void> => {

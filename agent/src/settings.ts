@@ -30,6 +30,8 @@ export interface Settings {
   readonly network: NetworkSettings
   readonly control: ControlSettings
   readonly metered: MeteredSetting
+  /** Sources are not asked: releases come as exported files. */
+  readonly importOnly: boolean
   /** Absolute path of a folder that exported files are put into; undefined is none. */
   readonly importFolder: string | undefined
   /** Installed versions kept per product, the current one included. */
@@ -318,6 +320,10 @@ const settingsSchema = z
       .max(WEEK_SECONDS)
       .default(3_600)
       .describe('How often to look for updates of a product'),
+    importOnly: z
+      .boolean()
+      .default(false)
+      .describe('Ask no source, because none can be reached: releases come as exported files only'),
     importFolder: named(parseFolder)
       .optional()
       .describe('Absolute path of a folder: a file from updraft-publisher export that is put there is imported'),
@@ -343,6 +349,7 @@ const settingsSchema = z
     ({
       products,
       checkIntervalSeconds,
+      importOnly,
       importFolder,
       network,
       metered,
@@ -359,6 +366,7 @@ const settingsSchema = z
         maximumLoad: product.maximumLoad,
       })),
       checkIntervalSeconds,
+      importOnly,
       importFolder,
       network: {
         ...network,

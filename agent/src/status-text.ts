@@ -78,12 +78,15 @@ const hasFailed = ({ installed, update }: Pick<ProductStatus, 'installed' | 'upd
 export const signersText = (signers: readonly Signer[]): string =>
   signers.length === 0 ? '-' : signers.map(({ name, keyId }) => name ?? `key ${keyId.slice(0, 8)}`).join(', ')
 
-const sourceRow = ({ name, lastCheck, nextCheckAt, expires, root }: SourceStatus, now: Date): readonly string[] => [
+const sourceRow = (
+  { name, lastCheck, nextCheckAt, expires, root, importOnly }: SourceStatus,
+  now: Date,
+): readonly string[] => [
   name,
   lastCheck === undefined
     ? 'never'
     : `${span(lastCheck.at, now)} ago${lastCheck.error === undefined ? '' : ', failed'}`,
-  nextCheckAt === undefined ? '-' : spanUntil(nextCheckAt, now),
+  importOnly ? 'by import only' : nextCheckAt === undefined ? '-' : spanUntil(nextCheckAt, now),
   expires === undefined ? '-' : expiryText(expires, now),
   `version ${root.version}, pinned by ${PINNED_BY[root.pinnedBy]}`,
 ]

@@ -39,6 +39,7 @@ describe('what settings mean', () => {
         peers: [],
       },
       metered: 'auto',
+      importOnly: false,
       control: { socketGroup: undefined, loopback: undefined },
       versionsKept: 2,
     })

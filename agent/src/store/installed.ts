@@ -28,6 +28,8 @@ export interface InstalledVersions {
   makeCurrent(record: InstalledRecord): void
   /** Forgets a kept version; the current one stays. */
   forget(product: Product, version: ReleaseVersion): void
+  /** Forgets a version that is not on the disk any more, also the current one. */
+  lose(product: Product, version: ReleaseVersion): void
 }
 
 export const openInstalled = (database: Database): InstalledVersions => ({
@@ -53,6 +55,7 @@ export const openInstalled = (database: Database): InstalledVersions => ({
     }),
   forget: (product, version) =>
     database.run('DELETE FROM installed WHERE product = ? AND version = ? AND current = 0', product, version),
+  lose: (product, version) => database.run('DELETE FROM installed WHERE product = ? AND version = ?', product, version),
 })
 
 const SELECT = `SELECT product, version, platform, source, path, signers, threshold, installed_at AS installedAt

@@ -95,6 +95,12 @@ const MIGRATIONS: readonly string[] = [
   -- What the files of a kept bundle looked like when all of them had been verified.
   ALTER TABLE seed ADD COLUMN stamp TEXT;
   `,
+  `
+  -- How the last check of each product ended: a source may be well for one and not for another.
+  CREATE TABLE product_check (
+    product TEXT PRIMARY KEY, source TEXT NOT NULL, at TEXT NOT NULL, problem TEXT
+  ) STRICT, WITHOUT ROWID;
+  `,
 ]
 
 /** Brings the tables up to date. Errors: STATE_DAMAGED if the database was written by a newer agent. */
