@@ -14,6 +14,7 @@ import { makeDirectory } from '@updraft/core/files/atomic'
 import { type Lock, takeLock } from '@updraft/core/files/lock'
 import { isNewer, type Product, parseProduct, parseReleaseVersion, type ReleaseVersion } from '@updraft/core/names'
 import { type BanList, memoryBans } from '@updraft/core/swarm/peers/bans'
+import { watchClock } from './clock.ts'
 import { type ControlHandlers, serveControl } from './control.ts'
 import type { Cycle } from './cycle-types.ts'
 import { historyOf } from './history.ts'
@@ -278,6 +279,15 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
     await using _watch = await watchSettings(home.configDirectory, settings.reload, (error) =>
       log.warn(`changes of the settings are not noticed: ${messageOf(error)}`),
     )
+    using _clock = watchClock({
+      wall: now,
+      onJump: (jumpMs) => {
+        log.warn(
+          `the clock was ${jumpMs > 0 ? 'put forward' : 'set back'} by ${Math.abs(Math.round(jumpMs / 1_000))} s, or this machine slept: everything is looked at again`,
+        )
+        schedule.clockJumped()
+      },
+    })
     await importFolder.apply(initial)
     await settings.reload() // What changed before the watch had begun.
     await aborted(signal)
