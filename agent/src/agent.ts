@@ -1,9 +1,8 @@
 // The agent as a process: takes its home, opens everything in order, looks for updates on schedule until it is told to
 // stop, and closes everything in reverse. Decides when; what a look does is the cycle's business.
-import { constants, existsSync } from 'node:fs'
+import { constants } from 'node:fs'
 import { access } from 'node:fs/promises'
 import { hostname } from 'node:os'
-import { dirname } from 'node:path'
 import { tokenFileOf } from '@updraft/core/control/address'
 import type { AgentEvent, RecordedEvent, Status } from '@updraft/core/control/api'
 import { controlClient } from '@updraft/core/control/client'
@@ -24,6 +23,7 @@ import { eventLogger, type Log } from './log.ts'
 import { lookWith } from './look.ts'
 import { countTransferred } from './metrics/transferred.ts'
 import { recheckAtOf } from './plan/recheck.ts'
+import { forgetRemoved } from './recover.ts'
 import { openReport } from './report.ts'
 import { resumeSeeds, type SeedKept } from './resume-seeds.ts'
 import { rollBackByHand } from './rollback.ts'
@@ -35,7 +35,7 @@ import { watchSettings } from './settings/watch.ts'
 import { type ProductSettings, readSettings, type Settings } from './settings.ts'
 import { type OpenSwarm, openSharing } from './sharing.ts'
 import { type SourceDescription, statusOf } from './status.ts'
-import { openStore, type Store } from './store.ts'
+import { openStore } from './store.ts'
 import { fulfil } from './wishes.ts'
 
 /** What the agent is made of besides itself. */
@@ -282,7 +282,7 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
     using _clock = watchClock({
       wall: now,
       onJump: (jumpMs) => {
-        log.warn(
+        log.info(
           `the clock was ${jumpMs > 0 ? 'put forward' : 'set back'} by ${Math.abs(Math.round(jumpMs / 1_000))} s, or this machine slept: everything is looked at again`,
         )
         schedule.clockJumped()
@@ -310,14 +310,6 @@ export const prepareHome = async ({ configDirectory, stateDirectory, dataDirecto
     } catch (error) {
       throw fromFileSystem(error, `the agent needs to write in ${directory}`)
     }
-  }
-}
-
-/** What its owner has taken out of the settings and then off the disk is not installed any more. */
-const forgetRemoved = (store: Store, { products }: Settings): void => {
-  for (const { product, path } of store.installed.allCurrent()) {
-    if (products.some(({ name }) => name === product) || existsSync(dirname(path))) continue
-    for (const { version } of store.installed.kept(product)) store.installed.lose(product, version)
   }
 }
 

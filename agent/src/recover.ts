@@ -1,12 +1,14 @@
 // What an agent that was killed left behind: brings the store and the link `current` to one opinion, before anything new
 // begins. The link is what programs see, so it is the link that is believed, unless the store says that it is to be moved.
-import { join } from 'node:path'
+import { existsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import type { ReleaseName } from '@updraft/core/names'
 import { findPlace, pointCurrentTo, readCurrentVersion, removeCurrent } from './current-link.ts'
 import type { CycleDependencies } from './cycle-types.ts'
 import { finishRollback } from './rollback.ts'
-import type { ProductSettings } from './settings.ts'
+import type { ProductSettings, Settings } from './settings.ts'
 import type { InstalledRecord } from './store/installed.ts'
+import type { Store } from './store.ts'
 
 /**
  * Finishes a rollback that was begun; puts back a link that is gone; forgets a version that is gone, and goes back to the one
@@ -64,4 +66,12 @@ const forgetLost = async (
   }
   report.warning(`the installed version ${version} is gone from the disk, and is installed anew`)
   await removeCurrent(productsDirectory, product)
+}
+
+/** What its owner has taken out of the settings and then off the disk is not installed any more. */
+export const forgetRemoved = (store: Store, { products }: Settings): void => {
+  for (const { product, path } of store.installed.allCurrent()) {
+    if (products.some(({ name }) => name === product) || existsSync(dirname(path))) continue
+    for (const { version } of store.installed.kept(product)) store.installed.lose(product, version)
+  }
 }

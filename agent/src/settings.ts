@@ -18,8 +18,8 @@ import { applyEdits, findNodeAtLocation, modify, parseTree } from 'jsonc-parser'
 import semver from 'semver'
 import * as z from 'zod'
 import { type ControlSettings, controlSchema } from './settings/control.ts'
-import { foreignerOf } from './settings/foreign.ts'
-import { faultIn, parseJsonWithComments } from './settings/json-with-comments.ts'
+import { assertOwnPrograms } from './settings/foreign.ts'
+import { parseJsonWithComments } from './settings/json-with-comments.ts'
 import { type MeteredSetting, meteredSchema } from './settings/metered.ts'
 import { type Probe, probeSchema } from './settings/probe.ts'
 import { parseWindow, type Window } from './settings/window.ts'
@@ -93,24 +93,6 @@ export const readSettings = async (configDirectory: string): Promise<Settings> =
   await assertOwnPrograms(settings, text, path)
   return settings
 }
-
-/** Errors: SETTINGS_INVALID if one belongs to another user: who may run as this one is not for them to say. */
-const assertOwnPrograms = async ({ products, metered }: Settings, text: string, path: string): Promise<void> => {
-  const programs = [
-    ...(typeof metered === 'object' ? [{ program: metered.command[0], at: ['metered', 'command', 0] }] : []),
-    ...products.flatMap(({ name, probe }) =>
-      probe === undefined || probe.kind === 'http'
-        ? []
-        : [{ program: probe.command[0], at: ['products', name, 'probe', PROBE_SETTING[probe.kind], 0] }],
-    ),
-  ]
-  for (const { program, at } of programs) {
-    const fault = isAbsolute(program) ? await foreignerOf(program) : undefined
-    if (fault !== undefined) throw faultIn(text, at, fault, path)
-  }
-}
-
-const PROBE_SETTING = { command: 'command', 'stay-up': 'stayUp' } as const
 
 /** Reads the text of a settings file; `path` is for messages. An empty text is all defaults. Errors: SETTINGS_INVALID. */
 export const parseSettings = (text: string, path: string): Settings =>

@@ -8,19 +8,10 @@ import { type Control, serveControl } from '@updraft/agent/control'
 import { silentLog } from '@updraft/agent/log'
 import { parseSettings } from '@updraft/agent/settings'
 import { openStore, type Store } from '@updraft/agent/store'
-import type { Status } from '@updraft/core/control/api'
 import { controlClient } from '@updraft/core/control/client'
-import { UpdateError } from '@updraft/core/errors'
+import { bareHandlers } from '../support/control-handlers.ts'
 import { type TemporaryHome, temporaryHome } from '../support/fake-agent-parts.ts'
 import { describeWith, needsRoot } from '../support/needs.ts'
-
-const STATUS: Status = {
-  apiVersion: 1,
-  agent: { version: '1.0.0', pid: 1, hostname: 'h', home: '/h', startedAt: 't', swarmPort: 1 },
-  sources: [],
-  products: [],
-  cursor: 0,
-}
 
 let home: TemporaryHome
 let store: Store
@@ -34,25 +25,10 @@ beforeEach(async () => {
   store = openStore(home.stateDirectory)
   tokenFile = join(home.stateDirectory, 'control-token')
   warned = []
-  const never = async () => {
-    throw new UpdateError('USAGE', 'nobody asks for this')
-  }
-  control = await serveControl(
-    home.socketPath,
-    {
-      status: async () => STATUS,
-      check: never,
-      import: never,
-      history: never,
-      rollback: never,
-      retry: never,
-      wish: never,
-      metrics: never,
-      events: store.events,
-      onDefect: () => {},
-    },
-    { tokenFile, log: { ...silentLog, warn: (message) => void warned.push(message) } },
-  )
+  control = await serveControl(home.socketPath, bareHandlers(store.events), {
+    tokenFile,
+    log: { ...silentLog, warn: (message) => void warned.push(message) },
+  })
 })
 afterEach(async () => {
   await control[Symbol.asyncDispose]()

@@ -10,20 +10,13 @@ import type { EventListenersOptions } from '@updraft/agent/control/event-listene
 import { historyOf } from '@updraft/agent/history'
 import { parseSettings } from '@updraft/agent/settings'
 import { openStore, type Store } from '@updraft/agent/store'
-import { problemSchema, type Status } from '@updraft/core/control/api'
+import { problemSchema } from '@updraft/core/control/api'
 import { controlClient } from '@updraft/core/control/client'
 import { UpdateError } from '@updraft/core/errors'
 import { LIMITS } from '@updraft/core/limits'
 import { parsePlatform, parseProduct, parseReleaseVersion } from '@updraft/core/names'
+import { BARE_STATUS } from '../support/control-handlers.ts'
 import { type TemporaryHome, temporaryHome } from '../support/fake-agent-parts.ts'
-
-const STATUS: Status = {
-  apiVersion: 1,
-  agent: { version: '1.0.0', pid: 1, hostname: 'h', home: '/h', startedAt: 't', swarmPort: 1 },
-  sources: [],
-  products: [],
-  cursor: 0,
-}
 
 let home: TemporaryHome
 let store: Store
@@ -51,7 +44,7 @@ const serve = async (
   control = await serveControl(
     socketPath,
     {
-      status: async () => STATUS,
+      status: async () => BARE_STATUS,
       check: async ({ product }) => {
         if (product === 'ghost') throw new UpdateError('PRODUCT_UNKNOWN', 'no ghost', { hint: 'look again' })
         return { cursor: store.events.cursor() }
@@ -108,7 +101,7 @@ const ask = ({ method = 'GET', path = '/v1/status', headers = {}, body }: Questi
 describe('requests', () => {
   test('the status is answered', async () => {
     await serve()
-    expect(await controlClient(home.socketPath).status()).toEqual(STATUS)
+    expect(await controlClient(home.socketPath).status()).toEqual(BARE_STATUS)
   })
 
   test('a check is accepted with 202', async () => {
@@ -207,7 +200,7 @@ describe('requests', () => {
     const socket = connect(home.socketPath)
     socket.write('\0\x01\x02 no protocol \r\n\r\n')
     await new Promise((resolve) => socket.on('close', resolve).resume())
-    expect(await controlClient(home.socketPath).status()).toEqual(STATUS)
+    expect(await controlClient(home.socketPath).status()).toEqual(BARE_STATUS)
   })
 })
 
@@ -369,7 +362,7 @@ describe('the socket', () => {
     renameSync(`${home.socketPath}.kept`, home.socketPath)
     expect(lstatSync(home.socketPath).isSocket()).toBe(true)
     await serve()
-    expect(await controlClient(home.socketPath).status()).toEqual(STATUS)
+    expect(await controlClient(home.socketPath).status()).toEqual(BARE_STATUS)
   })
 
   test('that somebody answers on is left alone', async () => {
@@ -377,7 +370,7 @@ describe('the socket', () => {
     const first = control
     await expect(serve()).rejects.toMatchObject({ code: 'AGENT_RUNNING', hint: expect.any(String) })
     control = first
-    expect(await controlClient(home.socketPath).status()).toEqual(STATUS)
+    expect(await controlClient(home.socketPath).status()).toEqual(BARE_STATUS)
   })
 
   test.each([

@@ -1,7 +1,9 @@
 // Whether somebody else could put another program in the place of one that the settings name: then running it would give them
 // the rights of the agent. Looks at owners and modes only.
 import { lstat, realpath, stat } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { dirname, isAbsolute } from 'node:path'
+import type { Settings } from '../settings.ts'
+import { faultIn } from './json-with-comments.ts'
 
 /**
  * Why the program is not the agent's to run, or undefined. One that is not there belongs to nobody.
@@ -25,3 +27,21 @@ export const foreignerOf = async (program: string, uid = process.getuid?.()): Pr
 /** The path itself, and every folder above it. */
 const withFolders = (path: string): readonly string[] =>
   dirname(path) === path ? [path] : [path, ...withFolders(dirname(path))]
+
+/** Errors: SETTINGS_INVALID if one belongs to another user: who may run as this one is not for them to say. */
+export const assertOwnPrograms = async ({ products, metered }: Settings, text: string, path: string): Promise<void> => {
+  const programs = [
+    ...(typeof metered === 'object' ? [{ program: metered.command[0], at: ['metered', 'command', 0] }] : []),
+    ...products.flatMap(({ name, probe }) =>
+      probe === undefined || probe.kind === 'http'
+        ? []
+        : [{ program: probe.command[0], at: ['products', name, 'probe', PROBE_SETTING[probe.kind], 0] }],
+    ),
+  ]
+  for (const { program, at } of programs) {
+    const fault = isAbsolute(program) ? await foreignerOf(program) : undefined
+    if (fault !== undefined) throw faultIn(text, at, fault, path)
+  }
+}
+
+const PROBE_SETTING = { command: 'command', 'stay-up': 'stayUp' } as const
