@@ -82,11 +82,10 @@ const addProduct = (metrics: Exposition, status: ProductStatus): void => {
   metrics.set('updraft_seeding_uploaded_bytes', help, labels, seeding.uploadedBytes)
 }
 
-const addSource = (
-  metrics: Exposition,
-  { name: source, root, expires, lastCheck, nextCheckAt }: SourceStatus,
-): void => {
+const addSource = (metrics: Exposition, status: SourceStatus): void => {
+  const { name: source, root, expires, lastCheck, nextCheckAt, importOnly } = status
   metrics.set('updraft_source_root_version', 'Version of the trusted root.', { source }, root.version)
+  if (importOnly) return // Nothing of it is late, whenever the next file comes.
   if (lastCheck !== undefined) {
     const [when, result] = ['Unix time of the last check.', '1 if the last check succeeded.']
     metrics.set('updraft_source_last_check_timestamp_seconds', when, { source }, unix(lastCheck.at))

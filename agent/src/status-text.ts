@@ -31,9 +31,11 @@ export const textOfStatus = ({ agent, products, sources }: StatusView, now: Date
 
 const headOf = (agent: Status['agent'] | null, now: Date): string => {
   if (agent === null) return 'No agent is running; this is what it last knew. Start it with: updraft-agent run'
-  const { version, hostname, pid, startedAt, swarmPort, home } = agent
+  const { version, hostname, pid, startedAt, swarmPort, home, controlUrl } = agent
   const port = swarmPort === 0 ? 'its swarm is not open' : `peers reach port ${swarmPort}`
-  return `Agent ${version} runs on ${hostname} since ${span(startedAt, now)} (process ${pid}, ${port}, home ${home})`
+  return `Agent ${version} runs on ${hostname} since ${span(startedAt, now)} (process ${pid}, ${port}, home ${home})${
+    controlUrl === undefined ? '' : `\nIts control API is at ${controlUrl} as well`
+  }`
 }
 
 const productRow = (product: ProductStatus, running: boolean): readonly string[] => [
@@ -76,12 +78,15 @@ const hasFailed = ({ installed, update }: Pick<ProductStatus, 'installed' | 'upd
 export const signersText = (signers: readonly Signer[]): string =>
   signers.length === 0 ? '-' : signers.map(({ name, keyId }) => name ?? `key ${keyId.slice(0, 8)}`).join(', ')
 
-const sourceRow = ({ name, lastCheck, nextCheckAt, expires, root }: SourceStatus, now: Date): readonly string[] => [
+const sourceRow = (
+  { name, lastCheck, nextCheckAt, expires, root, importOnly }: SourceStatus,
+  now: Date,
+): readonly string[] => [
   name,
   lastCheck === undefined
     ? 'never'
     : `${span(lastCheck.at, now)} ago${lastCheck.error === undefined ? '' : ', failed'}`,
-  nextCheckAt === undefined ? '-' : spanUntil(nextCheckAt, now),
+  importOnly ? 'by import only' : nextCheckAt === undefined ? '-' : spanUntil(nextCheckAt, now),
   expires === undefined ? '-' : expiryText(expires, now),
   `version ${root.version}, pinned by ${PINNED_BY[root.pinnedBy]}`,
 ]

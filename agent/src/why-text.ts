@@ -24,7 +24,7 @@ export const textOfWhy = ({ running, product, source }: Why, now: Date): string 
     ),
     line('signed by', signersText(trust.signers)),
     line('source', sourceText(product, source, now)),
-    line('next look', nextText(product, running, now)),
+    line('next look', nextText({ product, running, source }, now)),
     '',
     decidedAt === undefined ? 'Nothing has been decided yet:' : `Decided ${ago(decidedAt, now)}:`,
     ...decision.map((rule) => ruleText(rule, now)),
@@ -52,18 +52,24 @@ const ago = (at: string, now: Date): string => `${span(at, now)} ago`
 
 const day = (at: string): string => timeText(at).slice(0, 10)
 
-const sourceText = ({ source, channel, platform }: ProductStatus, known: SourceStatus | undefined, now: Date) => {
+const sourceText = (
+  { source, channel, platform, lastCheck }: ProductStatus,
+  known: SourceStatus | undefined,
+  now: Date,
+) => {
+  const last = lastCheck ?? known?.lastCheck
   const checked =
     known === undefined
       ? 'not trusted on this machine'
-      : known.lastCheck === undefined
+      : last === undefined
         ? 'never checked'
-        : `checked ${ago(known.lastCheck.at, now)}${known.lastCheck.error === undefined ? '' : `, failed: ${known.lastCheck.error.detail}`}`
+        : `checked ${ago(last.at, now)}${last.error === undefined ? '' : `, failed: ${last.error.detail}`}`
   return `${source}${channel === '' ? '' : `, channel ${channel}`}, for ${platform}; ${checked}`
 }
 
-const nextText = ({ nextCheckAt, decision }: ProductStatus, running: boolean, now: Date): string => {
+const nextText = ({ product: { nextCheckAt, decision }, running, source }: Why, now: Date): string => {
   if (decision.some(({ rule, passed }) => rule === 'subscribed' && !passed)) return 'never: it is not subscribed to'
   if (!running) return 'when the agent runs again: updraft-agent run'
+  if (source?.importOnly) return 'when a file is imported: its source is not asked'
   return nextCheckAt === undefined ? 'under way now' : `${spanUntil(nextCheckAt, now)} (${timeText(nextCheckAt)} UTC)`
 }

@@ -46,6 +46,7 @@ export const ERROR_CODES = {
 
   PASSPHRASE_MISSING: { exit: 'credentials', title: 'a key is encrypted and no passphrase was given' },
   PASSPHRASE_WRONG: { exit: 'credentials', title: 'the passphrase does not open the key' },
+  TOKEN_INVALID: { exit: 'credentials', title: 'the token of the control API is missing or wrong' },
   KEY_MISSING: { exit: 'credentials', title: 'a signing key is not where it should be' },
   KEY_INVALID: { exit: 'credentials', title: 'a key cannot be used, or it is not clear which one' },
   CERTIFICATE_INVALID: {

@@ -90,6 +90,12 @@ export const LIMITS = {
   controlBodyBytes: 64 * KIB,
   controlEventsKept: 10_000,
   controlListenersMax: 256,
+  /** Four for each listener: a thousand who come at once are told that they are too many. 64 KiB of memory or so each. */
+  controlConnectionsMax: 1_024,
+  /** Requests that wait for their answer on one connection; programs that ask the next thing first are rare. */
+  controlPipelinedMax: 16,
+  /** The token is 43 characters; a file with more is something else. */
+  controlTokenBytes: 1 * KIB,
   /** A request is one line, a few headers and a small body: who needs longer is holding a connection open on purpose. */
   controlRequestTimeoutMs: 10_000,
   /** An agent answers within milliseconds; one that waits for a busy disk gets the benefit of the doubt. */
@@ -110,6 +116,9 @@ export const LIMITS = {
   probeEndGraceMs: 5_000,
   /** An agent that ends each time while it probes the same version is probably ended by it. */
   probeInterruptionsMax: 3,
+
+  /** Asking the system whether the connection is metered takes milliseconds. */
+  meteredTimeoutMs: 5_000,
 
   // Origin. An open connection costs a file handle or two and a socket buffer; thousands would exhaust a small machine.
   originConnectionsMax: 1_024,

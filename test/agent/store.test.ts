@@ -236,12 +236,16 @@ describe('event log', () => {
 describe('checks', () => {
   test('a failure keeps what the last success knew', () => {
     const expires = { role: 'timestamp', at: '2026-02-01T00:00:00Z' }
-    store.checks.succeeded('main', AT, expires, 4)
+    const checked = (at: string, product = 'acme') => ({ source: 'main', product: parseProduct(product), at })
+    store.checks.succeeded(checked(AT), expires, 4)
     const problem = { type: 't', title: 't', status: 502, detail: 'no answer', code: 'SOURCE_UNREACHABLE' }
-    store.checks.failed('main', 'later', problem)
-    expect(store.checks.source('main')).toEqual({ source: 'main', at: 'later', problem, expires, rootVersion: 4 })
-    store.checks.succeeded('main', 'at last', expires, 5)
-    expect(store.checks.source('main')).toMatchObject({ problem: undefined, rootVersion: 5 })
+    store.checks.failed(checked('later'), problem)
+    expect(store.checks.source('main')).toEqual({ source: 'main', at: 'later', expires, rootVersion: 4 })
+    // Another product of the same source says nothing about this one.
+    store.checks.succeeded(checked('at last', 'other'), expires, 5)
+    expect(store.checks.source('main')).toMatchObject({ at: 'at last', rootVersion: 5 })
+    expect(store.checks.product(parseProduct('acme'))).toEqual({ source: 'main', at: 'later', problem })
+    expect(store.checks.product(parseProduct('other'))).toEqual({ source: 'main', at: 'at last' })
   })
 })
 
@@ -299,8 +303,8 @@ describe('a damaged database is never replaced by an empty one', () => {
     {
       using raw = new DatabaseSync(databasePathOf(directory))
       raw.exec(
-        `DROP TABLE bad_mark; DROP TABLE hold; DROP TABLE verdict; DROP TABLE first_seen;
-         ALTER TABLE seed DROP COLUMN stamp; PRAGMA user_version = 1`,
+        `DROP TABLE bad_mark; DROP TABLE hold; DROP TABLE verdict; DROP TABLE first_seen; DROP TABLE product_check;
+         ALTER TABLE seed DROP COLUMN stamp; ALTER TABLE installed DROP COLUMN nth; PRAGMA user_version = 1`,
       )
     }
     expect(refusalOf(() => openStore(directory, { readOnly: true }))).toMatchObject({ code: 'STATE_DAMAGED' })

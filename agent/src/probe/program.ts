@@ -6,7 +6,8 @@ import { isAbsolute, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { messageOf } from '@updraft/core/errors'
 import { LIMITS } from '@updraft/core/limits'
-import type { ProbeCommand } from '../settings/probe.ts'
+import { foreignerOf } from '../settings/foreign.ts'
+import type { ProgramCommand } from '../settings/program.ts'
 import { endLeftovers, endNow, MARK } from './leftovers.ts'
 
 export interface ProgramOptions {
@@ -38,11 +39,14 @@ export interface Ended {
 }
 
 /** Runs the program, and whatever it starts, to its end. Errors: ABORTED (the reason of the signal); then it is gone as well. */
-export const runProgram = async ([program, ...args]: ProbeCommand, options: ProgramOptions): Promise<Ended> => {
+export const runProgram = async ([program, ...args]: ProgramCommand, options: ProgramOptions): Promise<Ended> => {
   const { directory, mark, signal } = options
   signal.throwIfAborted()
   try {
     const file = isAbsolute(program) ? program : join(directory, program)
+    // As when the settings were read: it may have come, or changed hands, since.
+    const foreigner = isAbsolute(program) ? await foreignerOf(program) : undefined
+    if (foreigner !== undefined) return { ending: { kind: 'not-started', why: foreigner }, lastLine: '' }
     const child = spawn(file, args, {
       cwd: directory,
       env: { ...environmentOfProbes(), ...options.environment, [MARK]: mark },
