@@ -196,12 +196,17 @@ const limitIn = ({ req }: Context): number | undefined => {
 const readBody = async ({ body }: Request): Promise<string> => {
   const chunks: Uint8Array[] = []
   let length = 0
-  for await (const chunk of body ?? []) {
-    length += chunk.length
-    if (length > LIMITS.controlBodyBytes) {
-      throw new UpdateError('LIMIT_EXCEEDED', `the body has more than ${LIMITS.controlBodyBytes} bytes`)
+  try {
+    for await (const chunk of body ?? []) {
+      length += chunk.length
+      if (length > LIMITS.controlBodyBytes) {
+        throw new UpdateError('LIMIT_EXCEEDED', `the body has more than ${LIMITS.controlBodyBytes} bytes`)
+      }
+      chunks.push(chunk)
     }
-    chunks.push(chunk)
+  } catch (error) {
+    if (isUpdateError(error)) throw error
+    throw new UpdateError('USAGE', 'the body broke off', { cause: error }) // It took too long, or whoever sent it left.
   }
   return Buffer.concat(chunks).toString('utf8')
 }

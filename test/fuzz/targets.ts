@@ -1,0 +1,27 @@
+// Every parser of bytes from outside, by the name that `npm run fuzz` knows it under.
+import type { Target } from './target.ts'
+import { bundle, frame, index, indexPatch, patch, segment } from './targets/bundles.ts'
+import { answers, control, eventStream, exported, settings } from './targets/machine.ts'
+import { metadata, release } from './targets/signed.ts'
+import { dht, discovery, metainfo, tracker, wire } from './targets/swarm.ts'
+
+export const TARGETS: Readonly<Record<string, Target>> = {
+  metadata,
+  release,
+  index,
+  frame,
+  bundle,
+  'index-patch': indexPatch,
+  segment,
+  patch,
+  metainfo,
+  wire,
+  tracker,
+  discovery,
+  dht,
+  export: exported,
+  settings,
+  control,
+  answers,
+  'event-stream': eventStream,
+}
