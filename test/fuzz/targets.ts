@@ -2,6 +2,7 @@
 import type { Target } from './target.ts'
 import { bundle, frame, index, indexPatch, patch, segment } from './targets/bundles.ts'
 import { answers, control, eventStream, exported, settings } from './targets/machine.ts'
+import { origin } from './targets/origin.ts'
 import { metadata, release } from './targets/signed.ts'
 import { dht, discovery, metainfo, tracker, wire } from './targets/swarm.ts'
 
@@ -24,4 +25,5 @@ export const TARGETS: Readonly<Record<string, Target>> = {
   control,
   answers,
   'event-stream': eventStream,
+  origin,
 }

@@ -2,7 +2,7 @@
 // that are carried over an air gap.
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { connect, createServer } from 'node:net'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type ControlHandlers, serveControl } from '@updraft/agent/control'
@@ -14,6 +14,7 @@ import { type EventStreamMessage, formatMessage, HEARTBEAT, parseEventStream } f
 import { isUpdateError } from '@updraft/core/errors'
 import { archiveOf, plausibleEntries } from '../../support/archives.ts'
 import { choosing, chosen, inPieces, plainTarget, type Target, unlessRefused, unlessRejected } from '../target.ts'
+import { converse } from './conversation.ts'
 
 export const settings = plainTarget({
   what: 'agent.json, whoever wrote it',
@@ -59,23 +60,6 @@ export const settings = plainTarget({
     unlessRefused(['SETTINGS_INVALID'], () => parseSettings(Buffer.from(input).toString('utf8'), 'agent.json'))
   },
 })
-
-/** Sends bytes to a local socket, and resolves with all that comes back once the other end has closed or fallen silent. */
-const converse = (path: string, pieces: Iterable<Uint8Array>): Promise<string> =>
-  new Promise((resolve) => {
-    const answer: Buffer[] = []
-    const socket = connect(path)
-    const end = () => {
-      socket.destroy()
-      resolve(Buffer.concat(answer).toString('latin1'))
-    }
-    socket.setTimeout(200, end)
-    socket.on('data', (bytes) => answer.push(bytes))
-    socket.on('error', end)
-    socket.on('close', end)
-    for (const piece of pieces) socket.write(piece)
-    socket.end()
-  })
 
 const REQUESTS: readonly (readonly [method: string, path: string, body?: unknown])[] = [
   ['GET', '/v1/status'],
@@ -142,7 +126,7 @@ export const control: Target = {
       seeds: REQUESTS.map(requestOf),
       attempt: async (input) => {
         const { choice, rest } = chosen(input)
-        const answer = await converse(socketPath, inPieces(rest, choice))
+        const answer = await converse({ path: socketPath }, inPieces(rest, choice))
         const [defect] = defects.splice(0)
         if (defect !== undefined) throw defect
         for (const [, status] of answer.matchAll(/^HTTP\/1\.1 (\d{3}) /gm)) assert.ok(Number(status) < 500, answer)
