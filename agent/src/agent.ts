@@ -11,7 +11,6 @@ import { fromFileSystem, hasCode, messageOf, UpdateError } from '@updraft/core/e
 import { makeDirectory } from '@updraft/core/files/atomic'
 import { type Lock, takeLock } from '@updraft/core/files/lock'
 import { isNewer, type Product, parseProduct, parseReleaseVersion, type ReleaseVersion } from '@updraft/core/names'
-import { type BanList, memoryBans } from '@updraft/core/swarm/peers/bans'
 import { type ControlHandlers, serveControl } from './control.ts'
 import type { Cycle } from './cycle-types.ts'
 import { historyOf } from './history.ts'
@@ -21,6 +20,7 @@ import { eventLogger, type Log } from './log.ts'
 import { lookWith } from './look.ts'
 import { countTransferred } from './metrics/transferred.ts'
 import { recheckAtOf } from './plan/recheck.ts'
+import { rememberedBans } from './remembered-bans.ts'
 import { openReport } from './report.ts'
 import { resumeSeeds, type SeedKept } from './resume-seeds.ts'
 import { rollBackByHand } from './rollback.ts'
@@ -109,7 +109,7 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
   await using sharing = openSharing({
     openSwarm: parts.openSwarm,
     network: initial.network,
-    bans: loggedBans(log),
+    bans: rememberedBans({ store: store.bans, log, now }),
     resume: once ? async () => {} : resumeSeeds({ store, home, seedKept: parts.seedKept, log }),
   })
 
@@ -304,18 +304,6 @@ export const takeHome = ({ stateDirectory, dataDirectory }: Home): Lock => {
       cause: error,
       hint: 'look at it with: updraft-agent status; or set UPDRAFT_HOME to give this one a home of its own',
     })
-  }
-}
-
-/** Bans are worth a line: a person may want to know whose machine sends bad data. */
-const loggedBans = (log: Log): BanList => {
-  const bans = memoryBans()
-  return {
-    isBanned: (subject) => bans.isBanned(subject),
-    ban: (subject, reason) => {
-      bans.ban(subject, reason)
-      log.warn(`banned ${subject}: ${reason}`)
-    },
   }
 }
 

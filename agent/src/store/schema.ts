@@ -95,6 +95,10 @@ const MIGRATIONS: readonly string[] = [
   -- What the files of a kept bundle looked like when all of them had been verified.
   ALTER TABLE seed ADD COLUMN stamp TEXT;
   `,
+  `
+  -- Who sent bad data, and until when nobody speaks to them; the subject is the swarm's word for an address, a peer or a web seed.
+  CREATE TABLE ban (subject TEXT PRIMARY KEY, reason TEXT NOT NULL, until TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  `,
 ]
 
 /** Brings the tables up to date. Errors: STATE_DAMAGED if the database was written by a newer agent. */
