@@ -14,6 +14,7 @@ import { fromFileSystem, hasCode, UpdateError } from '@updraft/core/errors'
 import { readFileBounded } from '@updraft/core/files/atomic'
 import { bundleNameOf, type Product } from '@updraft/core/names'
 import { type Carrier, carrierOf } from './carrier.ts'
+import { BEFORE_EVERYTHING } from './identified-refresh.ts'
 import { findingsInBundle } from './proof/bundle.ts'
 import { carrierOfCache } from './proof/cached-metadata.ts'
 import { altered, finding, type ProofFinding, refusalOf, unknownRelease } from './proof/findings.ts'
@@ -138,9 +139,6 @@ interface Judged {
   readonly rootVersion?: number
   readonly expires?: RefreshResult['expires']
 }
-
-/** Long before anything was signed: at this time nothing has expired, and every other rule holds as it does today. */
-const BEFORE_EVERYTHING = new Date(0)
 
 /** The refresh room's word on the metadata. What has expired is told, and the rest is judged as it was before. */
 const judge = async (

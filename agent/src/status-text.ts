@@ -74,7 +74,10 @@ const hasFailed = ({ installed, update }: Pick<ProductStatus, 'installed' | 'upd
   update?.error !== undefined && update.version !== installed?.version
 
 export const signersText = (signers: readonly Signer[]): string =>
-  signers.length === 0 ? '-' : signers.map(({ name, keyId }) => name ?? `key ${keyId.slice(0, 8)}`).join(', ')
+  signers.length === 0 ? '-' : signers.map(signerText).join(', ')
+
+const signerText = ({ name, authority, keyId }: Signer): string =>
+  name === undefined ? `key ${keyId.slice(0, 8)}` : `${name}${authority === undefined ? '' : ` (${authority})`}`
 
 const sourceRow = ({ name, lastCheck, nextCheckAt, expires, root }: SourceStatus, now: Date): readonly string[] => [
   name,

@@ -65,7 +65,7 @@ const sourceStatus = (source: SourceDescription, store: Store, settings: Setting
 }
 
 const subscribedStatus = (
-  { name, source, channel, platform }: ProductSettings,
+  { name, source, channel, platform, verification }: ProductSettings,
   store: Store,
   live: LiveState,
 ): ProductStatus => {
@@ -82,7 +82,7 @@ const subscribedStatus = (
     decision: [SUBSCRIBED, ...(decision?.rules ?? [])],
     ...(decision === undefined ? {} : { decidedAt: decision.at }),
     ...(nextCheckAt === undefined ? {} : { nextCheckAt: nextCheckAt.toISOString() }),
-    trust: trustPart(name, store),
+    trust: { ...trustPart(name, store), verification },
     seeding: seedingPart(name, store, live),
   }
 }

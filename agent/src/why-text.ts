@@ -23,6 +23,7 @@ export const textOfWhy = ({ running, product, source }: Why, now: Date): string 
       available === undefined ? 'nothing that is known' : `${available.version}, published ${day(available.published)}`,
     ),
     line('signed by', signersText(trust.signers)),
+    ...(trust.verification === undefined ? [] : [line('verified', VERIFICATION_TEXTS[trust.verification])]),
     line('source', sourceText(product, source, now)),
     line('next look', nextText(product, running, now)),
     '',
@@ -39,6 +40,12 @@ export const textOfWhy = ({ running, product, source }: Why, now: Date): string 
     ]),
   ].join('\n')
 }
+
+const VERIFICATION_TEXTS = {
+  strict: 'strict: every trust finding stops updates',
+  permissive: 'permissive: expiry and revocation are only told',
+  audit: 'audit: only what is wrongly signed stops updates; all else is only told',
+} as const
 
 const line = (label: string, text: string): string => `  ${label.padEnd(10)} ${text}`
 

@@ -56,6 +56,7 @@ export const ERROR_CODES = {
   BUNDLE_INVALID: { exit: 'untrusted', title: 'a bundle is malformed or does not match what was signed' },
   METAINFO_INVALID: { exit: 'untrusted', title: 'a torrent is malformed or does not match what was signed' },
   EXPORT_INVALID: { exit: 'untrusted', title: 'an exported file is damaged, incomplete, or none at all' },
+  IDENTITY_UNTRUSTED: { exit: 'untrusted', title: 'no certificate that this machine demands vouches for who signed' },
   LIMIT_EXCEEDED: { exit: 'untrusted', title: 'something from outside is larger than its limit' },
 
   SOURCE_UNREACHABLE: { exit: 'unreachable', title: 'the source could not be reached' },

@@ -23,11 +23,22 @@ export const LIMITS = {
   targetsMax: 4_000,
   /** Products of one repository; the snapshot lists each of them, and the same cost applies. */
   delegatedRolesMax: 1_000,
+  /** A ceremony file: every root so far, targets, and some products, each before and after. */
+  ceremonyLengthBytes: 64 * MIB,
   /** A check of one signature takes up to a millisecond, and a role is checked against all of its keys. */
   roleKeysMax: 64,
   signaturesMax: 256,
   /** Real metadata has eight levels or so; thousands would exhaust the stack of whoever walks them. */
   metadataDepthMax: 64,
+  /** One certificate in DER; real ones have one or two KiB. */
+  certificateLengthBytes: 16 * KIB,
+  /** A leaf, a few intermediates and the authority at the top. */
+  certificateChainMax: 8,
+  /** A PEM file with the authorities that a machine's owner pins. */
+  authorityFileBytes: 256 * KIB,
+  /** One revocation list: some thousands of certificates, and three of them for an authority and those under it. */
+  revocationListLengthBytes: 256 * KIB,
+  revocationListsMax: 8,
   /** A whole request for metadata, so that a slow server cannot hold a cycle (slow retrieval). */
   metadataTimeoutMs: 30_000,
 

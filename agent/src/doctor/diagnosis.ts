@@ -58,6 +58,7 @@ export const diagnose = (facts: Facts): readonly Check[] => [
   storeCheck(facts),
   ...sourceChecks(facts),
   ...findingChecks(facts),
+  ...verificationChecks(facts),
   clockCheck(facts),
   diskCheck(facts),
   agentCheck(facts),
@@ -186,6 +187,20 @@ const findingChecks = ({ knowledge }: Facts): readonly Check[] => {
       ),
   )
 }
+
+/** Somebody has lowered it; whoever looks at this machine later should know. */
+const verificationChecks = ({ settings }: Facts): readonly Check[] =>
+  settings.kind === 'failed'
+    ? []
+    : settings.value.products
+        .filter(({ verification }) => verification !== 'strict')
+        .map(({ name, verification }) =>
+          warning(
+            `verification of ${name}`,
+            `it is ${verification}, so some trust findings do not stop updates`,
+            `set "verification": "strict" for ${name} in agent.json once there is no reason left for it`,
+          ),
+        )
 
 /** Clocks of machines in order differ by seconds; what is further ahead was not written yet. */
 const CLOCK_TOLERANCE_MS = 5 * 60_000
