@@ -63,6 +63,8 @@ describe('what settings mean', () => {
         minimumAgeHours: 0,
         approval: 'automatic',
         onBattery: 'install',
+        verification: 'strict',
+        authorities: [],
         maximumLoad: undefined,
       },
     ])
