@@ -14,6 +14,7 @@ import { isNewer, type Product, parseProduct, parseReleaseVersion, type ReleaseV
 import { type ControlHandlers, serveControl } from './control.ts'
 import type { Cycle } from './cycle-types.ts'
 import { historyOf } from './history.ts'
+import { assertHomeIsOwn } from './home-guard.ts'
 import { openImportFolder } from './imports/folder.ts'
 import { openImports } from './imports.ts'
 import { eventLogger, type Log } from './log.ts'
@@ -89,6 +90,7 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
   const { handedOver = NOTHING_HANDED_OVER } = options
   const startedAt = now().toISOString()
 
+  await assertHomeIsOwn(home, process.geteuid?.() ?? 0)
   await prepareHome(home)
   using _lock = takeHome(home)
   using store = openStore(home.stateDirectory)

@@ -10,6 +10,7 @@ import type { Home } from '@updraft/core/control/home'
 import { fromFileSystem, hasCode, systemCodeOf, UpdateError } from '@updraft/core/errors'
 import type { AgentParts } from './agent.ts'
 import { type Check, diagnose, type Knowledge, type Outcome, type Socket } from './doctor/diagnosis.ts'
+import { faultsOfHome } from './home-guard.ts'
 import { parseSettings, readSettings, type Settings, settingsPathOf } from './settings.ts'
 import { NOTHING_LIVE, type SourceDescription, statusOf } from './status.ts'
 import { databasePathOf, openStore } from './store.ts'
@@ -39,6 +40,7 @@ export const examine = async ({ home, parts, now, uid, signal }: DoctorOptions):
     agent,
     knowledge: await outcome(() => readKnowledge(home, settings, sources)),
     socket: await readSocket(home.socketPath),
+    homeFaults: await outcome(async () => faultsOfHome(home, (await ownerOf(home.stateDirectory)) ?? uid)),
     disk: await outcome(() => readDisk(home.dataDirectory)),
     port: await outcome(() =>
       isRunning || settings.kind === 'failed' ? undefined : tryPort(settings.value.network.port),
@@ -85,6 +87,15 @@ const readKnowledge = (
     }),
     bundleBytes: seeds.map(({ lengthBytes }) => lengthBytes),
     missingPaths: paths.filter((path) => !existsSync(path)),
+  }
+}
+
+/** Whose agent it is: root and the members of a group also ask about the one of the machine's service. */
+const ownerOf = async (path: string): Promise<number | undefined> => {
+  try {
+    return (await lstat(path)).uid
+  } catch {
+    return undefined // No agent has run here, or this user may not look.
   }
 }
 

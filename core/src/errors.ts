@@ -65,6 +65,7 @@ export const ERROR_CODES = {
   DISK_FULL: { exit: 'local', title: 'the disk is full' },
   PERMISSION: { exit: 'local', title: 'the operating system denied access' },
   IO: { exit: 'local', title: 'reading or writing failed' },
+  HOME_UNSAFE: { exit: 'local', title: "others may write in the agent's folders, or above them" },
   STATE_DAMAGED: { exit: 'local', title: "the agent's own state is damaged" },
   PROBE_FAILED: { exit: 'local', title: 'a version did not pass its probe on this machine' },
 

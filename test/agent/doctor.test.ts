@@ -58,6 +58,7 @@ const well: Facts = {
   knowledge: knowing([source], [product]),
   agent: running(6_881),
   socket: { path: '/home/a/agent.sock', uid: 1_000, mode: 0o600 },
+  homeFaults: { kind: 'read', value: [] },
   disk: { kind: 'read', value: { path: '/home/a', freeBytes: 1_000_000 } },
   port: { kind: 'read', value: undefined },
 }
@@ -69,6 +70,7 @@ test('a machine that is well has nothing but good news', () => {
     'ok store: whole: 1 product installed, 2 bundles kept',
     'ok source main: root 3 pinned by file; timestamp expires in 20 h',
     'ok clock: 2026-01-10 12:00:00 UTC is after all that is known',
+    'ok home: nobody else may write in it, or above it',
     'ok disk: 976.6 KiB free at /home/a; 2 bundles kept, 150 B',
     'ok agent: version 1.2.3 answers (process 7)',
     'ok port: peers reach port 6881',
@@ -98,6 +100,7 @@ const errors: readonly (readonly [says: string, check: string, exit: string, fac
   ['piece 3 is wrong (bundle-tampered)', 'trust in acme', 'untrusted', { knowledge: knowing([source], [withFinding]) }],
   ['the last check of main is of 2026-01-10 11:00:00, but it is 2026-01-05 00:00:00 UTC here', 'clock', 'local', { now: new Date('2026-01-05T00:00:00.000Z') }],
   ['acme 2.0.0 is of 2027-01-01 00:00:00', 'clock', 'local', { knowledge: knowing([source], [{ ...product, available: { version: '2.0.0', published: '2027-01-01T00:00:00.000Z' } }]) }],
+  ['/home may be written by everybody, and 1 more', 'home', 'local', { homeFaults: { kind: 'read', value: [{ path: '/home/a', what: 'is odd', level: 'warning' }, { path: '/home', what: 'may be written by everybody', level: 'error' }] } }],
   ['the agent needs to write in /home/a', 'disk', 'local', { disk: failing(noDisk) }],
   ['99 B free', 'disk', 'local', { disk: { kind: 'read', value: { path: '/', freeBytes: 99 } } }],
   ['0 B free', 'disk', 'local', { disk: { kind: 'read', value: { path: '/', freeBytes: 0 } }, knowledge: { kind: 'read', value: undefined } }],

@@ -52,8 +52,8 @@ export interface Victim extends AsyncDisposable {
   /** The same, of each product in its order. Exit code, time and memory are those of the one process. */
   lookAtEach(): Promise<readonly Look[]>
   deleteMetadataCache(): Promise<void>
-  /** Writes other settings for each product. */
-  configure(settings: Readonly<Record<string, unknown>>): Promise<void>
+  /** Writes other settings for each product, and for the network. */
+  configure(settings: Readonly<Record<string, unknown>>, network?: Readonly<Record<string, unknown>>): Promise<void>
 }
 
 export const openVictim = async (options: VictimOptions): Promise<Victim> => {
@@ -62,9 +62,9 @@ export const openVictim = async (options: VictimOptions): Promise<Victim> => {
   const home = join(directory, 'h')
   const environment = { UPDRAFT_HOME: home }
   await mkdir(home)
-  const configure: Victim['configure'] = async (settings) => {
+  const configure: Victim['configure'] = async (settings, more = {}) => {
     const each = { source: 'source', platform: 'linux-x64', ...settings }
-    const network = { allowLoopback, stallTimeoutSeconds: 2 }
+    const network = { allowLoopback, stallTimeoutSeconds: 2, ...more }
     const all = { network, products: Object.fromEntries(products.map((name) => [name, each])) }
     await writeFile(join(home, 'agent.json'), JSON.stringify(all))
   }

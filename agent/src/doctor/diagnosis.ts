@@ -4,6 +4,7 @@ import type { SourceStatus, Status } from '@updraft/core/control/api'
 import { ERROR_CODES, type ExitName, isUpdateError, messageOf } from '@updraft/core/errors'
 import { count, span, timeText } from '@updraft/core/terminal/plain-text'
 import { formatBytes } from '@updraft/core/terminal/progress'
+import type { HomeFault } from '../home-guard.ts'
 import type { Settings } from '../settings.ts'
 import type { StateOfAll } from '../status.ts'
 
@@ -48,6 +49,7 @@ export interface Facts {
   /** Undefined inside if no agent runs. */
   readonly agent: Outcome<Status | undefined>
   readonly socket: Socket | undefined
+  readonly homeFaults: Outcome<readonly HomeFault[]>
   readonly disk: Outcome<{ readonly path: string; readonly freeBytes: number }>
   /** The configured port while no agent runs: why it cannot be taken. */
   readonly port: Outcome<unknown>
@@ -60,6 +62,7 @@ export const diagnose = (facts: Facts): readonly Check[] => [
   ...findingChecks(facts),
   ...verificationChecks(facts),
   clockCheck(facts),
+  homeCheck(facts),
   diskCheck(facts),
   agentCheck(facts),
   portCheck(facts),
@@ -226,6 +229,16 @@ const clockCheck = ({ knowledge, now }: Facts): Check => {
     `${ahead.what} is of ${timeText(ahead.at)}, but it is ${timeText(now.toISOString())} UTC here`,
     'set the clock of this machine (or tell the publisher, if it is right): expiry cannot be judged without it',
   )
+}
+
+const homeCheck = ({ homeFaults }: Facts): Check => {
+  if (homeFaults.kind === 'failed') return failed('home', homeFaults.error)
+  const [first, ...others] = homeFaults.value.toSorted((a, b) => a.level.localeCompare(b.level))
+  if (first === undefined) return ok('home', 'nobody else may write in it, or above it')
+  const detail = `${first.path} ${first.what}${others.length === 0 ? '' : `, and ${others.length} more`}`
+  return first.level === 'error'
+    ? wrong('home', 'local', detail, 'give the agent another home, or take their right away (chown, chmod go-w)')
+    : warning('home', detail, `if not all of them are to decide what is installed here, run: chmod g-w ${first.path}`)
 }
 
 const diskCheck = ({ disk, knowledge }: Facts): Check => {
