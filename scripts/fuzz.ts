@@ -14,7 +14,7 @@ import { TARGETS } from '../test/fuzz/targets.ts'
 import { PROJECT } from './steps.ts'
 
 /** No input that a parser takes may keep it for so long. */
-const HANG_MS = 20_000
+const HANG_MS = 60_000
 const MEMORY_MEBIBYTES = 1_024
 
 const { values, positionals } = parseArgs({

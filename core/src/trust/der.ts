@@ -61,6 +61,7 @@ const readAt = (bytes: Uint8Array, at: number): DerElement => {
   const lengthBytes = first < 128 ? 0 : first - 128
   if (first === 128 || lengthBytes > 4) throw malformed(`a length of ${lengthBytes} bytes`)
   const start = at + 2 + lengthBytes
+  if (start > bytes.length) throw malformed('a length that is cut off')
   const length = lengthBytes === 0 ? first : Buffer.from(bytes.subarray(at + 2, start)).readUIntBE(0, lengthBytes)
   if (start + length > bytes.length) throw malformed('an element longer than what holds it')
   return { tag, content: bytes.subarray(start, start + length), bytes: bytes.subarray(at, start + length) }
