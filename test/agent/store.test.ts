@@ -300,7 +300,7 @@ describe('a damaged database is never replaced by an empty one', () => {
       using raw = new DatabaseSync(databasePathOf(directory))
       raw.exec(
         `DROP TABLE bad_mark; DROP TABLE hold; DROP TABLE verdict; DROP TABLE first_seen;
-         ALTER TABLE seed DROP COLUMN stamp; DROP TABLE ban; PRAGMA user_version = 1`,
+         ALTER TABLE seed DROP COLUMN stamp; DROP TABLE ban; ALTER TABLE finding DROP COLUMN severity; PRAGMA user_version = 1`,
       )
     }
     expect(refusalOf(() => openStore(directory, { readOnly: true }))).toMatchObject({ code: 'STATE_DAMAGED' })
