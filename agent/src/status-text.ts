@@ -25,6 +25,7 @@ export const textOfStatus = ({ agent, products, sources }: StatusView, now: Date
         ),
     ...sources.flatMap((source) => sourceTrouble(source, products)),
     ...products.flatMap(updateTrouble),
+    ...products.flatMap(lowered),
     ...products.flatMap(({ name, trust }) => trust.findings.map((finding) => findingText(name, finding, now))),
     ...seedingText(products),
   ].join('\n\n')
@@ -73,6 +74,12 @@ export const stateOf = ({ installed, available, update, decision }: ProductStatu
 const hasFailed = ({ installed, update }: Pick<ProductStatus, 'installed' | 'update'>): boolean =>
   update?.error !== undefined && update.version !== installed?.version
 
+export const VERIFICATION_TEXTS = {
+  strict: 'strict: every trust finding stops updates',
+  permissive: 'permissive: expiry and revocation are only told',
+  audit: 'audit: only what is wrongly signed stops updates; all else is only told',
+} as const
+
 export const signersText = (signers: readonly Signer[]): string =>
   signers.length === 0 ? '-' : signers.map(signerText).join(', ')
 
@@ -101,6 +108,12 @@ const sourceTrouble = ({ name, lastCheck }: SourceStatus, products: readonly Pro
   if (products.some(({ trust }) => trust.findings.some(({ message }) => message === detail))) return []
   return [`! source ${name} could not be checked\n  ${detail}${hint === undefined ? '' : `\n  hint: ${hint}`}`]
 }
+
+/** Whoever looks should see that some findings do not stop updates here. */
+const lowered = ({ name, trust: { verification } }: ProductStatus): readonly string[] =>
+  verification === undefined || verification === 'strict'
+    ? []
+    : [`i ${name}: verified as ${VERIFICATION_TEXTS[verification]}`]
 
 /** Why the last update failed, unless a finding says the same. */
 const updateTrouble = ({ name, installed, update, trust }: ProductStatus): readonly string[] => {

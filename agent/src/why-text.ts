@@ -3,7 +3,7 @@
 import type { ProductStatus, Rule, SourceStatus } from '@updraft/core/control/api'
 import { span, spanUntil, timeText } from '@updraft/core/terminal/plain-text'
 import { titleOfFinding } from '@updraft/core/trust/finding'
-import { signersText, stateOf } from './status-text.ts'
+import { signersText, stateOf, VERIFICATION_TEXTS } from './status-text.ts'
 
 /** What is known about one product; of its source, if that is still trusted. */
 export interface Why {
@@ -40,12 +40,6 @@ export const textOfWhy = ({ running, product, source }: Why, now: Date): string 
     ]),
   ].join('\n')
 }
-
-const VERIFICATION_TEXTS = {
-  strict: 'strict: every trust finding stops updates',
-  permissive: 'permissive: expiry and revocation are only told',
-  audit: 'audit: only what is wrongly signed stops updates; all else is only told',
-} as const
 
 const line = (label: string, text: string): string => `  ${label.padEnd(10)} ${text}`
 
