@@ -133,6 +133,9 @@ const warnings: readonly (readonly [says: string, facts: Partial<Facts>])[] = [
   ['no source is trusted', { settings: settingsOf('{}'), sources: { kind: 'read', value: [] } }],
   ['the last check failed: nobody is there', { knowledge: knowing([{ ...source, lastCheck: { at: '2026-01-10T11:00:00.000Z', error: problem } }], [product]) }],
   ['never reached: nobody is there', { knowledge: knowing([{ ...source, expires: undefined, lastCheck: { at: '2026-01-10T11:00:00.000Z', error: problem } }], []) }],
+  ['it is audit, so some trust findings do not stop updates', { settings: settingsOf('{"products": {"acme": {"source": "main", "verification": "audit"}}}') }],
+  ['expired 2 h ago; updates go on', { now: new Date('2026-01-11T10:00:00.000Z'), settings: settingsOf('{"products": {"acme": {"source": "main", "verification": "permissive"}}}') }],
+  ['/h may be written by the members', { homeFaults: { kind: 'read', value: [{ path: '/h', what: 'may be written by the members of its group', level: 'warning' }] } }],
   ['250 B free', { disk: { kind: 'read', value: { path: '/', freeBytes: 250 } } }],
 ] // biome-ignore format: one case per line
 

@@ -4,6 +4,7 @@ import type { SourceStatus, Status } from '@updraft/core/control/api'
 import { ERROR_CODES, type ExitName, isUpdateError, messageOf } from '@updraft/core/errors'
 import { count, span, timeText } from '@updraft/core/terminal/plain-text'
 import { formatBytes } from '@updraft/core/terminal/progress'
+import { actionOn } from '@updraft/core/trust/verification'
 import type { HomeFault } from '../home-guard.ts'
 import type { Settings } from '../settings.ts'
 import type { StateOfAll } from '../status.ts'
@@ -144,13 +145,19 @@ const sourceChecks = ({ sources, settings, knowledge, now }: Facts): readonly Ch
       sourceCheck(
         name,
         known.find((source) => source.name === name),
+        wanted.filter(({ source }) => source === name),
         now,
       ),
     ),
   ]
 }
 
-const sourceCheck = (source: string, known: SourceStatus | undefined, now: Date): Check => {
+const sourceCheck = (
+  source: string,
+  known: SourceStatus | undefined,
+  products: Settings['products'],
+  now: Date,
+): Check => {
   const name = `source ${source}`
   if (known?.expires === undefined) {
     const error = known?.lastCheck?.error
@@ -159,12 +166,14 @@ const sourceCheck = (source: string, known: SourceStatus | undefined, now: Date)
   }
   const { expires, lastCheck, root } = known
   if (Date.parse(expires.at) <= now.getTime()) {
-    return wrong(
-      name,
-      'untrusted',
-      `${expires.role} metadata expired ${span(expires.at, now)} ago, so updates have stopped`,
-      'the publisher has to renew it; also compare the clock of this machine',
-    )
+    const detail = `${expires.role} metadata expired ${span(expires.at, now)} ago`
+    const hint = 'the publisher has to renew it; also compare the clock of this machine'
+    const isOnlyTold =
+      products.length > 0 &&
+      products.every(({ verification }) => actionOn('metadata-expired', verification) === 'logged')
+    return isOnlyTold
+      ? warning(name, `${detail}; updates go on, because verification is lower`, hint)
+      : wrong(name, 'untrusted', `${detail}, so updates have stopped`, hint)
   }
   if (lastCheck?.error !== undefined) {
     return warning(name, `the last check failed: ${lastCheck.error.detail}`, lastCheck.error.hint ?? '')

@@ -12,7 +12,7 @@ export const FINDINGS = {
   'root-unknown': { severity: 'error', title: 'the source has no pinned root, or shows a different one' },
   'metadata-untrusted': { severity: 'error', title: 'metadata is not signed as the trusted root demands' },
   'metadata-rollback': { severity: 'error', title: 'the source offers metadata older than what was trusted' },
-  'metadata-expired': { severity: 'warning', title: 'metadata has expired, so updates have stopped' },
+  'metadata-expired': { severity: 'warning', title: 'metadata has expired' },
   'metadata-expiring': { severity: 'info', title: 'metadata expires soon' },
   'metadata-policy': { severity: 'error', title: 'metadata breaks a rule that Updraft adds to TUF' },
   'identity-unknown': { severity: 'error', title: 'no trusted authority vouches for who signed the product' },
