@@ -1,4 +1,4 @@
-// Every parser of bytes from outside, over inputs that broke it once and for a second of new ones; without coverage guidance,
+// Every parser of bytes from outside, over inputs that broke it once and for half a second of new ones; without coverage guidance,
 // which `npm run fuzz` has. A failure names its seed: `UPDRAFT_FUZZ_SEED=N` repeats it.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -7,7 +7,7 @@ import { fuzz } from './loop.ts'
 import { randomOf } from './random.ts'
 import { TARGETS } from './targets.ts'
 
-const SECONDS = 1
+const SECONDS = 0.5
 /** On a slow machine it takes longer. */
 const ATTEMPTS_MIN = 20
 const SEED = Number(process.env.UPDRAFT_FUZZ_SEED ?? crypto.getRandomValues(new Uint32Array(1))[0])

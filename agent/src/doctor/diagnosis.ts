@@ -50,6 +50,8 @@ export interface Facts {
   /** Undefined inside if no agent runs. */
   readonly agent: Outcome<Status | undefined>
   readonly socket: Socket | undefined
+  /** Of all products; without any, none. */
+  readonly authorities: Outcome<readonly unknown[]>
   readonly homeFaults: Outcome<readonly HomeFault[]>
   readonly disk: Outcome<{ readonly path: string; readonly freeBytes: number }>
   /** The configured port while no agent runs: why it cannot be taken. */
@@ -62,6 +64,7 @@ export const diagnose = (facts: Facts): readonly Check[] => [
   ...sourceChecks(facts),
   ...findingChecks(facts),
   ...verificationChecks(facts),
+  ...authorityChecks(facts),
   clockCheck(facts),
   homeCheck(facts),
   diskCheck(facts),
@@ -238,6 +241,12 @@ const clockCheck = ({ knowledge, now }: Facts): Check => {
     `${ahead.what} is of ${timeText(ahead.at)}, but it is ${timeText(now.toISOString())} UTC here`,
     'set the clock of this machine (or tell the publisher, if it is right): expiry cannot be judged without it',
   )
+}
+
+const authorityChecks = ({ authorities }: Facts): readonly Check[] => {
+  if (authorities.kind === 'failed') return [failed('authorities', authorities.error)]
+  const { length } = authorities.value
+  return length === 0 ? [] : [ok('authorities', `${count(length, 'certificate')} of authorities can be read`)]
 }
 
 const homeCheck = ({ homeFaults }: Facts): Check => {
