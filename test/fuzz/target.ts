@@ -46,6 +46,20 @@ export const unlessRejected = async <T>(
   }
 }
 
+/** What turns JSON into something that nobody expects. */
+export const JSON_WORDS = [
+  'null',
+  'true',
+  '{}',
+  '[]',
+  '-1',
+  '1.5',
+  '1e999',
+  '\\ud800',
+  '\\u0000',
+  '"__proto__":',
+] as const
+
 /** The first byte of an input chooses between ways to read the rest. */
 export const chosen = (bytes: Uint8Array): { readonly choice: number; readonly rest: Uint8Array } => ({
   choice: bytes[0] ?? 0,

@@ -13,7 +13,7 @@ import {
 } from '@updraft/core/trust/metadata'
 import { checkMetadata } from '@updraft/core/trust/policy'
 import { ecdsaKey, rsaKey, simulateRepository } from '../../support/repository-simulator.ts'
-import { choosing, chosen, plainTarget, type Target } from '../target.ts'
+import { choosing, chosen, JSON_WORDS, plainTarget, type Target } from '../target.ts'
 
 const ROLES = ['root', 'timestamp', 'snapshot', 'targets', 'acme'] as const
 
@@ -40,13 +40,7 @@ export const metadata: Target = {
     '"constructor"',
     '"path_hash_prefixes"',
     '"succinct_roles"',
-    'null',
-    'true',
-    '{}',
-    '[]',
-    '-1',
-    '1e999',
-    '\\ud800',
+    ...JSON_WORDS,
     '2099-02-30T00:00:00Z',
     '"rsa"',
     '"ecdsa"',
@@ -131,19 +125,7 @@ export const release = plainTarget({
   what: 'the signed description of a release, in the custom field of its target',
   seeds: () =>
     [RELEASE, { ...RELEASE, yanked: undefined, rollout: undefined }].map((one) => Buffer.from(JSON.stringify(one))),
-  words: [
-    ...Object.keys(RELEASE).map((name) => `"${name}":`),
-    'null',
-    '{}',
-    '[]',
-    '-1',
-    '1.5',
-    '1e999',
-    '__proto__',
-    '../',
-    'file:///',
-    'http://127.0.0.1/',
-  ],
+  words: [...Object.keys(RELEASE).map((name) => `"${name}":`), ...JSON_WORDS, '../', 'file:///', 'http://127.0.0.1/'],
   attempt: (input) => {
     let json: unknown
     try {
