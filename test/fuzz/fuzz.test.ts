@@ -9,7 +9,7 @@ import { TARGETS } from './targets.ts'
 
 const SECONDS = 0.5
 /** On a slow machine it takes longer. */
-const ATTEMPTS_MIN = 20
+const ATTEMPTS_MIN = 8
 const SEED = Number(process.env.UPDRAFT_FUZZ_SEED ?? crypto.getRandomValues(new Uint32Array(1))[0])
 
 const fixturesOf = (name: string): readonly (readonly [file: string, bytes: Buffer])[] => {
