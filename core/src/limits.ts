@@ -34,8 +34,6 @@ export const LIMITS = {
   certificateLengthBytes: 16 * KIB,
   /** A leaf, a few intermediates and the authority at the top. */
   certificateChainMax: 8,
-  /** A PEM file with the authorities that a machine's owner pins. */
-  authorityFileBytes: 256 * KIB,
   /** One revocation list: some thousands of certificates, and three of them for an authority and those under it. */
   revocationListLengthBytes: 256 * KIB,
   revocationListsMax: 8,
@@ -105,6 +103,8 @@ export const LIMITS = {
   socketPathBytes: 103,
 
   settingsLengthBytes: 1 * MIB,
+  /** A PEM file with the authorities that a machine's owner pins. */
+  authorityFileBytes: 256 * KIB,
 
   // Probes. One that is well says a line or two; what a program writes to its log in a minute or so still fits.
   probeOutputBytes: 1 * MIB,
