@@ -9,7 +9,9 @@ import { controlClient } from '@updraft/core/control/client'
 import { type Home, homeOf } from '@updraft/core/control/home'
 import { fromFileSystem, hasCode, systemCodeOf, UpdateError } from '@updraft/core/errors'
 import type { AgentParts } from './agent.ts'
+import { readAuthorities } from './authorities.ts'
 import { type Check, diagnose, type Knowledge, type Outcome, type Socket } from './doctor/diagnosis.ts'
+import { faultsOfHome } from './home-guard.ts'
 import { parseSettings, readSettings, type Settings, settingsPathOf } from './settings.ts'
 import { NOTHING_LIVE, type SourceDescription, statusOf } from './status.ts'
 import { databasePathOf, openStore } from './store.ts'
@@ -39,6 +41,8 @@ export const examine = async ({ home, parts, now, uid, signal }: DoctorOptions):
     agent,
     knowledge: await outcome(() => readKnowledge(home, settings, sources)),
     socket: await readSocket(home.socketPath),
+    homeFaults: await outcome(async () => faultsOfHome(home, (await ownerOf(home.stateDirectory)) ?? uid)),
+    authorities: await outcome(() => (settings.kind === 'read' ? readAllAuthorities(settings.value) : [])),
     disk: await outcome(() => readDisk(home.dataDirectory)),
     port: await outcome(() =>
       isRunning || settings.kind === 'failed' ? undefined : tryPort(settings.value.network.port),
@@ -85,6 +89,18 @@ const readKnowledge = (
     }),
     bundleBytes: seeds.map(({ lengthBytes }) => lengthBytes),
     missingPaths: paths.filter((path) => !existsSync(path)),
+  }
+}
+
+const readAllAuthorities = ({ products }: Settings) =>
+  readAuthorities([...new Set(products.flatMap(({ authorities }) => authorities))])
+
+/** Whose agent it is: root and the members of a group also ask about the one of the machine's service. */
+const ownerOf = async (path: string): Promise<number | undefined> => {
+  try {
+    return (await lstat(path)).uid
+  } catch {
+    return undefined // No agent has run here, or this user may not look.
   }
 }
 

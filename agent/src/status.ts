@@ -72,7 +72,7 @@ const lastCheckOf = ({ at, problem }: Pick<ProductCheck, 'at' | 'problem'>) => (
 })
 
 const subscribedStatus = (
-  { name, source, channel, platform }: ProductSettings,
+  { name, source, channel, platform, verification }: ProductSettings,
   store: Store,
   live: LiveState,
 ): ProductStatus => {
@@ -91,7 +91,7 @@ const subscribedStatus = (
     ...(decision === undefined ? {} : { decidedAt: decision.at }),
     ...(check === undefined ? {} : { lastCheck: lastCheckOf(check) }),
     ...(nextCheckAt === undefined ? {} : { nextCheckAt: nextCheckAt.toISOString() }),
-    trust: trustPart(name, store),
+    trust: { ...trustPart(name, store), verification },
     seeding: seedingPart(name, store, live),
   }
 }

@@ -3,6 +3,7 @@
 import { join } from 'node:path'
 import type { VersionFloors } from './refresh.ts'
 import { type BadMarks, openBadMarks } from './store/bad-marks.ts'
+import { type Bans, openBans } from './store/bans.ts'
 import { type Checks, openChecks } from './store/checks.ts'
 import { type OpenOptions, openDatabase } from './store/database.ts'
 import { type EventLog, type EventLogOptions, openEvents } from './store/events.ts'
@@ -23,6 +24,7 @@ export interface Store extends Disposable {
   readonly seeds: Seeds
   readonly checks: Checks
   readonly badMarks: BadMarks
+  readonly bans: Bans
   readonly wishes: Wishes
   readonly firstSeen: FirstSeen
   /** Everything that `work` writes, or nothing of it. `work` does not wait for anything. */
@@ -45,6 +47,7 @@ export const openStore = (stateDirectory: string, options: OpenOptions & EventLo
     seeds: openSeeds(database),
     checks: openChecks(database),
     badMarks: openBadMarks(database),
+    bans: openBans(database),
     wishes: openWishes(database),
     firstSeen: openFirstSeen(database),
     transaction: (work) => database.transaction(work),

@@ -109,6 +109,8 @@ export const LIMITS = {
   socketPathBytes: 103,
 
   settingsLengthBytes: 1 * MIB,
+  /** A PEM file with the authorities that a machine's owner pins. */
+  authorityFileBytes: 256 * KIB,
 
   // Probes. One that is well says a line or two; what a program writes to its log in a minute or so still fits.
   probeOutputBytes: 1 * MIB,

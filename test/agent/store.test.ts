@@ -304,7 +304,8 @@ describe('a damaged database is never replaced by an empty one', () => {
       using raw = new DatabaseSync(databasePathOf(directory))
       raw.exec(
         `DROP TABLE bad_mark; DROP TABLE hold; DROP TABLE verdict; DROP TABLE first_seen; DROP TABLE product_check;
-         ALTER TABLE seed DROP COLUMN stamp; ALTER TABLE installed DROP COLUMN nth; PRAGMA user_version = 1`,
+         ALTER TABLE seed DROP COLUMN stamp; ALTER TABLE installed DROP COLUMN nth;
+         DROP TABLE ban; ALTER TABLE finding DROP COLUMN severity; PRAGMA user_version = 1`,
       )
     }
     expect(refusalOf(() => openStore(directory, { readOnly: true }))).toMatchObject({ code: 'STATE_DAMAGED' })

@@ -109,6 +109,13 @@ const MIGRATIONS: readonly string[] = [
     WHERE other.product = installed.product AND other.installed_at <= installed.installed_at
   );
   `,
+  `
+  -- Who sent bad data, and until when nobody speaks to them; the subject is the swarm's word for an address, a peer or a web seed.
+  CREATE TABLE ban (subject TEXT PRIMARY KEY, reason TEXT NOT NULL, until TEXT NOT NULL) STRICT, WITHOUT ROWID;
+
+  -- NULL is the one that the code has; another where the owner has said that it is only to be told.
+  ALTER TABLE finding ADD COLUMN severity TEXT;
+  `,
 ]
 
 /** Brings the tables up to date. Errors: STATE_DAMAGED if the database was written by a newer agent. */
