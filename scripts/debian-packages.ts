@@ -43,6 +43,14 @@ export const AGENT_PACKAGES: Readonly<Record<string, string>> = {
   syncthing: 'a competitor',
 }
 
+/** What `npm run bench:swarm` and `npm run bench:wire` compare with, and what the former is made of. */
+export const LAB_PACKAGES: Readonly<Record<string, string>> = {
+  iproute2: 'network namespaces with shaped links',
+  'python3-libtorrent': 'a competitor',
+  aria2: 'a competitor',
+  curl: 'plain HTTP',
+}
+
 export interface PackagesResult {
   readonly missing: readonly string[]
   readonly why: string

@@ -1,0 +1,70 @@
+# One machine of the lab with libtorrent; speaks as our-peer.ts does.
+#
+# Tuned as its manual says ("tuning" and the settings reference): TCP only, no encryption, many connections at once,
+# unchoking by what peers take, long request queues and large send buffers, announces to everyone.
+import json
+import os
+import select
+import sys
+
+import libtorrent as lt
+
+role, torrent, directory, tracker = sys.argv[1:5]
+
+
+def say(**line):
+    print(json.dumps(line), flush=True)
+
+
+session = lt.session({
+    'listen_interfaces': '0.0.0.0:6881',
+    'enable_dht': False,
+    'enable_lsd': False,
+    'enable_upnp': False,
+    'enable_natpmp': False,
+    'enable_incoming_utp': False,
+    'enable_outgoing_utp': False,
+    'out_enc_policy': int(lt.enc_policy.disabled),
+    'in_enc_policy': int(lt.enc_policy.disabled),
+    'alert_mask': int(lt.alert.category_t.status_notification),
+    'mixed_mode_algorithm': int(lt.bandwidth_mixed_algo_t.prefer_tcp),
+    'choking_algorithm': int(lt.choking_algorithm_t.fixed_slots_choker),
+    'seed_choking_algorithm': int(lt.seed_choking_algorithm_t.fastest_upload),
+    'unchoke_slots_limit': 20,
+    'connection_speed': 500,
+    'torrent_connect_boost': 100,
+    'request_queue_time': 1,
+    'max_out_request_queue': 1500,
+    'max_allowed_in_request_queue': 2000,
+    'send_buffer_low_watermark': 64 * 1024,
+    'send_buffer_watermark': 1024 * 1024,
+    'send_buffer_watermark_factor': 100,
+    'allow_multiple_connections_per_ip': True,
+    'rate_limit_ip_overhead': False,
+    'peer_turnover': 0,
+})
+say(ready=True)
+sys.stdin.readline()
+params = lt.add_torrent_params()
+params.ti = lt.torrent_info(torrent)
+params.save_path = directory
+params.flags &= ~(lt.torrent_flags.auto_managed | lt.torrent_flags.paused)
+if role != 'agent':
+    params.flags |= lt.torrent_flags.seed_mode
+if role == 'origin' and os.environ.get('LAB_SUPER_SEEDING') == '1':
+    params.flags |= lt.torrent_flags.super_seeding
+if tracker != '-':
+    params.trackers = [tracker]
+handle = session.add_torrent(params)
+said = role != 'agent'
+while True:
+    if select.select([sys.stdin], [], [], 0)[0]:
+        break
+    session.wait_for_alert(50)
+    for alert in session.pop_alerts():
+        if isinstance(alert, lt.torrent_finished_alert) and not said:
+            said = True
+            say(done=True)
+status = handle.status()
+say(receivedBytes=status.total_payload_download, sentBytes=status.total_payload_upload)
+os._exit(0)
