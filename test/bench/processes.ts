@@ -16,9 +16,11 @@ export interface Speaker {
   /** The next line. Errors: throws if the process ended instead. */
   next<T>(): Promise<T>
   tell(line: string): void
-  /** Closes its input, which asks it to end, and waits until it has. */
+  /** Closes its input, which asks it to end, and waits until it has; a while later it is killed. */
   stop(): Promise<void>
 }
+
+const GRACE_MS = 10_000
 
 /** Starts a process that says what it has to say in JSON lines, and ends when its input is closed. */
 export const startSpeaker = (command: readonly string[]): Speaker => {
@@ -36,7 +38,10 @@ export const startSpeaker = (command: readonly string[]): Speaker => {
     tell: (line) => void child.stdin.write(`${line}\n`),
     stop: async () => {
       child.stdin.end()
-      if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
+      if (child.exitCode !== null || child.signalCode !== null) return
+      const timer = setTimeout(() => child.kill('SIGKILL'), GRACE_MS)
+      await once(child, 'exit')
+      clearTimeout(timer)
     },
   }
 }

@@ -31,7 +31,7 @@ try {
   process.exitCode = printFailure('bench:swarm', error, false)
 }
 
-async function run({ scenario, contestants, runs, timeoutSeconds, json }: LabOptions): Promise<void> {
+async function run({ scenario, contestants, runs, timeoutSeconds, json, profile }: LabOptions): Promise<void> {
   if (process.getuid?.() !== 0) {
     throw new UpdateError('PERMISSION', 'only root can make network namespaces', { hint: 'run it with sudo' })
   }
@@ -76,6 +76,7 @@ async function run({ scenario, contestants, runs, timeoutSeconds, json }: LabOpt
           timeoutSeconds: timeoutSeconds ?? Math.max(TIMEOUT_SECONDS_MIN, TIMEOUT_BOUNDS * boundSeconds),
           boundSeconds,
           isSame: (file) => spawnSync('cmp', ['-s', pack, file]).status === 0,
+          profile,
           signal: interruption.signal,
         })
         process.stderr.write(`run ${turn} of ${runs}: ${contestant.name} ${result.seconds.toFixed(2)} s\n`)

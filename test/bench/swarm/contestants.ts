@@ -17,6 +17,8 @@ export interface Course {
   readonly trackerUrl: string | undefined
   /** Where the folder `bench` is served over HTTP. */
   readonly webUrl: string
+  /** Folder for CPU profiles of our agents, if they are wanted. */
+  readonly profile: string | undefined
 }
 
 export interface Machine {
@@ -94,9 +96,10 @@ export const webServer = (machine: Machine, port: number): Participant =>
 const updraft: Contestant = {
   name: 'updraft',
   missing: () => undefined,
-  start: (role, machine, { torrent, trackerUrl, webUrl, httpOnly }) =>
+  start: (role, machine, { torrent, trackerUrl, webUrl, httpOnly, profile }) =>
     speaking(machine, [
       ...NODE,
+      ...(profile === undefined || role !== 'agent' ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`]),
       here('our-peer.ts'),
       role,
       `--metainfo=${torrent}`,

@@ -44,6 +44,8 @@ export interface LabOptions {
   /** Of one contestant's run; undefined is in proportion to the bound. */
   readonly timeoutSeconds: number | undefined
   readonly json: string | undefined
+  /** Folder for CPU profiles of our agents. */
+  readonly profile: string | undefined
   readonly help: boolean
 }
 
@@ -69,6 +71,7 @@ plain HTTP. Needs root and iproute2; removes everything that it made, also after
   --runs N            each contestant so often, turn about; medians are printed (1)
   --timeout S         of one run (15 times the bound, a minute at least)
   --json FILE         the same figures, and those of each agent
+  --profile FOLDER    CPU profiles of our agents (.cpuprofile: Chrome and VS Code open them)
 
 Exit codes: 0 done, 2 an option is wrong, 8 not root or without iproute2, 130 interrupted.
 Example: npm run bench:swarm -- --scale 0.2 --agents 8 --runs 3
@@ -151,10 +154,14 @@ export const parseOptions = (args: readonly string[]): LabOptions => {
     contestants,
     runs,
     timeoutSeconds: timeout === 0 ? undefined : timeout,
-    json: typeof values.json === 'string' ? values.json : undefined,
+    json: textOf(values.json),
+    profile: textOf(values.profile),
     help: values.help === true,
   }
 }
+
+const textOf = (value: string | boolean | undefined): string | undefined =>
+  typeof value === 'string' ? value : undefined
 
 const readArguments = (args: readonly string[]): Readonly<Record<string, string | boolean | undefined>> => {
   const text = { type: 'string' } as const
@@ -163,6 +170,7 @@ const readArguments = (args: readonly string[]): Readonly<Record<string, string 
     ...Object.fromEntries(NUMBER_NAMES.map((name) => [name, text])),
     only: text,
     json: text,
+    profile: text,
     'http-only': flag,
     help: flag,
   }

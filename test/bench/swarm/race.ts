@@ -21,6 +21,7 @@ export interface RaceOptions {
   /** Expected duration: kills are spread over the first half of it. */
   readonly boundSeconds: number
   readonly isSame: (file: string) => boolean
+  readonly profile: string | undefined
   readonly signal: AbortSignal
 }
 
@@ -81,6 +82,7 @@ export const race = async (options: RaceOptions): Promise<RaceFigures> => {
     httpOnly: scenario.httpOnly,
     trackerUrl: isPeerless ? undefined : `http://${network.hub.address}:${TRACKER_PORT}/announce`,
     webUrl: webUrlOf(originHost),
+    profile: options.profile,
   }
   if (!isPeerless) await startTracker(network, scenario, stack)
 
