@@ -8,7 +8,8 @@ const [, , folder = '', host = '', port = ''] = process.argv
 const server = createServer((request, response) => {
   const path = normalize(decodeURIComponent(new URL(request.url ?? '/', 'http://web').pathname))
   const file = join(folder, path)
-  const { size } = statSync(file, { throwIfNoEntry: false }) ?? { size: 0 }
+  const found = statSync(file, { throwIfNoEntry: false })
+  const size = found?.isFile() === true ? found.size : 0
   if (size === 0) {
     response.writeHead(404).end()
     return
