@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process'
 
 /** Each package, and what the tests do with it. */
 const PACKAGES: Readonly<Record<string, string>> = {
+  iproute2: 'a small run of the lab, in network namespaces with shaped links',
   chromium: 'drives VS Code',
   'g++': 'builds the logger of the VS Code server',
   make: 'builds the logger of the VS Code server',
