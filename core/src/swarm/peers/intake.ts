@@ -42,7 +42,10 @@ export interface Intake {
   forgive(): void
 }
 
-/** Two of the pieces that spread best, so that the next is under way while one is being verified. */
+/**
+ * Few, and doubled with each round trip while they come promptly: everything that a whole swarm asks a slow origin for at
+ * once stands in one queue, and the first pieces, which the others wait for, come that much later.
+ */
 const WINDOW_FIRST = 4
 const WINDOW_MIN = 4
 /** What webtorrent, libtorrent and transmission accept at least, if a peer does not say how much it does (`reqq`). */
