@@ -10,6 +10,10 @@ import sys
 
 import libtorrent as lt
 
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from plain_libtorrent import PLAIN
+
 role, torrent, directory, tracker = sys.argv[1:5]
 
 
@@ -18,15 +22,8 @@ def say(**line):
 
 
 session = lt.session({
+    **PLAIN,
     'listen_interfaces': '0.0.0.0:6881',
-    'enable_dht': False,
-    'enable_lsd': False,
-    'enable_upnp': False,
-    'enable_natpmp': False,
-    'enable_incoming_utp': False,
-    'enable_outgoing_utp': False,
-    'out_enc_policy': int(lt.enc_policy.disabled),
-    'in_enc_policy': int(lt.enc_policy.disabled),
     'alert_mask': int(lt.alert.category_t.status_notification),
     'mixed_mode_algorithm': int(lt.bandwidth_mixed_algo_t.prefer_tcp),
     'choking_algorithm': int(lt.choking_algorithm_t.fixed_slots_choker),
@@ -40,7 +37,6 @@ session = lt.session({
     'send_buffer_low_watermark': 64 * 1024,
     'send_buffer_watermark': 1024 * 1024,
     'send_buffer_watermark_factor': 100,
-    'allow_multiple_connections_per_ip': True,
     'rate_limit_ip_overhead': False,
     'peer_turnover': 0,
 })
