@@ -8,7 +8,7 @@ import { controlClient } from '@updraft/core/control/client'
 import type { Home } from '@updraft/core/control/home'
 import { problemOf } from '@updraft/core/control/problem'
 import { fromFileSystem, hasCode, messageOf, UpdateError } from '@updraft/core/errors'
-import { makeDirectory } from '@updraft/core/files/atomic'
+import { makeDirectory, removeTemporaries } from '@updraft/core/files/atomic'
 import { type Lock, takeLock } from '@updraft/core/files/lock'
 import { isNewer, type Product, parseProduct, parseReleaseVersion, type ReleaseVersion } from '@updraft/core/names'
 import { type BanList, memoryBans } from '@updraft/core/swarm/peers/bans'
@@ -91,6 +91,7 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
 
   await prepareHome(home)
   using _lock = takeHome(home)
+  await removeTemporaries(home.stateDirectory)
   using store = openStore(home.stateDirectory)
   const initial = await readSettings(home.configDirectory)
   store.events.onAppend(eventLogger(log))

@@ -7,6 +7,7 @@ import type { Cycle, CycleDependencies } from './cycle-types.ts'
 import { chooseLocal } from './fetch/local.ts'
 import { type FetchOptions, fetchBundle, type StagedBundle } from './fetch.ts'
 import { type InstalledVersion, installBundle, takeUpInstalled } from './install.ts'
+import { removeLeftovers } from './leftovers.ts'
 import { readMachineFacts } from './machine-facts.ts'
 import { findingsOfYank } from './plan/yank.ts'
 import { type Plan, type PlanInput, plan } from './plan.ts'
@@ -28,6 +29,7 @@ export const runCycle: Cycle = async (product, dependencies) => {
   const release = await planUpdate(product, trusted, dependencies)
   if (release === undefined) {
     await seedAgain(product, trusted, dependencies)
+    if (dependencies.isAfterFailure) await tidyUp(product, dependencies)
     return { kind: 'current' }
   }
   await using staged = await fetchRelease(release, dependencies)
@@ -37,7 +39,7 @@ export const runCycle: Cycle = async (product, dependencies) => {
   const healthy = await probeInstalled(installed, product, dependencies)
   commitHealthy(healthy, dependencies)
   await seedVerified(verified, dependencies)
-  await removeSurplus(healthy, dependencies)
+  await tidyUp(product, dependencies)
   return { kind: 'installed', version: healthy.version }
 }
 
@@ -225,6 +227,13 @@ const seedAgain = async (
   const silent = { ...fetchOptions(release, dependencies), onProgress: () => {} } // This is no update.
   await using staged = await fetchBundle(release, silent)
   await seedVerified(await verifyBundle(staged, { signal, onComplete: () => {} }), dependencies)
+}
+
+/** At the end of a look, since it is no reason not to update. */
+const tidyUp = async ({ name }: ProductSettings, dependencies: CycleDependencies): Promise<void> => {
+  const installed = dependencies.store.installed.current(name)
+  if (installed !== undefined) await removeSurplus(installed, dependencies)
+  await removeLeftovers(name, dependencies)
 }
 
 const findingsOf = ({ pin }: TrustedSource, { rejected }: RefreshResult): readonly NewFinding[] => {

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { type BundleIndex, parseIndexInTurns } from '@updraft/core/bundle/index-file'
 import type { BytesFrom } from '@updraft/core/control/api'
 import { UpdateError } from '@updraft/core/errors'
-import { makeDirectory, writeFileAtomic } from '@updraft/core/files/atomic'
+import { makeDirectory, removeTemporaries, writeFileAtomic } from '@updraft/core/files/atomic'
 import { bundleNameOf } from '@updraft/core/names'
 import { type Metainfo, parseMetainfo } from '@updraft/core/swarm/metainfo'
 import type { Carrier } from './carrier.ts'
@@ -68,6 +68,7 @@ export const fetchBundle = async (release: TrustedRelease, options: FetchOptions
   // What an earlier download left is not mended: all of it is brought.
   if (carrier !== undefined) await rm(directory, { recursive: true, force: true })
   await makeDirectory(bundleDirectory, 0o700)
+  await removeTemporaries(bundleDirectory)
   await writeFileAtomic(join(bundleDirectory, 'index'), indexBytes, { mode: 0o600 })
   const patched = await fillFromHere(release, index, directory, packPathOf(bundleDirectory), options)
 

@@ -3,6 +3,7 @@
 import { lstat, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fromFileSystem, systemCodeOf } from '@updraft/core/errors'
+import { namesIn } from '@updraft/core/files/atomic'
 import type { Product, ReleaseVersion } from '@updraft/core/names'
 import { findPlace, readCurrentPlace } from './current-link.ts'
 
@@ -14,7 +15,7 @@ export const removeVersionsExcept = async (
 ): Promise<void> => {
   const current = await readCurrentPlace(productsDirectory, product)
   const versions = join(productsDirectory, product, 'versions')
-  for (const place of await readdir(versions)) {
+  for (const place of await namesIn(versions)) {
     if (place !== current && !keep.includes(place)) await rm(join(versions, place), { recursive: true, force: true })
   }
 }

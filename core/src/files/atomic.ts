@@ -2,7 +2,7 @@
 // folder. Never follows a link at the destination.
 import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
-import { lstat, mkdir, open, readFile, rename, rm, symlink } from 'node:fs/promises'
+import { lstat, mkdir, open, readdir, readFile, rename, rm, symlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { fromFileSystem, systemCodeOf, UpdateError } from '../errors.ts'
 
@@ -94,6 +94,28 @@ export const makeDirectory = async (path: string, mode = 0o755): Promise<void> =
     throw fromFileSystem(error, `cannot create ${path}`)
   }
 }
+
+/**
+ * Removes what `writeFileAtomic` and `replaceLink` left in `directory` when their process was killed. Only for whoever knows that
+ * nobody else writes there at this moment.
+ *
+ * Errors: PERMISSION, IO.
+ */
+export const removeTemporaries = async (directory: string): Promise<void> => {
+  for (const name of await namesIn(directory)) if (isTemporary(name)) await rm(join(directory, name), { force: true })
+}
+
+/** Names of what is in a folder; none if it is not there. Errors: PERMISSION, IO. */
+export const namesIn = async (directory: string): Promise<readonly string[]> => {
+  try {
+    return await readdir(directory)
+  } catch (error) {
+    if (systemCodeOf(error) === 'ENOENT') return []
+    throw fromFileSystem(error, `cannot list ${directory}`)
+  }
+}
+
+export const isTemporary = (name: string): boolean => /^\..+\.[0-9a-f]{12}\.tmp$/.test(name)
 
 const temporaryNameFor = (path: string): string =>
   join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`)
