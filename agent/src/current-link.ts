@@ -49,7 +49,9 @@ export const findOtherPlace = async (
   version: ReleaseVersion,
 ): Promise<string | undefined> => {
   const versions = join(productsDirectory, product, 'versions')
-  const entries = await readdir(versions, { withFileTypes: true })
+  const entries = await readdir(versions, { withFileTypes: true }).catch((error: unknown) => {
+    throw fromFileSystem(error, `cannot list ${versions}`)
+  })
   const others = entries.filter((entry) => entry.isDirectory() && versionOf(entry.name) !== version)
   const changed = await Promise.all(
     others.map(async ({ name: place }) => ({ place, atMs: (await stat(join(versions, place))).ctimeMs })),

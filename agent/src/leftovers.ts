@@ -1,9 +1,7 @@
 // What an agent that was killed has left lying about and the store does not know of: half of what was put in place or taken
 // away, temporary files, a download that nobody will go on with. Of one product, and only while its cycle does nothing else.
-import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fromFileSystem } from '@updraft/core/errors'
-import { isTemporary, namesIn, removeTemporaries } from '@updraft/core/files/atomic'
+import { isTemporary, namesIn, removeAll, removeTemporaries } from '@updraft/core/files/atomic'
 import { bundleNameOf, type Product } from '@updraft/core/names'
 import type { CycleDependencies } from './cycle-types.ts'
 import { removeVersionsExcept } from './versions.ts'
@@ -39,11 +37,6 @@ const versionOf = (name: string): string => name.split('_')[1] ?? ''
 
 const removeThose = async (directory: string, isGone: (name: string) => boolean): Promise<void> => {
   for (const name of await namesIn(directory)) {
-    if (!isGone(name)) continue
-    try {
-      await rm(join(directory, name), { recursive: true, force: true })
-    } catch (error) {
-      throw fromFileSystem(error, `cannot remove ${join(directory, name)}`)
-    }
+    if (isGone(name)) await removeAll(join(directory, name))
   }
 }

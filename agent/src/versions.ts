@@ -1,9 +1,9 @@
 // The folders under `versions/` of a product: how large they are, and how those that are no longer wanted are taken away, never
 // the one that `current` points to.
-import { lstat, readdir, rm } from 'node:fs/promises'
+import { lstat, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fromFileSystem, systemCodeOf } from '@updraft/core/errors'
-import { namesIn } from '@updraft/core/files/atomic'
+import { namesIn, removeAll } from '@updraft/core/files/atomic'
 import type { Product, ReleaseVersion } from '@updraft/core/names'
 import { findPlace, readCurrentPlace } from './current-link.ts'
 
@@ -16,7 +16,7 @@ export const removeVersionsExcept = async (
   const current = await readCurrentPlace(productsDirectory, product)
   const versions = join(productsDirectory, product, 'versions')
   for (const place of await namesIn(versions)) {
-    if (place !== current && !keep.includes(place)) await rm(join(versions, place), { recursive: true, force: true })
+    if (place !== current && !keep.includes(place)) await removeAll(join(versions, place))
   }
 }
 

@@ -25,7 +25,7 @@ export const writeFileAtomic = async (path: string, bytes: Uint8Array | string, 
     await rename(temporary, path)
     await syncDirectory(dirname(path))
   } catch (error) {
-    await rm(temporary, { force: true })
+    await rm(temporary, { force: true }).catch(() => {}) // The first error says more; what stays is removed by a later look.
     throw fromFileSystem(error, `cannot write ${path}`)
   }
 }
@@ -38,7 +38,7 @@ export const replaceLink = async (path: string, target: string): Promise<void> =
     await rename(temporary, path)
     await syncDirectory(dirname(path))
   } catch (error) {
-    await rm(temporary, { force: true })
+    await rm(temporary, { force: true }).catch(() => {}) // The first error says more; what stays is removed by a later look.
     throw fromFileSystem(error, `cannot point ${path} to ${target}`)
   }
 }
@@ -87,6 +87,15 @@ export const readFileIfThere = async (path: string, maxBytes: number): Promise<B
   }
 }
 
+/** Removes a file, or a folder with all that is in it; that it is not there is as good. Errors: PERMISSION, IO. */
+export const removeAll = async (path: string): Promise<void> => {
+  try {
+    await rm(path, { recursive: true, force: true })
+  } catch (error) {
+    throw fromFileSystem(error, `cannot remove ${path}`)
+  }
+}
+
 export const makeDirectory = async (path: string, mode = 0o755): Promise<void> => {
   try {
     await mkdir(path, { recursive: true, mode })
@@ -102,7 +111,7 @@ export const makeDirectory = async (path: string, mode = 0o755): Promise<void> =
  * Errors: PERMISSION, IO.
  */
 export const removeTemporaries = async (directory: string): Promise<void> => {
-  for (const name of await namesIn(directory)) if (isTemporary(name)) await rm(join(directory, name), { force: true })
+  for (const name of await namesIn(directory)) if (isTemporary(name)) await removeAll(join(directory, name))
 }
 
 /** Names of what is in a folder; none if it is not there. Errors: PERMISSION, IO. */
