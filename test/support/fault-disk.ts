@@ -64,6 +64,7 @@ const PATHS: Readonly<Record<string, (args: Arguments) => Omit<Operation, 'name'
       ? () => removePart(String(path))
       : undefined,
   }),
+  mkdtemp: ([path]) => ({ path, changes: true, takesSpace: true }),
   rename: ([, path]) => ({ path, changes: true, takesSpace: true }),
   symlink: ([, path]) => ({ path, changes: true, takesSpace: true }),
   link: ([, path]) => ({ path, changes: true, takesSpace: true }),

@@ -66,7 +66,7 @@ export const act = <T>(
 const dueAt = ({ name, path, changes = false, takesSpace = false, half }: Operation): Fault | undefined => {
   const place = order && placeOf(order.home, path)
   if (order === undefined || place === undefined) return undefined
-  const point: Point = { name: `${stateNow()} ${name} ${place}`, changes, hasHalf: half !== undefined }
+  const point: Point = { name: `${stateNow()} ${name} ${place}`, changes, takesSpace, hasHalf: half !== undefined }
   const { fault, record, meanwhile } = order
   if (meanwhile?.point === point.name) {
     using database = new DatabaseSync(join(order.home, 'state/agent.db'))

@@ -32,6 +32,8 @@ export interface Point {
   readonly name: string
   /** What the disk holds is other than before. */
   readonly changes: boolean
+  /** It fails when the disk is full. */
+  readonly takesSpace: boolean
   /** It can be done by half. */
   readonly hasHalf: boolean
 }

@@ -8,6 +8,7 @@ import { digestOfTree } from '../../scripts/demo/build.ts'
 import { runForJson } from '../../scripts/demo/program.ts'
 import { openStage, type Stage } from '../../scripts/demo/stage.ts'
 import { type AgentHosts, openAgentHosts } from './agent-hosts.ts'
+import type { Point, RunOrder } from './faults.ts'
 import { makeSmallBuild } from './small-build.ts'
 
 export const OLDER = '0.9.0'
@@ -20,6 +21,8 @@ export interface UpdateStage extends AsyncDisposable {
   readonly hosts: AgentHosts
   /** A home of its own, with `OLD` and the one before it installed or with nothing, that will look for `NEW`. */
   home(start: Start): Promise<string>
+  /** What a run does to the disk, each point once, in order. */
+  pointsOf(run: RunOrder): Promise<readonly Point[]>
   /** Digest of a release's tree. */
   digestOf(version: string): string
   /** `NEW` in one file. */
@@ -82,6 +85,16 @@ export const openUpdateStage = async (): Promise<UpdateStage> => {
           .replace('"checkInterval', '"versionsKept": 2, "checkInterval'),
       )
       return home
+    },
+    pointsOf: async (run) => {
+      const record = `${run.home}.points`
+      await hosts.run({ ...run, record })
+      const points = new Map<string, Point>()
+      for (const line of (await readFile(record, 'utf8')).trim().split('\n')) {
+        const point = JSON.parse(line) as Point
+        if (points.get(point.name)?.changes !== true) points.set(point.name, point)
+      }
+      return [...points.values()]
     },
     digestOf: (version) => digests.get(version) ?? '',
     [Symbol.asyncDispose]: async () => {

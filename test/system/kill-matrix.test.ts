@@ -8,7 +8,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterAll, describe, expect, test } from '@jest/globals'
-import type { Point, RunOrder, When } from '../support/faults.ts'
+import type { RunOrder, When } from '../support/faults.ts'
 import { type Floors, faultsIn, floorsOf, runningVersion } from '../support/home-check.ts'
 import { NEW, OLD, OLDER, openUpdateStage, type Start } from '../support/update-stage.ts'
 
@@ -142,19 +142,13 @@ const recorded = async ({
 }: Story): Promise<{ cases: Case[]; floors: Floors }> => {
   const home = await stage.home(start)
   await before?.(home)
-  const record = `${home}.points`
-  await stage.hosts.run({ ...run, home, record })
-  const points = new Map<string, Point>()
-  for (const line of readFileSync(record, 'utf8').trim().split('\n')) {
-    const point = JSON.parse(line) as Point
-    if (point.changes && has(point.name)) points.set(point.name, point)
-  }
-  const cases = [...points.values()].flatMap(({ name: point, hasHalf }, number): Case[] => [
+  const points = (await stage.pointsOf({ ...run, home })).filter(({ name, changes }) => changes && has(name))
+  const cases = points.flatMap(({ name: point, hasHalf }, number): Case[] => [
     ...(number === 0 ? [{ when: 'before', point } as const] : []), // Before another one is after the one before it.
     ...(hasHalf && halves ? [{ when: 'during', point } as const] : []),
     { when: 'after', point },
   ])
-  for (const point of points.keys()) killed.add(point.split(' ')[0] ?? '')
+  for (const { name } of points) killed.add(name.split(' ')[0] ?? '')
   return { cases, floors: floorsOf(home) }
 }
 
