@@ -93,6 +93,11 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
   using _lock = takeHome(home)
   await removeTemporaries(home.stateDirectory)
   using store = openStore(home.stateDirectory)
+  if (store.lost !== undefined) {
+    log.warn(`${store.lost.message}: a new one was made`, {
+      hint: 'floors, holds, verdicts and bad marks are kept, the history is not; the old one is beside it, as agent.db.damaged',
+    })
+  }
   const initial = await readSettings(home.configDirectory)
   store.events.onAppend(eventLogger(log))
   if (options.onEvent !== undefined) store.events.onAppend(options.onEvent)

@@ -45,7 +45,7 @@ export const runCycle: Cycle = async (product, dependencies) => {
 
 /** What an agent that was killed had begun: the way back is finished, and what is in place unproved is probed. */
 const finishInterrupted = async (product: ProductSettings, dependencies: CycleDependencies): Promise<void> => {
-  const { home, store, report } = dependencies
+  const { home, store } = dependencies
   const unproved = await recover(product, dependencies)
   if (unproved === undefined) return
   const signedBy = store.checks.decision(product.name) ?? { signers: [], threshold: 0 }
@@ -53,7 +53,6 @@ const finishInterrupted = async (product: ProductSettings, dependencies: CycleDe
     productsDirectory: join(home.dataDirectory, 'products'),
   })
   if (installed === undefined) return
-  report.warning(`the update to ${unproved.version} was interrupted after it was in place; it goes on from there`)
   commitHealthy(await probeInstalled(installed, product, dependencies), dependencies)
 }
 
@@ -153,12 +152,12 @@ const fetchRelease = async (release: TrustedRelease, dependencies: CycleDependen
 }
 
 const fetchOptions = (
-  { release: { product } }: TrustedRelease,
+  { release }: TrustedRelease,
   { home, store, settings, swarm, report, carrier, signal }: CycleDependencies,
 ): FetchOptions => ({
   stagingDirectory: join(home.dataDirectory, 'staging'),
-  local: chooseLocal(store.seeds.all(), product).map((seed) => ({
-    bundleDirectory: bundleDirectoryOf(join(home.dataDirectory, 'bundles'), seed.name),
+  local: localSeeds(release, store).map((seed) => ({
+    bundleDirectory: bundleDirectoryOf(join(home.dataDirectory, 'bundles'), bundleNameOf(seed)),
     treePath: join(home.dataDirectory, 'products', seed.product, 'versions', seed.version),
   })),
   carrier,
@@ -169,6 +168,12 @@ const fetchOptions = (
   onProgress: report.transferring,
   onWarning: report.warning,
 })
+
+/** The release itself comes first: it may be here whole, kept by an agent that was ended before it could note that. */
+const localSeeds = (release: ReleaseName, store: CycleDependencies['store']): readonly ReleaseName[] => {
+  const kept = chooseLocal(store.seeds.all(), release.product)
+  return kept.some((seed) => bundleNameOf(seed) === bundleNameOf(release)) ? kept : [release, ...kept]
+}
 
 /** Begins while the download still goes on: what is there already is verified in the meantime. */
 const verifyStaged = (staged: StagedBundle, { report, signal }: CycleDependencies): Promise<VerifiedBundle> =>

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { fromFileSystem, systemCodeOf } from '@updraft/core/errors'
 import { namesIn, removeAll } from '@updraft/core/files/atomic'
 import type { Product, ReleaseVersion } from '@updraft/core/names'
-import { findPlace, readCurrentPlace } from './current-link.ts'
+import { findPlace, readCurrentPlace, versionOf } from './current-link.ts'
 
 /** Removes installed versions other than `keep` and the current one. Running programs keep the files that they have open. */
 export const removeVersionsExcept = async (
@@ -16,7 +16,9 @@ export const removeVersionsExcept = async (
   const current = await readCurrentPlace(productsDirectory, product)
   const versions = join(productsDirectory, product, 'versions')
   for (const place of await namesIn(versions)) {
-    if (place !== current && !keep.includes(place)) await removeAll(join(versions, place))
+    // What was installed over itself stands beside itself.
+    const isReplaced = current !== undefined && versionOf(place) === versionOf(current)
+    if (place !== current && (isReplaced || !keep.includes(versionOf(place)))) await removeAll(join(versions, place))
   }
 }
 

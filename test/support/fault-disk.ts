@@ -77,11 +77,13 @@ for (const [name, operationOf] of Object.entries(PATHS)) {
   watchPromise(fsPromises, name, (args) => ({ name, ...operationOf(args) }))
 }
 
-watchPromise(fsPromises, 'writeFile', ([path, content]) => {
+const writeOperation = ([path, content]: Arguments): Operation => {
   const bytes = Buffer.from(content as Uint8Array)
   const half = () => real.writeFileSync(String(path), bytes.subarray(0, bytes.length >> 1))
   return { name: 'write', path, changes: true, takesSpace: true, half }
-})
+}
+watch(fs, 'writeFileSync', writeOperation)
+watchPromise(fsPromises, 'writeFile', writeOperation)
 
 // ---- open files
 

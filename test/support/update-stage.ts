@@ -1,7 +1,7 @@
 // What the kill matrix and the fault grid stand on: one publisher with three small releases, homes of agents in which one of
 // them is installed or none, and the trees that may be found there.
 import { execFileSync } from 'node:child_process'
-import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { digestOfTree } from '../../scripts/demo/build.ts'
@@ -25,6 +25,8 @@ export interface UpdateStage extends AsyncDisposable {
   pointsOf(run: RunOrder): Promise<readonly Point[]>
   /** Digest of a release's tree. */
   digestOf(version: string): string
+  /** Stops the origin, and has it come back on the same address with what there was before `NEW`. */
+  rollBackOrigin(): Promise<void>
   /** `NEW` in one file. */
   readonly exportFile: string
 }
@@ -54,12 +56,14 @@ export const openUpdateStage = async (): Promise<UpdateStage> => {
   }
   await stage.init()
   await publish(OLDER, 1)
-  await stage.startOrigin()
+  const origin = await stage.startOrigin()
   const nothing = await stage.agent('nothing')
   const old = await stage.agent('old')
   await installed()
   await publish(OLD, 2)
   await installed()
+  const olderRepository = join(directory, 'older-repository')
+  execFileSync('cp', ['-a', stage.repository, olderRepository])
   await publish(NEW, 3)
   const exportFile = join(directory, 'acme.tar')
   await runForJson('updraft-publisher', ['export', 'acme', '--repo', stage.repository, '--out', exportFile])
@@ -70,6 +74,12 @@ export const openUpdateStage = async (): Promise<UpdateStage> => {
     stage,
     hosts,
     exportFile,
+    rollBackOrigin: async () => {
+      await origin.stop()
+      await rename(stage.repository, `${stage.repository}.newer`)
+      await rename(olderRepository, stage.repository)
+      await stage.startOrigin({ renew: false })
+    },
     home: async ({ from, isWell }) => {
       homes += 1
       const home = join(directory, `h${homes}`)

@@ -26,6 +26,8 @@ export interface InstalledVersions {
   kept(product: Product): readonly InstalledRecord[]
   /** Records the version and makes it the current one. */
   makeCurrent(record: InstalledRecord): void
+  /** Records a version that is not the current one, unless it is known. */
+  keep(record: InstalledRecord): void
   /** Forgets a kept version; the current one stays. */
   forget(product: Product, version: ReleaseVersion): void
 }
@@ -34,26 +36,29 @@ export const openInstalled = (database: Database): InstalledVersions => ({
   current: (product) => database.get(record, `${SELECT} WHERE current = 1 AND product = ?`, product),
   allCurrent: () => database.all(record, `${SELECT} WHERE current = 1 ORDER BY product`),
   kept: (product) => database.all(record, `${SELECT} WHERE product = ? ORDER BY installed_at DESC`, product),
-  makeCurrent: ({ product, version, platform, source, path, signers, threshold, installedAt }) =>
+  makeCurrent: (record) =>
     database.transaction(() => {
-      database.run('UPDATE installed SET current = 0 WHERE product = ?', product)
-      database.run(
-        `INSERT OR REPLACE INTO installed
-           (product, version, platform, source, path, signers, threshold, installed_at, current)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1)`,
-        product,
-        version,
-        platform,
-        source,
-        path,
-        JSON.stringify(signers),
-        threshold,
-        installedAt,
-      )
+      database.run('UPDATE installed SET current = 0 WHERE product = ?', record.product)
+      database.run(`INSERT OR REPLACE INTO ${INTO} 1)`, ...valuesOf(record))
     }),
+  keep: (record) => database.run(`INSERT OR IGNORE INTO ${INTO} 0)`, ...valuesOf(record)),
   forget: (product, version) =>
     database.run('DELETE FROM installed WHERE product = ? AND version = ? AND current = 0', product, version),
 })
+
+const INTO = `installed (product, version, platform, source, path, signers, threshold, installed_at, current)
+              VALUES (?, ?, ?, ?, ?, ?, ?, ?,`
+
+const valuesOf = ({ product, version, platform, source, path, signers, threshold, installedAt }: InstalledRecord) => [
+  product,
+  version,
+  platform,
+  source,
+  path,
+  JSON.stringify(signers),
+  threshold,
+  installedAt,
+]
 
 const SELECT = `SELECT product, version, platform, source, path, signers, threshold, installed_at AS installedAt
                 FROM installed`

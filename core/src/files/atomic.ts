@@ -1,7 +1,7 @@
 // Writing so that a reader, a crash or a full disk never meets half a file: temporary name, flush, rename, flush the
 // folder. Never follows a link at the destination.
 import { randomBytes } from 'node:crypto'
-import { constants } from 'node:fs'
+import { closeSync, constants, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { lstat, mkdir, open, readdir, readFile, rename, rm, symlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { fromFileSystem, systemCodeOf, UpdateError } from '../errors.ts'
@@ -26,6 +26,29 @@ export const writeFileAtomic = async (path: string, bytes: Uint8Array | string, 
     await syncDirectory(dirname(path))
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => {}) // The first error says more; what stays is removed by a later look.
+    throw fromFileSystem(error, `cannot write ${path}`)
+  }
+}
+
+/** The same, for where nothing may come in between. */
+export const writeFileAtomicSync = (
+  path: string,
+  bytes: Uint8Array | string,
+  { mode = 0o644 }: WriteOptions = {},
+): void => {
+  const temporary = temporaryNameFor(path)
+  try {
+    writeFileSync(temporary, bytes, { flag: 'wx', mode, flush: true })
+    renameSync(temporary, path)
+    if (process.platform === 'win32') return
+    const directory = openSync(dirname(path), constants.O_RDONLY)
+    try {
+      fsyncSync(directory)
+    } finally {
+      closeSync(directory)
+    }
+  } catch (error) {
+    rmSync(temporary, { force: true })
     throw fromFileSystem(error, `cannot write ${path}`)
   }
 }
