@@ -49,8 +49,8 @@ export const recover = async (
 }
 
 /**
- * The store was lost, or its last steps were, and with it what is installed: that is told by the folders, to which only verified trees ever come. Those of
- * older versions are kept for a way back.
+ * The store was lost, or its last steps were, and with it what is installed: that is told by the link and the folders, to which
+ * only verified trees ever come. Older versions are kept for a way back.
  */
 const takeUp = async (
   linked: string,

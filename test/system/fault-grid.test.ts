@@ -45,6 +45,9 @@ const STORIES: readonly Story[] = [
 const allTold: unknown[] = []
 const CODE_OF: Readonly<Record<FaultCode, ErrorCode>> = { ENOSPC: 'DISK_FULL', EACCES: 'PERMISSION', EIO: 'IO' }
 
+/** Most of it is waiting for the cases before. */
+const CASE_TIMEOUT_MS = 180_000
+
 interface Case {
   readonly action: FaultCode
   readonly point: string
@@ -76,33 +79,40 @@ for (const { name, start, has, end } of STORIES) {
   const points = (await stage.pointsOf({ home: sound, args })).filter((point) => has(point.name))
   const floors = floorsOf(sound)
   describe(name, () => {
-    test.concurrent.each(casesOf(points))('$action at: $point', async ({ action, point }) => {
-      const home = await stage.home(start)
-      const failed = await hosts.run({ home, args, fault: { point, when: 'before', action } })
-      if (failed === 'killed') throw new Error('killed without an order')
-      const running = await runningVersion(home, [OLDER, OLD, NEW], digestOf)
-      expect([start.from === 'old' ? OLD : 'nothing', NEW]).toContain(running)
-      expect({
-        ...failed,
-        isTold: [EXIT_CODES.ok, EXIT_CODES.local].some((code) => code === failed.exitCode),
-      }).toMatchObject({
-        isTold: true,
-      })
-      const told = point.startsWith('starting') ? undefined : codeTold(home)
-      allTold.push(told)
-      if (told !== undefined && told !== 'PROBE_FAILED') expect([CODE_OF[action], 'STATE_DAMAGED']).toContain(told)
+    test.concurrent.each(casesOf(points))(
+      '$action at: $point',
+      async ({ action, point }) => {
+        const home = await stage.home(start)
+        const failed = await hosts.run({ home, args, fault: { point, when: 'before', action } })
+        if (failed === 'killed') throw new Error('killed without an order')
+        const running = await runningVersion(home, [OLDER, OLD, NEW], digestOf)
+        expect([start.from === 'old' ? OLD : 'nothing', NEW]).toContain(running)
+        expect({
+          ...failed,
+          isTold: [EXIT_CODES.ok, EXIT_CODES.local].some((code) => code === failed.exitCode),
+        }).toMatchObject({
+          isTold: true,
+        })
+        const told = point.startsWith('starting') ? undefined : codeTold(home)
+        allTold.push(told)
+        if (told !== undefined && told !== 'PROBE_FAILED') expect([CODE_OF[action], 'STATE_DAMAGED']).toContain(told)
 
-      if (!start.isWell) await hosts.run({ home, args })
-      expect(await hosts.run({ home, args })).toMatchObject({ exitCode: 0 })
-      expect(await faultsIn(home, { ...end, digestOf, floors })).toEqual([])
-      rmSync(home, { recursive: true })
-    })
+        if (!start.isWell) await hosts.run({ home, args })
+        expect(await hosts.run({ home, args })).toMatchObject({ exitCode: 0 })
+        expect(await faultsIn(home, { ...end, digestOf, floors })).toEqual([])
+        rmSync(home, { recursive: true })
+      },
+      CASE_TIMEOUT_MS,
+    )
   })
 }
 
-test('each of the errors was told, again and again, and is one of this machine', () => {
-  for (const code of Object.values(CODE_OF)) {
-    expect(ERROR_CODES[code].exit).toBe('local')
-    expect(allTold.filter((told) => told === code).length).toBeGreaterThan(20)
-  }
+// In a block of its own, so that it has its turn after the others.
+describe('all of them together', () => {
+  test('each of the errors was told, again and again, and is one of this machine', () => {
+    for (const code of Object.values(CODE_OF)) {
+      expect(ERROR_CODES[code].exit).toBe('local')
+      expect(allTold.filter((told) => told === code).length).toBeGreaterThan(20)
+    }
+  })
 })

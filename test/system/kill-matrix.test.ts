@@ -126,6 +126,9 @@ const STORIES: readonly Story[] = [
   },
 ]
 
+/** Most of it is waiting for the cases before. */
+const CASE_TIMEOUT_MS = 180_000
+
 interface Case {
   readonly when: When
   readonly point: string
@@ -157,25 +160,29 @@ for (const story of STORIES) {
   const { start, before, run, after, end } = story
   const { hosts, digestOf } = stage
   describe(story.name, () => {
-    test.concurrent.each(cases)('killed $when: $point', async ({ when, point }) => {
-      const home = await stage.home(start)
-      await before?.(home)
-      expect(await hosts.run({ ...run, home, fault: { point, when, action: 'kill' } })).toBe('killed')
-      const running = await runningVersion(home, [OLDER, OLD, NEW], digestOf)
-      expect([start.from === 'old' ? OLD : 'nothing', NEW]).toContain(running)
+    test.concurrent.each(cases)(
+      'killed $when: $point',
+      async ({ when, point }) => {
+        const home = await stage.home(start)
+        await before?.(home)
+        expect(await hosts.run({ ...run, home, fault: { point, when, action: 'kill' } })).toBe('killed')
+        const running = await runningVersion(home, [OLDER, OLD, NEW], digestOf)
+        expect([start.from === 'old' ? OLD : 'nothing', NEW]).toContain(running)
 
-      const next = { home, args: run.args }
-      if (after !== undefined) {
+        const next = { home, args: run.args }
+        if (after !== undefined) {
+          expect(await hosts.run(next)).toMatchObject({ exitCode: 0 })
+          expect(await runningVersion(home, [OLDER, OLD, NEW], digestOf)).toBe(running)
+          await after(home)
+        }
+        // What has yet to fail its probe does so in the first look; then there is another one.
+        if (!start.isWell) await hosts.run(next)
         expect(await hosts.run(next)).toMatchObject({ exitCode: 0 })
-        expect(await runningVersion(home, [OLDER, OLD, NEW], digestOf)).toBe(running)
-        await after(home)
-      }
-      // What has yet to fail its probe does so in the first look; then there is another one.
-      if (!start.isWell) await hosts.run(next)
-      expect(await hosts.run(next)).toMatchObject({ exitCode: 0 })
-      expect(await faultsIn(home, { ...end, digestOf, floors })).toEqual([])
-      rmSync(home, { recursive: true })
-    })
+        expect(await faultsIn(home, { ...end, digestOf, floors })).toEqual([])
+        rmSync(home, { recursive: true })
+      },
+      CASE_TIMEOUT_MS,
+    )
   })
 }
 
