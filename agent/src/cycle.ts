@@ -8,6 +8,7 @@ import { chooseLocal } from './fetch/local.ts'
 import { type FetchOptions, fetchBundle, type StagedBundle } from './fetch.ts'
 import { type IdentifiedRefresh, refreshIdentified } from './identified-refresh.ts'
 import { type InstalledVersion, installBundle, takeUpInstalled } from './install.ts'
+import { removeLeftovers } from './leftovers.ts'
 import { readMachineFacts } from './machine-facts.ts'
 import { findingsOfYank } from './plan/yank.ts'
 import { type Plan, type PlanInput, plan } from './plan.ts'
@@ -33,6 +34,7 @@ export const runCycle: Cycle = async (product, dependencies) => {
   const release = await planUpdate(product, trusted, dependencies)
   if (release === undefined) {
     await seedAgain(product, trusted, dependencies)
+    if (dependencies.isAfterFailure) await tidyUp(product, dependencies)
     return { kind: 'current' }
   }
   await using staged = await fetchRelease(release, dependencies)
@@ -42,7 +44,7 @@ export const runCycle: Cycle = async (product, dependencies) => {
   const healthy = await probeInstalled(installed, product, dependencies)
   commitHealthy(healthy, dependencies)
   await seedVerified(verified, dependencies)
-  await removeSurplus(healthy, dependencies)
+  await tidyUp(product, dependencies)
   return { kind: 'installed', version: healthy.version }
 }
 
@@ -52,7 +54,7 @@ const isByImportOnly = ({ settings, carrier }: CycleDependencies): boolean =>
 
 /** What an agent that was killed had begun: the way back is finished, and what is in place unproved is probed. */
 const finishInterrupted = async (product: ProductSettings, dependencies: CycleDependencies): Promise<void> => {
-  const { home, store, report } = dependencies
+  const { home, store } = dependencies
   const unproved = await recover(product, dependencies)
   if (unproved === undefined) return
   const signedBy = store.checks.decision(product.name) ?? { signers: [], threshold: 0 }
@@ -60,7 +62,6 @@ const finishInterrupted = async (product: ProductSettings, dependencies: CycleDe
     productsDirectory: join(home.dataDirectory, 'products'),
   })
   if (installed === undefined) return
-  report.warning(`the update to ${unproved.version} was interrupted after it was in place; it goes on from there`)
   commitHealthy(await probeInstalled(installed, product, dependencies), dependencies)
 }
 
@@ -156,12 +157,12 @@ const fetchRelease = async (release: TrustedRelease, dependencies: CycleDependen
 }
 
 const fetchOptions = (
-  { release: { product } }: TrustedRelease,
+  { release }: TrustedRelease,
   { home, store, settings, swarm, report, carrier, signal }: CycleDependencies,
 ): FetchOptions => ({
   stagingDirectory: join(home.dataDirectory, 'staging'),
-  local: chooseLocal(store.seeds.all(), product).map((seed) => ({
-    bundleDirectory: bundleDirectoryOf(join(home.dataDirectory, 'bundles'), seed.name),
+  local: localSeeds(release, store).map((seed) => ({
+    bundleDirectory: bundleDirectoryOf(join(home.dataDirectory, 'bundles'), bundleNameOf(seed)),
     treePath: join(home.dataDirectory, 'products', seed.product, 'versions', seed.version),
   })),
   carrier,
@@ -172,6 +173,12 @@ const fetchOptions = (
   onProgress: report.transferring,
   onWarning: report.warning,
 })
+
+/** The release itself comes first: it may be here whole, kept by an agent that was ended before it could note that. */
+const localSeeds = (release: ReleaseName, store: CycleDependencies['store']): readonly ReleaseName[] => {
+  const kept = chooseLocal(store.seeds.all(), release.product)
+  return kept.some((seed) => bundleNameOf(seed) === bundleNameOf(release)) ? kept : [release, ...kept]
+}
 
 /** Begins while the download still goes on: what is there already is verified in the meantime. */
 const verifyStaged = (staged: StagedBundle, { report, signal }: CycleDependencies): Promise<VerifiedBundle> =>
@@ -230,6 +237,13 @@ const seedAgain = async (
   const silent = { ...fetchOptions(release, dependencies), onProgress: () => {} } // This is no update.
   await using staged = await fetchBundle(release, silent)
   await seedVerified(await verifyBundle(staged, { signal, onComplete: () => {} }), dependencies)
+}
+
+/** At the end of a look, since it is no reason not to update. */
+const tidyUp = async ({ name }: ProductSettings, dependencies: CycleDependencies): Promise<void> => {
+  const installed = dependencies.store.installed.current(name)
+  if (installed !== undefined) await removeSurplus(installed, dependencies)
+  await removeLeftovers(name, dependencies)
 }
 
 const findingsOf = ({ pin }: TrustedSource, { rejected }: RefreshResult): readonly NewFinding[] => {

@@ -1,10 +1,9 @@
 // Makes a verified tree the installed version: modes, one rename into `versions/`, one swap of the link `current`. Either
 // the old or the new version is there at every moment. It takes a VerifiedBundle and nothing else.
-import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { finishTree } from '@updraft/core/bundle/unpack'
 import type { Signer } from '@updraft/core/control/api'
-import { makeDirectory, renameDurably } from '@updraft/core/files/atomic'
+import { makeDirectory, removeAll, renameDurably } from '@updraft/core/files/atomic'
 import type { ReleaseName } from '@updraft/core/names'
 import { linkOf, placeFor, pointCurrentTo, readCurrentPlace, readCurrentVersion } from './current-link.ts'
 import type { VerifiedBundle } from './verify.ts'
@@ -46,7 +45,7 @@ export const installBundle = async (bundle: VerifiedBundle, options: InstallOpti
   await makeDirectory(join(productsDirectory, product, 'versions'))
   await finishTree(bundle.index, bundle.treePath)
   // What stands in the way is the remainder of an installation that never became current.
-  await rm(versionPath, { recursive: true, force: true })
+  await removeAll(versionPath)
   await renameDurably(bundle.treePath, versionPath)
   await pointCurrentTo(productsDirectory, product, place)
   return stamp(bundle.release.release, bundle.release, versionPath, options)

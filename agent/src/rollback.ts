@@ -1,8 +1,8 @@
 // Leaves a version again, because its probe failed or because a person says so: `current` goes to the version from before.
 // The verdict is in the store before anything moves, so that a kill at any point is followed by the same way back.
-import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { UpdateError } from '@updraft/core/errors'
+import { removeAll } from '@updraft/core/files/atomic'
 import { bundleNameOf, isNewer, type Product, type ReleaseName, type ReleaseVersion } from '@updraft/core/names'
 import { findOtherPlace, findPlace, pointCurrentTo, readCurrentVersion, removeCurrent } from './current-link.ts'
 import type { CycleDependencies } from './cycle-types.ts'
@@ -72,7 +72,7 @@ export const finishRollback = async (
   // Also the one that was left, unless it was installed for a while and is kept for that.
   const kept = store.installed.kept(product).map(({ version }) => version)
   await removeVersionsExcept(productsDirectory, product, kept)
-  await rm(join(home.dataDirectory, 'staging', bundleNameOf(left)), { recursive: true, force: true })
+  await removeAll(join(home.dataDirectory, 'staging', bundleNameOf(left)))
   report.rolledBack(left)
 }
 

@@ -1,15 +1,15 @@
 // After an update: takes away installed versions, and their bundles, that are more than the settings keep. Never the current
 // version, and for the sake of disk space never the one before it either.
 import { join } from 'node:path'
+import type { ReleaseName, ReleaseVersion } from '@updraft/core/names'
 import type { CycleDependencies } from './cycle-types.ts'
-import type { HealthyVersion } from './probe.ts'
 import { dropBundle } from './seed.ts'
 import type { Settings } from './settings.ts'
 import { lengthOfVersion, removeVersionsExcept } from './versions.ts'
 
-/** Errors: PERMISSION, IO. What the store has forgotten by then is taken away after the next update. */
+/** `version` is the current one. Errors: PERMISSION, IO. What the store has forgotten by then is taken away by the next look. */
 export const removeSurplus = async (
-  { product, version }: HealthyVersion,
+  { product, version }: Pick<ReleaseName, 'product' | 'version'>,
   { home, store, settings, torrentOf }: CycleDependencies,
 ): Promise<void> => {
   const productsDirectory = join(home.dataDirectory, 'products')
@@ -35,7 +35,7 @@ export const removeSurplus = async (
 }
 
 interface Size {
-  readonly version: HealthyVersion['version']
+  readonly version: ReleaseVersion
   readonly lengthBytes: number
 }
 
