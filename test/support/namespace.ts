@@ -11,6 +11,8 @@ export interface NetworkMachine {
 export interface TwoMachines extends Disposable {
   readonly here: NetworkMachine
   readonly there: NetworkMachine
+  /** Gives `here` one more address, from which it calls from now on: to `there`, another machine. */
+  renumberHere(): void
 }
 
 const ip = (...args: string[]) => execFileSync('ip', args)
@@ -32,5 +34,15 @@ export const openTwoMachines = (): TwoMachines => {
     for (const device of ['lo', 'cable']) ip('-n', name, 'link', 'set', device, 'up')
   }
   const opened = undo.move()
-  return { here, there, [Symbol.dispose]: () => opened.dispose() }
+  let number = 2
+  return {
+    here,
+    there,
+    renumberHere: () => {
+      number += 1
+      ip('-n', here.name, 'address', 'add', `10.99.0.${number}/24`, 'dev', 'cable')
+      ip('-n', here.name, 'route', 'replace', '10.99.0.0/24', 'dev', 'cable', 'src', `10.99.0.${number}`)
+    },
+    [Symbol.dispose]: () => opened.dispose(),
+  }
 }

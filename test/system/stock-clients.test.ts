@@ -172,6 +172,8 @@ describeWith(needs, 'stock programs', () => {
       await untilSame(join(folder, 'acme_1.0.0_any/pack'), whole, client)
       await first.stop()
 
+      // Transmission knows peers by their address alone, and never unchokes one where it has met a seed before.
+      machines.renumberHere()
       const second = await stage.agent(`after-${name}`, url())
       await changeSettings(second, (text) => text.replace('"stallTimeoutSeconds": 20', '"stallTimeoutSeconds": 90'))
       await second.start()
