@@ -162,6 +162,8 @@ describeWith(needs, 'stock programs', () => {
       const home = join(directory, `${name}-home`)
       await mkdir(folder)
       await mkdir(home)
+      // Over uTP, which agents do not speak, Transmission 3.00 begins with a key for encryption. When that is not answered, or
+      // refused, it turns to TCP with the key still in its buffer before the plain handshake, and then waits for minutes.
       await writeFile(join(home, 'settings.json'), JSON.stringify({ 'utp-enabled': false }))
       await first.start()
       await using client = start(
