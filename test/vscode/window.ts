@@ -50,7 +50,7 @@ export const windowTests = (context: () => WindowContext): void => {
       isReady,
     })
     await says('Updraft: all is well')
-    await welcome('has no products yet')
+    await welcome('trusts nobody yet')
     expect(await colour()).toBeUndefined()
     await picture('no-products')
     await real.stop()
@@ -132,7 +132,8 @@ export const windowTests = (context: () => WindowContext): void => {
     const hover = await window.hoverOver(item())
     await hover.getByText('[run] (command:updraft.refresh)').first().waitFor()
     await picture('hostile')
-    expect(await hover.locator('a, img, h1').count()).toBe(0)
+    expect(await hover.locator('img, h1').count()).toBe(0)
+    expect(await hover.locator('a').allInnerTexts()).toEqual(['Show Products', 'Show Trust', 'Check for Updates'])
     expect(await hover.locator('.codicon:not(.codicon-error)').count()).toBe(0)
     const tree = window.page.locator('.pane-body .monaco-list')
     expect(await tree.locator('a[href], img').count()).toBe(0)
