@@ -104,16 +104,21 @@ export const startAgent = async (
     )
   })
   ended.catch(() => {}) // Once it runs, its end is seen by whoever follows its socket.
-  await Promise.race([ended, untilReady(isReady)])
-  child.unref()
+  const over = new AbortController()
+  try {
+    await Promise.race([ended, untilReady(isReady, over.signal)])
+  } finally {
+    over.abort()
+    child.unref()
+  }
 }
 
 const READY_POLL_MS = 100
 const READY_TIMEOUT_MS = 30_000
 
-const untilReady = async (isReady: () => Promise<boolean>): Promise<void> => {
+const untilReady = async (isReady: () => Promise<boolean>, signal: AbortSignal): Promise<void> => {
   const deadline = Date.now() + READY_TIMEOUT_MS
-  while (!(await isReady())) {
+  while (!signal.aborted && !(await isReady())) {
     if (Date.now() > deadline) throw new UpdateError('IO', 'the agent was started and does not answer')
     await new Promise((resolve) => setTimeout(resolve, READY_POLL_MS))
   }
