@@ -114,7 +114,7 @@ export const windowTests = (context: () => WindowContext): void => {
     await says('Updraft: an update of acme was blocked')
     expect(await colour()).toBe('error-kind')
     for (const row of ['Metadata is not signed as', 'Root 4 has 1 of 2 signatures', 'Ask the publisher']) {
-      await window.row(row).waitFor()
+      await window.row(row).first().waitFor()
     }
     await picture('blocked')
   })
@@ -127,7 +127,7 @@ export const windowTests = (context: () => WindowContext): void => {
 
   test('hostile texts of an agent are shown as text: no link, no image, no foreign icon', async () => {
     nowSays(hostileProduct())
-    const row = window.row('[run] (command:updraft.refresh)')
+    const row = window.row('[run] (command:updraft.refresh)').first()
     await row.click()
     const hover = await window.hoverOver(item())
     await hover.getByText('[run] (command:updraft.refresh)').first().waitFor()
@@ -165,7 +165,7 @@ export const windowTests = (context: () => WindowContext): void => {
     await context().server.writeMachineSettings({ 'updraft.socketPath': socketPath })
     await window.row('other').waitFor()
     await context().server.writeMachineSettings({})
-    await window.row('[run]').waitFor()
+    await window.row('[run]').first().waitFor()
   })
 
   test('the log says which agent it is connected to', async () => {
