@@ -72,7 +72,7 @@ export const startVscode = async (options: VscodeServerOptions): Promise<VscodeS
 const prepare = async (
   folder: string,
   server: string,
-  { settings = {}, keybindings = [] }: VscodeServerOptions,
+  { lane, settings = {}, keybindings = [] }: VscodeServerOptions,
 ): Promise<readonly string[]> => {
   await mkdir(join(folder, 'data', 'User'), { recursive: true })
   await mkdir(join(folder, 'data', 'Machine'), { recursive: true })
@@ -83,7 +83,8 @@ const prepare = async (
     '--accept-server-license-terms',
     '--without-connection-token',
     '--disable-telemetry',
-    '--enable-smoke-test-driver',
+    // 1.139 ignores without it that tests are to be run; 1.100 shows no dialog with it.
+    ...(lane === 'latest' ? ['--enable-smoke-test-driver'] : []),
     ...['--server-data-dir', join(folder, 'sd')],
     ...['--user-data-dir', join(folder, 'data')],
     ...['--extensions-dir', join(folder, 'ext')],

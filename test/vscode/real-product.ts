@@ -38,6 +38,8 @@ export const realProductTests = (context: () => WindowContext): void => {
 
   beforeAll(async () => {
     window = context().window
+    // What the tests before have left open would keep milder things from being told.
+    await window.runCommand('Notifications: Clear All Notifications')
     // The oldest VS Code runs on Node 20, and on no PATH that it sees is a newer one.
     if (context().lane === 'floor') {
       await context().server.writeMachineSettings({ 'updraft.nodePath': process.execPath })
