@@ -95,10 +95,10 @@ export const LIMITS = {
 
   settingsLengthBytes: 1 * MIB,
 
-  // Probes. One that is well says a line or two; what a program writes to its log in a minute or so still fits.
-  probeOutputBytes: 1 * MIB,
+  // Probes and other programs of the machine's owner. What one writes to its log in a minute or so fits.
+  hookOutputBytes: 1 * MIB,
   /** A program that was asked to end closes its files; one that does not is killed. */
-  probeEndGraceMs: 5_000,
+  hookEndGraceMs: 5_000,
   /** An agent that ends each time while it probes the same version is probably ended by it. */
   probeInterruptionsMax: 3,
 

@@ -1,9 +1,7 @@
 // The setting `probe` of a product: how its owner lets the agent find out whether a version that was just installed works.
 // Says what is to be asked; asks nothing.
 import * as z from 'zod'
-
-/** A program and its arguments. The program is an absolute path, or one inside the installed version; never a shell line. */
-export type ProbeCommand = readonly [program: string, ...args: string[]]
+import { commandSchema, type OwnersCommand } from './owners-command.ts'
 
 export interface ProbeTimes {
   /** How often the probe may fail before the version counts as unhealthy, plus one. */
@@ -15,12 +13,10 @@ export interface ProbeTimes {
 
 export type Probe = ProbeTimes &
   (
-    | { readonly kind: 'command'; readonly command: ProbeCommand }
+    | { readonly kind: 'command'; readonly command: OwnersCommand }
     | { readonly kind: 'http'; readonly url: string }
-    | { readonly kind: 'stay-up'; readonly command: ProbeCommand; readonly seconds: number }
+    | { readonly kind: 'stay-up'; readonly command: OwnersCommand; readonly seconds: number }
   )
-
-const commandSchema = z.tuple([z.string().min(1)], z.string())
 
 const urlSchema = z.string().superRefine((text, context) => {
   const url = URL.parse(text)
