@@ -230,7 +230,7 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
       const product = known(name, settings.current())
       const wanted = version === undefined ? undefined : parseReleaseVersion(version)
       const { report } = reportOf(product)
-      const work = () => rollBackByHand(product.name, wanted, { home, store, report })
+      const work = () => rollBackByHand(product, wanted, { home, store, report, signal })
       return { ...(await schedule.between(product.name, work)), cursor: store.events.cursor() }
     },
     retry: async (name) => {

@@ -17,7 +17,10 @@ export const placeFor = (version: ReleaseVersion, currentPlace: string | undefin
 export const readCurrentVersion = async (productsDirectory: string, product: Product): Promise<string | undefined> =>
   versionOf(await readCurrentPlace(productsDirectory, product))
 
-const versionOf = (place: string | undefined): string | undefined => place?.replace(AGAIN, '')
+const versionOf = (place: string | undefined): string | undefined => place && versionOfPlace(place)
+
+/** The version that stands in a folder of that name. */
+export const versionOfPlace = (place: string): string => place.replace(AGAIN, '')
 
 /** Name of the folder under `versions/` that `current` points to. Errors: PERMISSION, IO. */
 export const readCurrentPlace = async (productsDirectory: string, product: Product): Promise<string | undefined> => {

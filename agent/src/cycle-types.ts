@@ -60,6 +60,10 @@ export interface CycleReport {
   condemned(verdict: Verdict): void
   /** `current` no longer points to the version that was condemned: ends its update. */
   rolledBack(left: ReleaseName): void
+  /** `version` is in use where the settings want it. */
+  inUse(version: ReleaseVersion): void
+  /** The recorded version could not be brought into use: it is tried again. */
+  notInUse(error: UpdateError): void
   /** The bundle rests under `bundles/` and is shared. */
   seeding(seed: SeedReport): void
   /** Something that went wrong and changes nothing: for the log. */

@@ -3,17 +3,19 @@
 import { join } from 'node:path'
 import { hasCode } from '@updraft/core/errors'
 import { bundleNameOf, type ReleaseName } from '@updraft/core/names'
+import { readCurrentVersion } from './current-link.ts'
 import type { Cycle, CycleDependencies } from './cycle-types.ts'
 import { chooseLocal } from './fetch/local.ts'
 import { type FetchOptions, fetchBundle, type StagedBundle } from './fetch.ts'
-import { type InstalledVersion, installBundle, takeUpInstalled } from './install.ts'
+import { activatorFor, keepInUse } from './in-use.ts'
+import { type InstalledVersion, type InstallOptions, installBundle, takeUpInstalled } from './install.ts'
 import { readMachineFacts } from './machine-facts.ts'
 import { findingsOfYank } from './plan/yank.ts'
 import { type Plan, type PlanInput, plan } from './plan.ts'
 import { type HealthyVersion, probeVersion } from './probe.ts'
 import { recover } from './recover.ts'
 import { type RefreshResult, refresh, type TrustedRelease } from './refresh.ts'
-import { rollBack } from './rollback.ts'
+import { putBack, rollBack } from './rollback.ts'
 import { bundleDirectoryOf, keepBundle, seedBundle } from './seed.ts'
 import type { ProductSettings } from './settings.ts'
 import type { NewFinding } from './store/findings.ts'
@@ -33,7 +35,7 @@ export const runCycle: Cycle = async (product, dependencies) => {
   await using staged = await fetchRelease(release, dependencies)
   const verified = await verifyStaged(staged, dependencies)
   if (!(await isStillPlanned(release, product, trusted, dependencies))) return { kind: 'current' }
-  const installed = await installVerified(verified, dependencies)
+  const installed = await installVerified(verified, product, dependencies)
   const healthy = await probeInstalled(installed, product, dependencies)
   commitHealthy(healthy, dependencies)
   await seedVerified(verified, dependencies)
@@ -43,13 +45,12 @@ export const runCycle: Cycle = async (product, dependencies) => {
 
 /** What an agent that was killed had begun: the way back is finished, and what is in place unproved is probed. */
 const finishInterrupted = async (product: ProductSettings, dependencies: CycleDependencies): Promise<void> => {
-  const { home, store, report } = dependencies
+  const { store, report } = dependencies
   const unproved = await recover(product, dependencies)
-  if (unproved === undefined) return
+  if (unproved === undefined) return keepInUse(product, dependencies)
   const signedBy = store.checks.decision(product.name) ?? { signers: [], threshold: 0 }
-  const installed = await takeUpInstalled(unproved, signedBy, {
-    productsDirectory: join(home.dataDirectory, 'products'),
-  })
+  const options = installOptions(product, dependencies)
+  const installed = await orPutBack(unproved, product, dependencies, () => takeUpInstalled(unproved, signedBy, options))
   if (installed === undefined) return
   report.warning(`the update to ${unproved.version} was interrupted after it was in place; it goes on from there`)
   commitHealthy(await probeInstalled(installed, product, dependencies), dependencies)
@@ -172,24 +173,58 @@ const fetchOptions = (
 const verifyStaged = (staged: StagedBundle, { report, signal }: CycleDependencies): Promise<VerifiedBundle> =>
   verifyBundle(staged, { signal, onComplete: () => report.entering(staged.release.release, 'verifying') })
 
-const installVerified = (verified: VerifiedBundle, { home, report }: CycleDependencies): Promise<InstalledVersion> => {
-  report.entering(verified.release.release, 'activating')
-  return installBundle(verified, { productsDirectory: join(home.dataDirectory, 'products') })
+const installVerified = (
+  verified: VerifiedBundle,
+  product: ProductSettings,
+  dependencies: CycleDependencies,
+): Promise<InstalledVersion> => {
+  const { release } = verified.release
+  dependencies.report.entering(release, 'activating')
+  const options = installOptions(product, dependencies)
+  return orPutBack(release, product, dependencies, () => installBundle(verified, options))
 }
+
+const installOptions = (product: ProductSettings, dependencies: CycleDependencies): InstallOptions => ({
+  productsDirectory: join(dependencies.home.dataDirectory, 'products'),
+  activator: activatorFor(product, dependencies),
+  previous: dependencies.store.installed.current(product.name)?.version,
+})
+
+/** What cannot be brought into use is left again, at once. It is marked bad only if it is to blame. */
+const orPutBack = async <T>(
+  release: ReleaseName,
+  product: ProductSettings,
+  dependencies: CycleDependencies,
+  work: () => Promise<T>,
+): Promise<T> => {
+  try {
+    return await work()
+  } catch (error) {
+    if (hasCode(error, 'ACTIVATION_FAILED')) await rollBack(product, release, 'install', error, dependencies)
+    else if (!dependencies.signal.aborted && (await isCurrent(release, dependencies))) {
+      await putBack(product, release, dependencies)
+    }
+    throw error
+  }
+}
+
+const isCurrent = async ({ product, version }: ReleaseName, { home }: CycleDependencies): Promise<boolean> =>
+  (await readCurrentVersion(join(home.dataDirectory, 'products'), product)) === version
 
 /** A version that is not well is left again, at once; then the cycle ends with why. */
 const probeInstalled = async (
   installed: InstalledVersion,
-  { name, probe }: ProductSettings,
+  product: ProductSettings,
   dependencies: CycleDependencies,
 ): Promise<HealthyVersion> => {
+  const { name, probe } = product
   const { store, report, signal } = dependencies
   const interruptions = timesInterrupted(store.journal.steps(name))
   if (probe !== undefined) report.entering(installed, 'probing')
   try {
     return await probeVersion(installed, { probe, interruptions, signal })
   } catch (error) {
-    if (hasCode(error, 'PROBE_FAILED')) await rollBack(installed, error, dependencies)
+    if (hasCode(error, 'PROBE_FAILED')) await rollBack(product, installed, 'probe', error, dependencies)
     // An agent that stops in good order was not ended by what it probed: this must not count as an interruption.
     else if (signal.aborted) report.entering(installed, 'activating')
     throw error

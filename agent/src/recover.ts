@@ -15,15 +15,16 @@ import type { ProductSettings } from './settings.ts'
  * Errors: STATE_DAMAGED, DISK_FULL, PERMISSION, IO.
  */
 export const recover = async (
-  { name }: ProductSettings,
+  settings: ProductSettings,
   dependencies: CycleDependencies,
 ): Promise<ReleaseName | undefined> => {
   const { home, store, report } = dependencies
+  const { name } = settings
   const productsDirectory = join(home.dataDirectory, 'products')
   const open = store.journal.open(name)
   if (open !== undefined && store.badMarks.of(name, open.version) !== undefined) {
     report.warning(`the way back from ${open.version} was interrupted; it is finished now`)
-    await finishRollback(open, dependencies)
+    await finishRollback(settings, open, dependencies)
     return undefined
   }
 

@@ -2,6 +2,7 @@
 // be fetched again is not.
 import { join } from 'node:path'
 import type { VersionFloors } from './refresh.ts'
+import { type Activations, openActivations } from './store/activations.ts'
 import { type BadMarks, openBadMarks } from './store/bad-marks.ts'
 import { type Checks, openChecks } from './store/checks.ts'
 import { type OpenOptions, openDatabase } from './store/database.ts'
@@ -22,6 +23,7 @@ export interface Store extends Disposable {
   readonly events: EventLog
   readonly seeds: Seeds
   readonly checks: Checks
+  readonly activations: Activations
   readonly badMarks: BadMarks
   readonly wishes: Wishes
   readonly firstSeen: FirstSeen
@@ -44,6 +46,7 @@ export const openStore = (stateDirectory: string, options: OpenOptions & EventLo
     events: openEvents(database, options),
     seeds: openSeeds(database),
     checks: openChecks(database),
+    activations: openActivations(database),
     badMarks: openBadMarks(database),
     wishes: openWishes(database),
     firstSeen: openFirstSeen(database),

@@ -26,6 +26,7 @@ export const ERROR_CODES = {
   PLATFORM_INVALID: { exit: 'usage', title: 'a platform breaks the grammar' },
   CHANNEL_INVALID: { exit: 'usage', title: 'a channel breaks the grammar' },
   SETTINGS_INVALID: { exit: 'usage', title: 'a settings file cannot be understood' },
+  KIND_UNFIT: { exit: 'usage', title: 'a release does not fit the way in which the settings install it' },
 
   BUILD_MISSING: { exit: 'input', title: 'the build to publish does not exist' },
   BUILD_EMPTY: { exit: 'input', title: 'the build to publish contains no file' },
@@ -41,6 +42,7 @@ export const ERROR_CODES = {
   PORT_IN_USE: { exit: 'conflict', title: 'another program listens on the port' },
   LOCKED: { exit: 'conflict', title: 'another process is working on the same directory' },
   SERVICE_CONFLICT: { exit: 'conflict', title: 'a service file with other content is there already' },
+  PLACE_TAKEN: { exit: 'conflict', title: 'something that is not ours stands where a product belongs' },
   TRUST_CONFLICT: { exit: 'conflict', title: 'a different root is pinned for this source' },
 
   PASSPHRASE_MISSING: { exit: 'credentials', title: 'a key is encrypted and no passphrase was given' },
@@ -65,6 +67,7 @@ export const ERROR_CODES = {
   PERMISSION: { exit: 'local', title: 'the operating system denied access' },
   IO: { exit: 'local', title: 'reading or writing failed' },
   STATE_DAMAGED: { exit: 'local', title: "the agent's own state is damaged" },
+  ACTIVATION_FAILED: { exit: 'local', title: 'a version could not be brought into use on this machine' },
   PROBE_FAILED: { exit: 'local', title: 'a version did not pass its probe on this machine' },
 
   SERVICE_FAILED: { exit: 'local', title: 'there is no service manager, or it refused' },

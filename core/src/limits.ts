@@ -102,6 +102,9 @@ export const LIMITS = {
   /** An agent that ends each time while it probes the same version is probably ended by it. */
   probeInterruptionsMax: 3,
 
+  /** The manifest of a VS Code extension; the longest have a few hundred KiB of commands and settings. */
+  extensionManifestBytes: 4 * MIB,
+
   // Origin. An open connection costs a file handle or two and a socket buffer; thousands would exhaust a small machine.
   originConnectionsMax: 1_024,
   /** A request is one line and a few headers: who needs longer than this is holding a connection open on purpose. */

@@ -299,7 +299,7 @@ describe('a damaged database is never replaced by an empty one', () => {
     {
       using raw = new DatabaseSync(databasePathOf(directory))
       raw.exec(
-        'DROP TABLE bad_mark; DROP TABLE hold; DROP TABLE verdict; DROP TABLE first_seen; PRAGMA user_version = 1',
+        'DROP TABLE bad_mark; DROP TABLE hold; DROP TABLE verdict; DROP TABLE first_seen; DROP TABLE activation; PRAGMA user_version = 1',
       )
     }
     expect(refusalOf(() => openStore(directory, { readOnly: true }))).toMatchObject({ code: 'STATE_DAMAGED' })

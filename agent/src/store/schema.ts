@@ -91,6 +91,20 @@ const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (product, name)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- Who may find a version bad is no longer this table's business: SQLite cannot change a CHECK.
+  CREATE TABLE bad_mark_any (
+    product TEXT NOT NULL, version TEXT NOT NULL, marked_by TEXT NOT NULL, problem TEXT NOT NULL, at TEXT NOT NULL,
+    PRIMARY KEY (product, version)
+  ) STRICT, WITHOUT ROWID;
+  INSERT INTO bad_mark_any SELECT product, version, marked_by, problem, at FROM bad_mark;
+  DROP TABLE bad_mark;
+  ALTER TABLE bad_mark_any RENAME TO bad_mark;
+
+  -- Where a product is in use, beyond its folder: the setting that it was brought into use with, and the version, or NULL
+  -- from the moment on in which that changes.
+  CREATE TABLE activation (product TEXT PRIMARY KEY, setting TEXT NOT NULL, version TEXT) STRICT, WITHOUT ROWID;
+  `,
 ]
 
 /** Brings the tables up to date. Errors: STATE_DAMAGED if the database was written by a newer agent. */

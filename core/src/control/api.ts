@@ -88,6 +88,21 @@ export const productSchema = z.object({
       threshold: z.number().int(),
     })
     .optional(),
+  /** How a version is brought into use: `directory`, `file`, `command` or `vsix`, or what a newer agent knows. */
+  use: z
+    .object({
+      kind: z.string(),
+      /** A path, or which program knows; absent before anything is installed. */
+      place: z.string().optional(),
+      /** The version that is in use there; absent if nobody can tell. */
+      version: z.string().optional(),
+    })
+    .optional(),
+  /** Versions that are not tried again on this machine, oldest mark first; `by` is who found them bad. */
+  bad: z
+    .array(z.object({ version: z.string(), by: z.string(), reason: z.string(), at: isoTime }))
+    .readonly()
+    .optional(),
   /** The newest release of the channel that trust rules accept, whether or not policy lets it in. */
   available: z.object({ version: z.string(), published: isoTime, notes: z.string().optional() }).optional(),
   update: updateSchema.optional(),
