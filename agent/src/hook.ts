@@ -43,6 +43,7 @@ export interface Ended {
 export const runHook = async ([program, ...args]: OwnersCommand, options: HookOptions): Promise<Ended> => {
   const { directory, mark, signal } = options
   signal.throwIfAborted()
+  await endLeftovers(mark) // Of an agent that was killed over it: never two at once.
   try {
     const file = isAbsolute(program) ? program : join(directory, program)
     const child = spawn(file, args, {
