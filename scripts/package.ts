@@ -1,4 +1,4 @@
-// `npm run package`: the three programs that ship, into `dist/`: the publisher and the agent as one file each, and the
+// `npm run package`: the programs that ship, into `dist/`: the publisher, the agent and its starter as one file each, and the
 // extension as a `.vsix`. A shipped program needs Node 24 and nothing else.
 import { chmod, mkdir, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -48,8 +48,28 @@ const bundleWorker = async (): Promise<string> => {
   return outputFiles[0]?.text ?? ''
 }
 
+/** The starter as it ships: small, and readable by whoever has to trust it. */
+export const packageStarter = async (outdir = DIST): Promise<string> => {
+  const outfile = join(outdir, 'updraft-starter.mjs')
+  await build({
+    entryPoints: [join(PROJECT, 'agent/bin/updraft-starter.mjs')],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node24',
+    logLevel: 'warning',
+  })
+  await chmod(outfile, 0o755)
+  return outfile
+}
+
 /** Bundles one program into `dist/<name>.mjs`, with a start line that explains itself on a Node too old for it. */
-export const packageProgram = async (name: 'updraft-publisher' | 'updraft-agent', outdir = DIST): Promise<string> => {
+export const packageProgram = async (
+  name: 'updraft-publisher' | 'updraft-agent',
+  outdir = DIST,
+  plugins: readonly Plugin[] = [],
+): Promise<string> => {
   const folder = name.replace('updraft-', '')
   const outfile = join(outdir, `${name}.mjs`)
   await build({
@@ -62,7 +82,7 @@ export const packageProgram = async (name: 'updraft-publisher' | 'updraft-agent'
     target: 'node24',
     legalComments: 'none',
     logLevel: 'warning',
-    plugins: [withoutNativeAddons],
+    plugins: [withoutNativeAddons, ...plugins],
     define: { UPDRAFT_WORKER_SOURCE: JSON.stringify(await bundleWorker()) },
     // Its CommonJS build hides its own imports from bundlers.
     alias: { 'jsonc-parser': 'jsonc-parser/lib/esm/main.js' },
@@ -86,6 +106,7 @@ if (import.meta.main) {
   const files = [
     await packageProgram('updraft-publisher'),
     await packageProgram('updraft-agent'),
+    await packageStarter(),
     await packageExtension(join(DIST, `updraft-${version}.vsix`)),
   ]
   for (const file of files)

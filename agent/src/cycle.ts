@@ -2,7 +2,7 @@
 // what only the room before it can make, so none can be left out; and what happens is reported before it does.
 import { join } from 'node:path'
 import { hasCode } from '@updraft/core/errors'
-import { bundleNameOf, type ReleaseName } from '@updraft/core/names'
+import { bundleNameOf, type ReleaseName, type ReleaseVersion } from '@updraft/core/names'
 import { readCurrentVersion } from './current-link.ts'
 import type { Cycle, CycleDependencies } from './cycle-types.ts'
 import { chooseLocal } from './fetch/local.ts'
@@ -25,7 +25,8 @@ import { readTrustedSource, type TrustedSource } from './trust-store.ts'
 import { type VerifiedBundle, verifyBundle } from './verify.ts'
 
 export const runCycle: Cycle = async (product, dependencies) => {
-  await finishInterrupted(product, dependencies)
+  const waiting = await finishInterrupted(product, dependencies)
+  if (waiting !== undefined) return { kind: 'to-be-started', version: waiting }
   const trusted = await refreshSource(product, dependencies)
   const release = await planUpdate(product, trusted, dependencies)
   if (release === undefined) {
@@ -37,24 +38,44 @@ export const runCycle: Cycle = async (product, dependencies) => {
   if (!(await isStillPlanned(release, product, trusted, dependencies))) return { kind: 'current' }
   const installed = await installVerified(verified, product, dependencies)
   const healthy = await probeInstalled(installed, product, dependencies)
+  if (isNextAgent(healthy, dependencies)) {
+    await seedVerified(verified, dependencies)
+    dependencies.report.entering(healthy, 'probing') // It goes on in that state: to start is its probe.
+    return { kind: 'to-be-started', version: healthy.version }
+  }
   commitHealthy(healthy, dependencies)
   await seedVerified(verified, dependencies)
   await removeSurplus(healthy, dependencies)
   return { kind: 'installed', version: healthy.version }
 }
 
-/** What an agent that was killed had begun: the way back is finished, and what is in place unproved is probed. */
-const finishInterrupted = async (product: ProductSettings, dependencies: CycleDependencies): Promise<void> => {
+/**
+ * What an agent that was killed had begun: the way back is finished, and what is in place unproved is probed. Answers with a
+ * version that another agent has to prove: the one that it is.
+ */
+const finishInterrupted = async (
+  product: ProductSettings,
+  dependencies: CycleDependencies,
+): Promise<ReleaseVersion | undefined> => {
   const { store, report } = dependencies
   const unproved = await recover(product, dependencies)
-  if (unproved === undefined) return keepInUse(product, dependencies)
+  if (unproved === undefined) {
+    await keepInUse(product, dependencies)
+    return undefined
+  }
+  if (isNextAgent(unproved, dependencies)) return unproved.version
   const signedBy = store.checks.decision(product.name) ?? { signers: [], threshold: 0 }
   const options = installOptions(product, dependencies)
   const installed = await orPutBack(unproved, product, dependencies, () => takeUpInstalled(unproved, signedBy, options))
-  if (installed === undefined) return
+  if (installed === undefined) return undefined
   report.warning(`the update to ${unproved.version} was interrupted after it was in place; it goes on from there`)
   commitHealthy(await probeInstalled(installed, product, dependencies), dependencies)
+  return undefined
 }
+
+/** A version of the agent itself, other than the one that runs. */
+const isNextAgent = ({ product, version }: ReleaseName, { self }: CycleDependencies): boolean =>
+  self?.product === product && self.version !== version
 
 /** What the source offers of the product, all of it trusted. */
 const refreshSource = async (product: ProductSettings, dependencies: CycleDependencies): Promise<RefreshResult> => {

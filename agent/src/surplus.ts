@@ -10,7 +10,7 @@ import { lengthOfVersion, removeVersionsExcept } from './versions.ts'
 /** Errors: PERMISSION, IO. What the store has forgotten by then is taken away after the next update. */
 export const removeSurplus = async (
   { product, version }: HealthyVersion,
-  { home, store, settings, torrentOf }: CycleDependencies,
+  { home, store, settings, torrentOf, self }: CycleDependencies,
 ): Promise<void> => {
   const productsDirectory = join(home.dataDirectory, 'products')
   const others = store.installed.kept(product).flatMap((record) => (record.version === version ? [] : [record.version]))
@@ -23,7 +23,9 @@ export const removeSurplus = async (
       settings.versionsKeptBytes === undefined ? 0 : await lengthOfVersion(productsDirectory, product, name)
     sizes.push({ version: name, lengthBytes: treeBytes + bundleBytes })
   }
-  const keep = chooseKept(sizes, settings).map((kept) => kept.version)
+  // The starter may have to go back, whatever the settings keep.
+  const versionsKept = self?.product === product ? Math.max(2, settings.versionsKept) : settings.versionsKept
+  const keep = chooseKept(sizes, { ...settings, versionsKept }).map((kept) => kept.version)
   // The store forgets first: what it knows can be gone back to, so it must be whole.
   for (const gone of others.filter((other) => !keep.includes(other))) store.installed.forget(product, gone)
   await removeVersionsExcept(productsDirectory, product, keep)

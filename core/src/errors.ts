@@ -13,6 +13,8 @@ export const EXIT_CODES = {
   unreachable: 7,
   local: 8,
   notRunning: 9,
+  /** Only an agent that a starter has started: another version of it is in place, and is to be started now. */
+  replaced: 10,
   interrupted: 130,
 } as const
 

@@ -99,6 +99,8 @@ export const LIMITS = {
   hookOutputBytes: 1 * MIB,
   /** A program that was asked to end closes its files; one that does not is killed. */
   hookEndGraceMs: 5_000,
+  /** Before the next version of the agent takes over: an installation or a probe mostly ends by then, a download goes on. */
+  handOverGraceMs: 60_000,
   /** An agent that ends each time while it probes the same version is probably ended by it. */
   probeInterruptionsMax: 3,
 

@@ -26,6 +26,8 @@ export interface InstalledVersions {
   kept(product: Product): readonly InstalledRecord[]
   /** Records the version and makes it the current one. */
   makeCurrent(record: InstalledRecord): void
+  /** Forgets a version, also the current one: then the product is not installed. */
+  remove(product: Product, version: ReleaseVersion): void
   /** Forgets a kept version; the current one stays. */
   forget(product: Product, version: ReleaseVersion): void
 }
@@ -51,6 +53,8 @@ export const openInstalled = (database: Database): InstalledVersions => ({
         installedAt,
       )
     }),
+  remove: (product, version) =>
+    database.run('DELETE FROM installed WHERE product = ? AND version = ?', product, version),
   forget: (product, version) =>
     database.run('DELETE FROM installed WHERE product = ? AND version = ? AND current = 0', product, version),
 })

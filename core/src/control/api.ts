@@ -186,6 +186,8 @@ export const eventSchema = z.discriminatedUnion('kind', [
     product: z.string().optional(),
     error: problemSchema.optional(),
   }),
+  /** An agent that updates itself was started, and is in good health. */
+  z.object({ kind: z.literal('started'), version: z.string() }),
   z.object({ kind: z.literal('settings'), error: problemSchema.optional() }),
   /** A look for updates of the product has ended, well or with `error`, and no other one is waiting. */
   z.object({ kind: z.literal('idle'), product: z.string(), error: problemSchema.optional() }),
