@@ -7,6 +7,7 @@
 import { basename, join, resolve } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
+import { endOrphans } from './starter/orphans.ts'
 import { readRecord, type StartRecord, writeRecord } from './starter/record.ts'
 import { type AgentEnd, runAgent } from './starter/run-agent.ts'
 import { currentVersion, hasProgram, leadCurrentTo, programOf } from './starter/versions.ts'
@@ -23,6 +24,7 @@ Runs the agent that is installed below PRODUCT_FOLDER (…/products/NAME), and s
   --starts COUNT        starts without a sign of good health before a version is left (3)
   --health-seconds N    how long a start may take until that sign (45)
   --proving-seconds N   how long it has to stay up after that (60)
+  --pause-seconds N     before a second start; doubled with each further one (1)
 `
 
 export interface StarterOptions {
@@ -33,6 +35,7 @@ export interface StarterOptions {
   readonly starts: number
   readonly healthTimeoutMs: number
   readonly provingMs: number
+  readonly pauseMs: number
   /** Aborted when it is told to stop; the reason is the name of the signal. */
   readonly stop: AbortSignal
 }
@@ -54,6 +57,7 @@ export const runStarter = async (options: StarterOptions): Promise<number> => {
     }
   }
 
+  await endOrphans(productFolder)
   for (;;) {
     const version = currentVersion(productFolder, program)
     if (version !== undefined && record.left.some((left) => left.version === version)) {
@@ -78,13 +82,15 @@ export const runStarter = async (options: StarterOptions): Promise<number> => {
         continue
       }
       remember({ trying: version, starts: starts + 1 })
-      if (starts > 0) await wait(PAUSE_MS * 2 ** Math.min(starts - 1, 6), undefined, { signal: stop }).catch(() => {})
+      if (starts > 0)
+        await wait(options.pauseMs * 2 ** Math.min(starts - 1, 6), undefined, { signal: stop }).catch(() => {})
     }
     if (stop.aborted) return 0
 
     let proving: NodeJS.Timeout | undefined
     const prove = () => remember({ good: version, trying: undefined, starts: 0 })
     const ended = await runAgent({
+      productFolder,
       program: version === undefined ? resolve(fallback ?? '') : programOf(productFolder, version, program),
       args: options.args,
       greeting: {
@@ -142,8 +148,6 @@ const goBack = (good: string | undefined, version: string, options: StarterOptio
   }
 }
 
-const PAUSE_MS = 1_000
-
 const say = (text: string): void => {
   process.stderr.write(`updraft-starter: ${text}\n`)
 }
@@ -159,12 +163,15 @@ export const startFromCommandLine = async (argv: readonly string[]): Promise<num
       starts: { type: 'string', default: '3' },
       'health-seconds': { type: 'string', default: '45' },
       'proving-seconds': { type: 'string', default: '60' },
+      'pause-seconds': { type: 'string', default: '1' },
       help: { type: 'boolean', default: false },
     },
   })
   const [folder, ...args] = positionals
-  const numbers = [values.starts, values['health-seconds'], values['proving-seconds']].map(Number)
-  const [starts = 0, healthSeconds = 0, provingSeconds = 0] = numbers
+  const numbers = [values.starts, values['health-seconds'], values['proving-seconds'], values['pause-seconds']].map(
+    Number,
+  )
+  const [starts = 0, healthSeconds = 0, provingSeconds = 0, pauseSeconds = 0] = numbers
   if (values.help || folder === undefined || numbers.some((number) => !(number >= 0)) || starts < 1) {
     process.stderr.write(USAGE)
     return values.help ? 0 : 2
@@ -179,6 +186,7 @@ export const startFromCommandLine = async (argv: readonly string[]): Promise<num
     starts,
     healthTimeoutMs: healthSeconds * 1_000,
     provingMs: provingSeconds * 1_000,
+    pauseMs: pauseSeconds * 1_000,
     stop: stop.signal,
   })
 }

@@ -43,6 +43,7 @@ export const takeStarterLink = (
 ): StarterLink | undefined => {
   const { UPDRAFT_STARTER: text } = environment
   delete environment.UPDRAFT_STARTER
+  delete environment.UPDRAFT_STARTED_BELOW
   const { send } = started
   if (text === undefined || send === undefined) return undefined
   const { product, version, left } = greetingSchema.parse(JSON.parse(text))

@@ -1,6 +1,7 @@
 // Runs one version of the agent as a child, until it ends: hands over what a service manager has handed to the starter, passes
 // signals on, and listens for its sign of good health. One that gives none in time is killed.
 import { type ChildProcess, spawn } from 'node:child_process'
+import { STARTED_BELOW } from './orphans.ts'
 import type { LeftVersion } from './record.ts'
 
 /**
@@ -22,6 +23,7 @@ export type StarterMessage =
   | { readonly updraft: 'noted'; readonly versions: readonly string[] }
 
 export interface AgentRun {
+  readonly productFolder: string
   readonly program: string
   readonly args: readonly string[]
   readonly greeting: StarterGreeting
@@ -43,11 +45,11 @@ export interface AgentEnd {
 
 export const runAgent = (run: AgentRun): Promise<AgentEnd> =>
   new Promise((resolve) => {
-    const { program, args, greeting, healthTimeoutMs, stop } = run
+    const { productFolder, program, args, greeting, healthTimeoutMs, stop } = run
     let wasHealthy = false
     let isLate = false
     const child = spawn(process.execPath, [program, ...args], {
-      env: { ...process.env, UPDRAFT_STARTER: JSON.stringify(greeting) },
+      env: { ...process.env, UPDRAFT_STARTER: JSON.stringify(greeting), [STARTED_BELOW]: productFolder },
       // The fourth is where a service manager puts the socket that it has opened.
       stdio: ['inherit', 'inherit', 'inherit', process.env.LISTEN_FDS === undefined ? 'ignore' : 3, 'ipc'],
       // A group of its own: Ctrl-C reaches it once, through the starter.
