@@ -8,7 +8,10 @@ const PACKAGES: Readonly<Record<string, string>> = {
   'g++': 'builds the logger of the VS Code server',
   make: 'builds the logger of the VS Code server',
   python3: 'builds the logger of the VS Code server, and listens where the agent reports to a service manager',
-  openssl: 'reads our keys as an outside program',
+  openssl: 'reads our keys and verifies our certificates as an outside program',
+  softhsm2: 'is the hardware module that signs a release',
+  opensc: 'speaks to the hardware module',
+  'python3-securesystemslib': 'verifies our signatures as python-tuf does',
   zsh: 'completes our commands',
   fish: 'completes our commands',
   systemd: 'verifies our units, wakes the agent by its socket, carries its messages',
@@ -23,6 +26,21 @@ export const DELTA_PACKAGES: Readonly<Record<string, string>> = {
   zsync: 'a competitor',
   xdelta3: 'a competitor',
   bsdiff: 'a competitor',
+}
+
+/** What `npm run bench:publish` compares with, and what it measures by. */
+export const PUBLISH_PACKAGES: Readonly<Record<string, string>> = {
+  time: 'measures time and memory of every program',
+  casync: 'a competitor',
+  zchunk: 'a competitor',
+  zstd: 'compresses tars',
+  mktorrent: 'makes torrents of them',
+}
+
+/** What `npm run bench:agent` measures beside the agent. */
+export const AGENT_PACKAGES: Readonly<Record<string, string>> = {
+  'transmission-daemon': 'a competitor',
+  syncthing: 'a competitor',
 }
 
 export interface PackagesResult {

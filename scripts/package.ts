@@ -4,33 +4,11 @@ import { chmod, mkdir, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { build, type Plugin } from 'esbuild'
 import { formatBytes } from '../core/src/terminal/progress.ts'
+import { lazyBuiltins, withoutUnused } from './left-out.ts'
 import { packageExtension } from './package-extension.ts'
 import { PROJECT } from './steps.ts'
 
 const DIST = join(PROJECT, 'dist')
-
-/**
- * Native addons cannot be part of a single file. WebTorrent takes their absence well: without `webrtc-polyfill` it has no
- * WebRTC, and without `utp-native` no uTP (which is off anyway).
- */
-const withoutNativeAddons: Plugin = {
-  name: 'without-native-addons',
-  setup: ({ onResolve, onLoad }) => {
-    onResolve({ filter: /^(webrtc-polyfill|utp-native|bufferutil|utf-8-validate)$/ }, ({ path }) => ({
-      path,
-      namespace: 'absent',
-    }))
-    onLoad({ filter: /.*/, namespace: 'absent' }, ({ path }) => ({
-      contents:
-        path === 'webrtc-polyfill'
-          ? 'export const RTCPeerConnection = undefined, RTCSessionDescription = undefined, RTCIceCandidate = undefined'
-          : path === 'utp-native'
-            ? 'module.exports = {}'
-            : `throw new Error(${JSON.stringify(`${path} is not part of this build`)})`,
-      loader: 'js',
-    }))
-  },
-}
 
 /** The worker threads of core/src/bundle, as one script; see workers.ts for how a shipped program starts them. */
 const bundleWorker = async (): Promise<string> => {
@@ -82,7 +60,7 @@ export const packageProgram = async (
     target: 'node24',
     legalComments: 'none',
     logLevel: 'warning',
-    plugins: [withoutNativeAddons, ...plugins],
+    plugins: [withoutUnused, lazyBuiltins, ...plugins],
     define: { UPDRAFT_WORKER_SOURCE: JSON.stringify(await bundleWorker()) },
     // Its CommonJS build hides its own imports from bundlers.
     alias: { 'jsonc-parser': 'jsonc-parser/lib/esm/main.js' },

@@ -3,13 +3,15 @@
 // project's own Node 24.
 import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const project = dirname(dirname(fileURLToPath(import.meta.url)))
 const windows = process.platform === 'win32'
 const node = join(project, 'node_modules', 'node', 'bin', windows ? 'node.exe' : 'node')
+/** What Node has compiled before: programs that tests start by the hundred then start in half the time. */
+const compiled = join(project, 'node_modules', '.cache', 'compiled')
 const stamp = join(project, 'node_modules', '.updraft-installed')
 
 const wanted = createHash('sha256')
@@ -29,6 +31,7 @@ if (installed !== wanted) {
     )
     process.exit(1)
   }
+  rmSync(compiled, { recursive: true, force: true })
   writeFileSync(stamp, wanted)
 }
 
@@ -36,7 +39,11 @@ const [file, ...rest] = process.argv.slice(2)
 const child = spawn(node, ['--disable-warning=ExperimentalWarning', join(project, file), ...rest], {
   cwd: project,
   stdio: 'inherit',
-  env: { ...process.env, PATH: `${dirname(node)}${windows ? ';' : ':'}${process.env.PATH}` },
+  env: {
+    NODE_COMPILE_CACHE: compiled,
+    ...process.env,
+    PATH: `${dirname(node)}${windows ? ';' : ':'}${process.env.PATH}`,
+  },
 })
 // Ctrl-C reaches the whole group by itself; a SIGTERM meant for this process has to be passed on.
 process.on('SIGINT', () => {})

@@ -3,6 +3,7 @@
 import { constants } from 'node:fs'
 import { access } from 'node:fs/promises'
 import { hostname } from 'node:os'
+import { tokenFileOf } from '@updraft/core/control/address'
 import type { AgentEvent, RecordedEvent, Status } from '@updraft/core/control/api'
 import { controlClient } from '@updraft/core/control/client'
 import type { Home } from '@updraft/core/control/home'
@@ -13,6 +14,7 @@ import { type Lock, takeLock } from '@updraft/core/files/lock'
 import { LIMITS } from '@updraft/core/limits'
 import { isNewer, type Product, parseProduct, parseReleaseVersion, type ReleaseVersion } from '@updraft/core/names'
 import { type BanList, memoryBans } from '@updraft/core/swarm/peers/bans'
+import { watchClock } from './clock.ts'
 import { type ControlHandlers, serveControl } from './control.ts'
 import type { Cycle } from './cycle-types.ts'
 import { historyOf } from './history.ts'
@@ -22,6 +24,7 @@ import { eventLogger, type Log } from './log.ts'
 import { lookWith } from './look.ts'
 import { countTransferred } from './metrics/transferred.ts'
 import { recheckAtOf } from './plan/recheck.ts'
+import { forgetRemoved } from './recover.ts'
 import { openReport } from './report.ts'
 import { resumeSeeds, type SeedKept } from './resume-seeds.ts'
 import { rollBackByHand } from './rollback.ts'
@@ -102,6 +105,7 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
   const initial = await readSettings(home.configDirectory)
   store.events.onAppend(eventLogger(log))
   if (options.onEvent !== undefined) store.events.onAppend(options.onEvent)
+  forgetRemoved(store, initial)
   const begun = initial.products.flatMap(({ name }) => store.journal.open(name) ?? [])
   const transferred = countTransferred(store.events, begun)
   /** What cannot be recorded (a full disk) must not end the agent. */
@@ -197,6 +201,7 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
           scheduleAll(next)
         }
         await importFolder.apply(next)
+        await control.apply(next.control)
       }),
     onReload: (problem) => tell({ kind: 'settings', ...(problem === undefined ? {} : { error: problem }) }),
   })
@@ -271,7 +276,12 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
     events: store.events,
     onDefect: (error) => log.error(`a defect in the control API: ${messageOf(error)}`, { error }),
   }
-  await using _control = await serveControl(home.socketPath, handlers, { listeningFd: handedOver.controlFd })
+  await using control = await serveControl(home.socketPath, handlers, {
+    listeningFd: handedOver.controlFd,
+    tokenFile: tokenFileOf(home),
+    log,
+  })
+  await control.apply(initial.control)
 
   await sharing.ready()
   log.info(`agent ${version} runs on ${home.dataDirectory}, peers reach port ${sharing.swarm.port}`, {
@@ -289,6 +299,15 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
     await using _watch = await watchSettings(home.configDirectory, settings.reload, (error) =>
       log.warn(`changes of the settings are not noticed: ${messageOf(error)}`),
     )
+    using _clock = watchClock({
+      wall: now,
+      onJump: (jumpMs) => {
+        log.info(
+          `the clock was ${jumpMs > 0 ? 'put forward' : 'set back'} by ${Math.abs(Math.round(jumpMs / 1_000))} s, or this machine slept: everything is looked at again`,
+        )
+        schedule.clockJumped()
+      },
+    })
     await importFolder.apply(initial)
     await settings.reload() // What changed before the watch had begun.
     await Promise.race([aborted(signal), replaced.promise])
@@ -309,8 +328,8 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
 export const prepareHome = async ({ configDirectory, stateDirectory, dataDirectory }: Home): Promise<void> => {
   for (const [directory, mode] of [
     [configDirectory, 0o755],
+    [dataDirectory, 0o755], // Before the state, which may lie in it: what is installed is for others to run.
     [stateDirectory, 0o700],
-    [dataDirectory, 0o755],
   ] as const) {
     await makeDirectory(directory, mode)
     try {

@@ -1,10 +1,7 @@
 // The agent's end of the control API: HTTP over a local socket that only its owner may open, unless whoever handed it over
-// has let others in. Parses at the door, answers every failure with problem details, and knows nothing of updates: what it
-// tells and starts is handed to it.
-import { chmod, lstat, rm } from 'node:fs/promises'
-import { createServer, type Server } from 'node:http'
-import { connect } from 'node:net'
-import { dirname } from 'node:path'
+// or the settings have let others in, and on a port of this machine if the settings say so. Parses at the door, answers
+// every failure with problem details, and knows nothing of updates: what it tells and starts is handed to it.
+import type { IncomingMessage } from 'node:http'
 import { getRequestListener } from '@hono/node-server'
 import {
   type CheckAnswer,
@@ -24,13 +21,19 @@ import {
   type WishAnswer,
   wishSchema,
 } from '@updraft/core/control/api'
-import { problemOf } from '@updraft/core/control/problem'
-import { fromFileSystem, isUpdateError, systemCodeOf, UpdateError } from '@updraft/core/errors'
-import { makeDirectory } from '@updraft/core/files/atomic'
+import { isUpdateError, UpdateError } from '@updraft/core/errors'
 import { LIMITS } from '@updraft/core/limits'
-import { type Context, Hono, type MiddlewareHandler } from 'hono'
+import { type Context, Hono } from 'hono'
+import { cors } from 'hono/cors'
 import type * as z from 'zod'
+import { type AccessRules, assertHostAndOrigin, assertToken, isLocalhost } from './control/access.ts'
+import { answer } from './control/answer.ts'
 import { type EventListeners, type EventListenersOptions, openEventListeners } from './control/event-listeners.ts'
+import { closeServer, httpServer } from './control/http-server.ts'
+import { loopback } from './control/loopback.ts'
+import { listenAt, listenOn, openToGroup } from './control/socket.ts'
+import { type Log, silentLog } from './log.ts'
+import type { ControlSettings } from './settings/control.ts'
 import type { EventLog } from './store/events.ts'
 
 export interface ControlHandlers {
@@ -57,6 +60,18 @@ export interface ControlHandlers {
 export interface ControlOptions extends EventListenersOptions {
   /** A socket that listens already, as service managers hand it over: whoever made it guards it and removes it. */
   readonly listeningFd?: number | undefined
+  /** Where the token is put while the API is on a port. */
+  readonly tokenFile: string
+  readonly log?: Pick<Log, 'info' | 'warn'>
+}
+
+export interface Control extends AsyncDisposable {
+  /**
+   * Lets in whom these settings let in, and nobody else any more.
+   *
+   * Errors: PORT_IN_USE, SETTINGS_INVALID if there is no such group, PERMISSION, DISK_FULL, IO.
+   */
+  apply(settings: ControlSettings): Promise<void>
 }
 
 /**
@@ -68,52 +83,90 @@ export interface ControlOptions extends EventListenersOptions {
 export const serveControl = async (
   socketPath: string,
   handlers: ControlHandlers,
-  options: ControlOptions = {},
-): Promise<AsyncDisposable> => {
-  const { listeningFd } = options
-  if (listeningFd === undefined) {
-    await makeDirectory(dirname(socketPath), 0o700)
-    await removeStaleSocket(socketPath)
-  }
-  const listeners = openEventListeners(handlers.events, options)
-  const app = appOf(handlers, listeners)
-  const server = createServer(
-    {
-      requestTimeout: LIMITS.controlRequestTimeoutMs,
-      headersTimeout: LIMITS.controlRequestTimeoutMs,
-      connectionsCheckingInterval: 1_000,
-    },
-    getRequestListener(app.fetch, {
+  { listeningFd, tokenFile, log = silentLog, ...listening }: ControlOptions,
+): Promise<Control> => {
+  const { heartbeatMs = LIMITS.controlHeartbeatMs } = listening
+  const listeners = openEventListeners(handlers.events, listening)
+  const serve = (rules: AccessRules) =>
+    getRequestListener(appOf({ handlers, listeners, rules, url: () => port.url() }).fetch, {
       overrideGlobalObjects: false,
       errorHandler: (error) => answer(new UpdateError('USAGE', 'the request is malformed', { cause: error })),
-    }),
-  )
-  // A listener that reads nothing lets the heartbeats pile up until its socket takes no more: then it is dropped here.
-  server.timeout = 4 * (options.heartbeatMs ?? LIMITS.controlHeartbeatMs)
-  server.maxConnections = 2 * LIMITS.controlListenersMax
-  await (listeningFd === undefined ? listen(server, socketPath) : listenOn(server, listeningFd))
+    })
+  const port = loopback({
+    tokenFile,
+    heartbeatMs,
+    serve,
+    onOpen: (url) => log.info(`the control API answers on ${url} as well`, { tokenFile }),
+  })
+  const onRequest = serve({ isOwnHost: isLocalhost, origins: [], token: undefined })
+  const server = httpServer({ onRequest, heartbeatMs })
+  await (listeningFd === undefined ? listenAt(server, socketPath) : listenOn(server, listeningFd))
+
+  let group: string | undefined
+  const applyGroup = async (wanted: string | undefined): Promise<void> => {
+    if (wanted === group) return
+    if (listeningFd !== undefined) {
+      group = wanted
+      log.warn('control.socketGroup has no effect: the socket belongs to whoever started this agent', {
+        hint: 'a socket unit of systemd has SocketGroup= and SocketMode=',
+      })
+      return
+    }
+    const closed = await openToGroup(socketPath, wanted)
+    group = wanted
+    if (closed !== undefined) log.warn(`members of ${wanted} cannot ask: they may not pass through ${closed}`)
+  }
   return {
+    apply: async ({ socketGroup, loopback }) => {
+      await applyGroup(socketGroup)
+      await port.apply(loopback)
+    },
     [Symbol.asyncDispose]: async () => {
       listeners.close()
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-      server.closeIdleConnections()
-      const impatient = setTimeout(() => server.closeAllConnections(), CLOSE_GRACE_MS)
-      await closed
-      clearTimeout(impatient)
+      await Promise.all([closeServer(server), port[Symbol.asyncDispose]()])
     },
   }
 }
 
-const CLOSE_GRACE_MS = 1_000
+interface App {
+  readonly handlers: ControlHandlers
+  readonly listeners: EventListeners
+  readonly rules: AccessRules
+  /** Where the API is besides on the socket. */
+  readonly url: () => string | undefined
+}
 
-const appOf = (handlers: ControlHandlers, listeners: EventListeners): Hono => {
-  const app = new Hono()
-  app.use(refuseBrowsers)
-  app.get(PATHS.status, async (context) => context.json(await handlers.status()))
+const appOf = ({ handlers, listeners, rules, url }: App): Hono<Bindings> => {
+  const app = new Hono<Bindings>()
+  app.use(async ({ env: { incoming } }, next) => {
+    if (incoming.url?.startsWith('/') !== true) throw new UpdateError('USAGE', 'this agent is no proxy')
+    assertHostAndOrigin(incoming.headersDistinct, rules)
+    await next()
+  })
+  if (rules.origins.length > 0) {
+    // A browser asks first whether it may ask, and does not send the token along.
+    app.use(
+      cors({ origin: [...rules.origins], allowHeaders: ['authorization', 'content-type'], allowMethods: METHODS }),
+    )
+  }
+  app.use(async ({ env: { incoming } }, next) => {
+    assertToken(incoming.headersDistinct, rules)
+    await next()
+  })
+  app.get(PATHS.status, async (context) => {
+    const { agent, ...status } = await handlers.status()
+    const controlUrl = url()
+    return context.json({ ...status, agent: controlUrl === undefined ? agent : { ...agent, controlUrl } })
+  })
   app.get(PATHS.events, (context) => {
     // Hono answers HEAD by the handler of GET and drops the body, which would count as a listener for ever.
     if (context.req.method === 'HEAD') return answer(methodUnknown(context), 405)
-    return listeners.answer(cursorIn(context))
+    const cursor = cursorIn(context)
+    try {
+      return listeners.answer(cursor)
+    } catch (error) {
+      return answer(error, 503, { connection: 'close' }) // Room is for those who can be served.
+    }
   })
   app.get(PATHS.history, async (context) =>
     context.json(await handlers.history(context.req.param('product'), limitIn(context))),
@@ -147,31 +200,17 @@ const appOf = (handlers: ControlHandlers, listeners: EventListeners): Hono => {
   return app
 }
 
+interface Bindings {
+  Bindings: { readonly incoming: IncomingMessage }
+}
+
+const METHODS = ['GET', 'POST']
+
 /** Prometheus, "Exposition formats": the version is that of the text format. */
 const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
 const methodUnknown = ({ req }: Context): UpdateError =>
   new UpdateError('USAGE', `${req.path} does not know the method ${req.method}`)
-
-const answer = (error: unknown, status?: number): Response => {
-  const problem = problemOf(error, status)
-  return new Response(JSON.stringify(problem), {
-    status: problem.status,
-    headers: { 'content-type': 'application/problem+json' },
-  })
-}
-
-/** No browser has business here: one that was tricked into asking shows itself by its Origin or by the name it asked for. */
-const refuseBrowsers: MiddlewareHandler = async ({ req }, next) => {
-  const host = req.header('host') ?? ''
-  if (req.header('origin') !== undefined) {
-    return answer(new UpdateError('PERMISSION', 'requests with an Origin are refused'))
-  }
-  if (!/^localhost(:\d+)?$/i.test(host)) {
-    return answer(new UpdateError('PERMISSION', `host ${JSON.stringify(host)} is not localhost`))
-  }
-  return next()
-}
 
 const cursorIn = ({ req }: Context): number => {
   const text = req.query('after') ?? req.header('last-event-id') ?? '0'
@@ -192,16 +231,21 @@ const limitIn = ({ req }: Context): number | undefined => {
   return Number(text)
 }
 
-/** Errors: LIMIT_EXCEEDED, before more than the limit was taken in. */
+/** Errors: LIMIT_EXCEEDED, before more than the limit was taken in; USAGE. */
 const readBody = async ({ body }: Request): Promise<string> => {
   const chunks: Uint8Array[] = []
   let length = 0
-  for await (const chunk of body ?? []) {
-    length += chunk.length
-    if (length > LIMITS.controlBodyBytes) {
-      throw new UpdateError('LIMIT_EXCEEDED', `the body has more than ${LIMITS.controlBodyBytes} bytes`)
+  try {
+    for await (const chunk of body ?? []) {
+      length += chunk.length
+      if (length > LIMITS.controlBodyBytes) {
+        throw new UpdateError('LIMIT_EXCEEDED', `the body has more than ${LIMITS.controlBodyBytes} bytes`)
+      }
+      chunks.push(chunk)
     }
-    chunks.push(chunk)
+  } catch (error) {
+    if (isUpdateError(error)) throw error
+    throw new UpdateError('USAGE', 'the body broke off', { cause: error }) // It took too long, or whoever sent it left.
   }
   return Buffer.concat(chunks).toString('utf8')
 }
@@ -220,62 +264,3 @@ const bodyIn = async <T>({ req }: Context, schema: z.ZodType<T>): Promise<T> => 
   const faults = result.error.issues.map(({ path, message }) => `${path.join('.') || 'body'}: ${message}`)
   throw new UpdateError('USAGE', `the body is malformed: ${faults.join('; ')}`)
 }
-
-/** Never follows a link, and never removes anything but a socket that nobody answers on. */
-const removeStaleSocket = async (path: string): Promise<void> => {
-  try {
-    const found = await lstat(path)
-    if (!found.isSocket()) {
-      throw new UpdateError('PERMISSION', `${path} is in the way: it is not a socket`, {
-        hint: 'look at it, and remove it if it is not needed',
-      })
-    }
-    if (await isAnswered(path)) {
-      throw new UpdateError('AGENT_RUNNING', `another agent answers on ${path}`, {
-        hint: 'stop it, or set UPDRAFT_HOME to give this one a home of its own',
-      })
-    }
-    await rm(path)
-  } catch (error) {
-    if (systemCodeOf(error) !== 'ENOENT') throw fromFileSystem(error, `cannot take over the socket ${path}`)
-  }
-}
-
-const isAnswered = (path: string): Promise<boolean> =>
-  new Promise((resolve) => {
-    const socket = connect(path)
-    const settle = (answered: boolean) => {
-      socket.destroy()
-      resolve(answered)
-    }
-    socket.on('connect', () => settle(true))
-    socket.on('error', () => settle(false))
-  })
-
-const listen = async (server: Server, path: string): Promise<void> => {
-  const listening = new Promise<void>((resolve, reject) => {
-    server.once('listening', resolve)
-    server.once('error', (error) => reject(fromFileSystem(error, `cannot listen on ${path}`)))
-  })
-  // The socket is bound within the call: there is no moment in which it is open to others.
-  const before = process.umask(0o177)
-  try {
-    server.listen(path)
-  } finally {
-    process.umask(before)
-  }
-  await listening
-  try {
-    await chmod(path, 0o600)
-  } catch (error) {
-    throw fromFileSystem(error, `cannot protect the socket ${path}`)
-  }
-}
-
-/** Closing the server closes the descriptor and leaves the path of the socket alone. */
-const listenOn = (server: Server, fd: number): Promise<void> =>
-  new Promise((resolve, reject) => {
-    server.once('listening', resolve)
-    server.once('error', (error) => reject(fromFileSystem(error, `cannot listen on the socket handed over as ${fd}`)))
-    server.listen({ fd })
-  })

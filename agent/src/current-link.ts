@@ -52,12 +52,18 @@ export const findOtherPlace = async (
   version: ReleaseVersion,
 ): Promise<string | undefined> => {
   const versions = join(productsDirectory, product, 'versions')
-  const entries = await readdir(versions, { withFileTypes: true })
+  const entries = await readdir(versions, { withFileTypes: true }).catch(noneIfGone)
   const others = entries.filter((entry) => entry.isDirectory() && versionOf(entry.name) !== version)
   const changed = await Promise.all(
     others.map(async ({ name: place }) => ({ place, atMs: (await stat(join(versions, place))).ctimeMs })),
   )
   return changed.sort((a, b) => b.atMs - a.atMs)[0]?.place
+}
+
+/** A program may have removed the folders that it runs from. */
+export const noneIfGone = (error: unknown): never[] => {
+  if (systemCodeOf(error) === 'ENOENT') return []
+  throw error
 }
 
 /** Points `current` to a folder under `versions/`, in one step. Errors: DISK_FULL, PERMISSION, IO. */
@@ -71,6 +77,7 @@ export const removeCurrent = async (productsDirectory: string, product: Product)
     await rm(link, { force: true })
     await syncDirectory(join(productsDirectory, product))
   } catch (error) {
+    if (systemCodeOf(error) === 'ENOENT') return // Its whole folder is gone.
     throw fromFileSystem(error, `cannot remove ${link}`)
   }
 }

@@ -53,6 +53,8 @@ export interface CycleDependencies {
 export interface CycleReport {
   /** The refresh has succeeded. An error thrown before this call counts as a failed check of the source. */
   refreshed(result: RefreshResult): void
+  /** The source is not asked, because the settings say so: that it could not be reached before matters no more. */
+  notAsked(): void
   /** The plan was made, whether or not there is something to do. Ends an open update of another release. */
   decided(decision: Decision): void
   /** The update goes into `state`: called before the step acts. The first call for a release opens its update. */
@@ -120,4 +122,6 @@ export interface SeedReport {
   /** Absolute announce URLs. */
   readonly trackers: readonly string[]
   readonly lengthBytes: number
+  /** What its files look like. */
+  readonly stamp: string | undefined
 }

@@ -27,6 +27,10 @@ import { type VerifiedBundle, verifyBundle } from './verify.ts'
 export const runCycle: Cycle = async (product, dependencies) => {
   const waiting = await finishInterrupted(product, dependencies)
   if (waiting !== undefined) return { kind: 'to-be-started', version: waiting }
+  if (isByImportOnly(dependencies)) {
+    dependencies.report.notAsked()
+    return { kind: 'current' }
+  }
   const trusted = await refreshSource(product, dependencies)
   const release = await planUpdate(product, trusted, dependencies)
   if (release === undefined) {
@@ -48,6 +52,10 @@ export const runCycle: Cycle = async (product, dependencies) => {
   await removeSurplus(healthy, dependencies)
   return { kind: 'installed', version: healthy.version }
 }
+
+/** There is no network to ask: what comes is carried here. */
+const isByImportOnly = ({ settings, carrier }: CycleDependencies): boolean =>
+  settings.importOnly && carrier === undefined
 
 /**
  * What an agent that was killed had begun: the way back is finished, and what is in place unproved is probed. Answers with a
@@ -114,7 +122,7 @@ const planUpdate = async (
 
 /**
  * Fetching may have taken hours: a window may have closed meanwhile, or the owner has said to wait. What was fetched stays
- * staged then. What the update itself has used up, disk and processor, is not held against it.
+ * staged then. What the update itself has used up, disk, processor and network, is not held against it.
  */
 const isStillPlanned = async (
   { release: { version, platform } }: TrustedRelease,
@@ -124,7 +132,7 @@ const isStillPlanned = async (
 ): Promise<boolean> => {
   const isIt = (candidate: TrustedRelease | undefined) =>
     candidate?.release.version === version && candidate.release.platform === platform
-  const input = await planInput({ ...product, maximumLoad: undefined }, releases, dependencies)
+  const input = await planInput({ ...product, maximumLoad: undefined, onMetered: 'install' }, releases, dependencies)
   const decision = plan({ ...input, machine: { ...input.machine, freeBytes: undefined } })
   if (decision.kind === 'update' && isIt(decision.release)) return true
   reportDecision(decision, dependencies)
@@ -135,11 +143,14 @@ const isStillPlanned = async (
 }
 
 const planInput = async (
-  product: ProductSettings,
+  { onMetered, ...others }: ProductSettings,
   releases: readonly TrustedRelease[],
-  { home, store, agentVersion, now }: CycleDependencies,
+  { home, settings, store, agentVersion, now, carrier }: CycleDependencies,
 ): Promise<PlanInput<TrustedRelease>> => {
-  const machine = await readMachineFacts(home, now())
+  // What is carried here costs no network.
+  const product: ProductSettings = { ...others, onMetered: carrier === undefined ? onMetered : 'install' }
+  const metered = product.onMetered === 'wait' ? settings.metered : undefined
+  const machine = await readMachineFacts(home, now(), { metered })
   const offered = releases.map(({ release, index }) => ({ name: bundleNameOf(release), digest: index.sha256 }))
   return {
     product,
@@ -258,8 +269,8 @@ const seedVerified = async (verified: VerifiedBundle, { home, swarm, report }: C
   const bundlesDirectory = join(home.dataDirectory, 'bundles')
   const { metainfo, release } = verified
   const kept = await keepBundle(verified, bundlesDirectory)
-  await seedBundle(kept, { bundlesDirectory, swarm, onWarning: report.warning })
-  report.seeding({ release: release.release, ...kept, lengthBytes: metainfo.lengthBytes })
+  const stamp = await seedBundle(kept, { bundlesDirectory, swarm, onWarning: report.warning })
+  report.seeding({ release: release.release, ...kept, lengthBytes: metainfo.lengthBytes, stamp })
 }
 
 /**

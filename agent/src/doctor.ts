@@ -1,12 +1,12 @@
 // Looks at everything that this machine's agent needs, whether it runs or not, and says what to do about what is wrong.
 // Changes nothing; one thing that cannot be read does not hide the others.
 import { constants, existsSync } from 'node:fs'
-import { access, lstat, statfs } from 'node:fs/promises'
+import { access, lstat, stat, statfs } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import type { Status } from '@updraft/core/control/api'
 import { controlClient } from '@updraft/core/control/client'
-import type { Home } from '@updraft/core/control/home'
+import { type Home, homeOf } from '@updraft/core/control/home'
 import { fromFileSystem, hasCode, systemCodeOf, UpdateError } from '@updraft/core/errors'
 import type { AgentParts } from './agent.ts'
 import { type Check, diagnose, type Knowledge, type Outcome, type Socket, type Use } from './doctor/diagnosis.ts'
@@ -125,7 +125,9 @@ const readDisk = async (directory: string) => {
   try {
     await access(path, constants.W_OK | constants.X_OK)
     const { bavail, bsize } = await statfs(path)
-    return { path, freeBytes: bavail * bsize }
+    // An agent of the machine installs for everybody; older ones made this folder for root alone.
+    const isClosed = path === homeOf({}, 0).dataDirectory && ((await stat(path)).mode & 0o001) === 0
+    return { path, freeBytes: bavail * bsize, isClosed }
   } catch (error) {
     throw fromFileSystem(error, `the agent needs to write in ${path}`)
   }

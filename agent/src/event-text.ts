@@ -1,7 +1,7 @@
 // What happened, in words: the same ones in the log and on the command line. Pure.
 import type { AgentEvent, RecordedEvent, Update } from '@updraft/core/control/api'
+import { timeText } from '@updraft/core/terminal/plain-text'
 import { formatBytes } from '@updraft/core/terminal/progress'
-import { timeText } from './plain-text.ts'
 
 /** One line: when, the cursor to go on from, what. */
 export const textOfEvent = ({ cursor, at, event }: RecordedEvent): string =>

@@ -1,7 +1,7 @@
 // The history of products as a person reads it: one line per update, and under a failed one what went wrong. Pure.
 import type { History, PastUpdate } from '@updraft/core/control/api'
+import { span, table, timeText } from '@updraft/core/terminal/plain-text'
 import { formatBytes } from '@updraft/core/terminal/progress'
-import { span, table, timeText } from './plain-text.ts'
 
 export const textOfHistory = (histories: readonly History[]): string => {
   const updates = histories.flatMap(({ product, updates }) => updates.map((update) => ({ product, update })))

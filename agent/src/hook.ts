@@ -7,7 +7,8 @@ import type { Readable } from 'node:stream'
 import { messageOf } from '@updraft/core/errors'
 import { LIMITS } from '@updraft/core/limits'
 import { endLeftovers, endNow, MARK } from './hook/leftovers.ts'
-import type { OwnersCommand } from './settings/owners-command.ts'
+import { foreignerOf } from './settings/foreign.ts'
+import type { ProgramCommand } from './settings/program.ts'
 
 export interface HookOptions {
   /** A relative program is looked for in here, and only in here. */
@@ -40,12 +41,15 @@ export interface Ended {
 }
 
 /** Runs the program, and whatever it starts, to its end. Errors: ABORTED (the reason of the signal); then it is gone as well. */
-export const runHook = async ([program, ...args]: OwnersCommand, options: HookOptions): Promise<Ended> => {
+export const runHook = async ([program, ...args]: ProgramCommand, options: HookOptions): Promise<Ended> => {
   const { directory, mark, signal } = options
   signal.throwIfAborted()
   await endLeftovers(mark) // Of an agent that was killed over it: never two at once.
   try {
     const file = isAbsolute(program) ? program : join(directory, program)
+    // As when the settings were read: it may have come, or changed hands, since.
+    const foreigner = isAbsolute(program) ? await foreignerOf(program) : undefined
+    if (foreigner !== undefined) return { ending: { kind: 'not-started', why: foreigner }, lastLine: '', stdout: '' }
     const child = spawn(file, args, {
       cwd: directory,
       env: { ...minimalEnvironment(), ...options.environment, [MARK]: mark },

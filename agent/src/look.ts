@@ -20,7 +20,7 @@ export interface LookOptions {
   /** The settings as they are now. */
   readonly settings: () => Settings
   readonly agentVersion: ReleaseVersion
-  readonly self: CycleDependencies['self']
+  readonly self?: CycleDependencies['self']
   readonly log: Log
   readonly now: () => Date
 }

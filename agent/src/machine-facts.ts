@@ -1,5 +1,5 @@
-// The one place that looks at the machine for a plan: clock, time zone, power, load, disk, and the machine's own random id. What
-// a system does not tell stays undefined; none of it is ever sent anywhere.
+// The one place that looks at the machine for a plan: clock, time zone, power, connection, load, disk, and the machine's own
+// random id. What a system does not tell stays undefined; none of it is ever sent anywhere.
 import { randomBytes } from 'node:crypto'
 import { lstat, readdir, readFile, statfs } from 'node:fs/promises'
 import { availableParallelism, loadavg } from 'node:os'
@@ -7,23 +7,33 @@ import { join } from 'node:path'
 import type { Home } from '@updraft/core/control/home'
 import { hasCode } from '@updraft/core/errors'
 import { readFileIfThere, writeFileAtomic } from '@updraft/core/files/atomic'
+import { readMetered } from './machine-facts/metered.ts'
 import type { MachineFacts } from './plan/facts.ts'
+import type { MeteredSetting } from './settings/metered.ts'
+import type { ProgramCommand } from './settings/program.ts'
 
 export interface FactsOptions {
   /** Where Linux tells of batteries and chargers. */
   readonly powerSupplies?: string
+  /** Where it is known from whether the connection is metered; undefined asks nobody. */
+  readonly metered?: MeteredSetting | undefined
+  readonly askNetworkManager?: ProgramCommand
 }
 
 /** Errors: DISK_FULL, PERMISSION, IO, of the machine's id only. */
 export const readMachineFacts = async (
   { stateDirectory, dataDirectory }: Pick<Home, 'stateDirectory' | 'dataDirectory'>,
   now: Date,
-  { powerSupplies = '/sys/class/power_supply' }: FactsOptions = {},
+  { powerSupplies = '/sys/class/power_supply', metered, ...asking }: FactsOptions = {},
 ): Promise<MachineFacts> => ({
   now,
   timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone,
   machineId: await readMachineId(stateDirectory),
   onBattery: await readOnBattery(powerSupplies),
+  metered:
+    metered === undefined
+      ? undefined
+      : await readMetered({ setting: metered, mark: `metered ${stateDirectory}`, ...asking }),
   load: readLoad(),
   freeBytes: await readFreeBytes(dataDirectory),
   stagedBytes: await readStagedBytes(join(dataDirectory, 'staging')),

@@ -10,9 +10,9 @@ import { describeSources } from './trust-store.ts'
 const parts: AgentParts = {
   cycle: async (product, dependencies) => (await import('./cycle.ts')).runCycle(product, dependencies),
   openSwarm: async (options) => (await import('@updraft/core/swarm/webtorrent-swarm')).openSwarm(options),
-  seedKept: async (seed, { home, swarm, onWarning }) => {
+  seedKept: async (seed, { home, swarm, kept, onWarning }) => {
     const bundlesDirectory = join(home.dataDirectory, 'bundles')
-    return (await import('./seed.ts')).seedBundle(seed, { bundlesDirectory, swarm, onWarning })
+    return (await import('./seed.ts')).seedBundle(seed, { bundlesDirectory, swarm, kept, stamp: seed.stamp, onWarning })
   },
   describeSources,
 }

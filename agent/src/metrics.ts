@@ -7,8 +7,8 @@ import {
   type Status,
   UPDATE_STATES,
 } from '@updraft/core/control/api'
+import { type Exposition, newExposition } from '@updraft/core/exposition'
 import { SEVERITIES } from '@updraft/core/trust/finding'
-import { Counter, Gauge, Registry } from 'prom-client'
 
 export interface MetricsInput {
   readonly status: Status
@@ -37,90 +37,76 @@ export const processUse = (): ProcessUse => {
  * Source: Prometheus, "Exposition formats" (text 0.0.4) and "Metric and label naming".
  */
 export const textOfMetrics = ({ status, transferred, process: use }: MetricsInput): Promise<string> => {
-  const registry = new Registry()
-  addAgent(registry, status, use)
-  for (const product of status.products) addProduct(registry, product)
-  for (const source of status.sources) addSource(registry, source)
-  for (const [product, bytes] of transferred) addTransferred(registry, product, bytes)
-  return registry.metrics()
+  const metrics = newExposition()
+  addAgent(metrics, status, use)
+  for (const product of status.products) addProduct(metrics, product)
+  for (const source of status.sources) addSource(metrics, source)
+  for (const [product, bytes] of transferred) addTransferred(metrics, product, bytes)
+  return metrics.text()
 }
 
-const addAgent = (registry: Registry, { agent }: Status, use: ProcessUse): void => {
-  set(registry, 'updraft_agent_info', 'Version of the agent.', { version: agent.version }, 1)
-  set(registry, 'updraft_swarm_listening', '1 while peers can reach the swarm.', {}, Number(agent.swarmPort !== 0))
-  set(registry, 'process_start_time_seconds', 'Unix time at which the agent started.', {}, unix(agent.startedAt))
-  add(registry, 'process_cpu_seconds_total', 'User and system time used.', {}, use.cpuSeconds)
-  set(registry, 'process_resident_memory_bytes', 'Resident memory.', {}, use.residentBytes)
-  set(registry, 'nodejs_heap_size_used_bytes', 'Heap of JavaScript in use.', {}, use.heapUsedBytes)
+const addAgent = (metrics: Exposition, { agent }: Status, use: ProcessUse): void => {
+  metrics.set('updraft_agent_info', 'Version of the agent.', { version: agent.version }, 1)
+  metrics.set('updraft_swarm_listening', '1 while peers can reach the swarm.', {}, Number(agent.swarmPort !== 0))
+  metrics.set('process_start_time_seconds', 'Unix time at which the agent started.', {}, unix(agent.startedAt))
+  metrics.add('process_cpu_seconds_total', 'User and system time used.', {}, use.cpuSeconds)
+  metrics.set('process_resident_memory_bytes', 'Resident memory.', {}, use.residentBytes)
+  metrics.set('nodejs_heap_size_used_bytes', 'Heap of JavaScript in use.', {}, use.heapUsedBytes)
 }
 
-const addProduct = (registry: Registry, status: ProductStatus): void => {
+const addProduct = (metrics: Exposition, status: ProductStatus): void => {
   const { name: product, source, channel, platform, installed, available, update, trust, seeding } = status
   const labels = { product }
   const versions = { installed: installed?.version ?? '', available: available?.version ?? '' }
-  set(registry, 'updraft_product_info', 'What each product is.', { product, source, channel, platform, ...versions }, 1)
+  metrics.set('updraft_product_info', 'What each product is.', { product, source, channel, platform, ...versions }, 1)
   const isCurrent = installed !== undefined && (available === undefined || available.version === installed.version)
-  set(registry, 'updraft_product_current', '1 if the newest known release is installed.', labels, Number(isCurrent))
+  metrics.set('updraft_product_current', '1 if the newest known release is installed.', labels, Number(isCurrent))
   if (installed !== undefined) {
     const help = 'Unix time of the installation.'
-    set(registry, 'updraft_product_installed_timestamp_seconds', help, labels, unix(installed.installedAt))
+    metrics.set('updraft_product_installed_timestamp_seconds', help, labels, unix(installed.installedAt))
   }
   for (const state of UPDATE_STATES) {
     const help = '1 for the state of the newest update of the product.'
-    set(registry, 'updraft_update_state', help, { product, state }, Number(update?.state === state))
+    metrics.set('updraft_update_state', help, { product, state }, Number(update?.state === state))
   }
-  set(registry, 'updraft_update_peers', 'Peers of the update under way.', labels, update?.peers ?? 0)
-  set(registry, 'updraft_update_have_bytes', 'Bytes of the newest update here.', labels, update?.haveBytes ?? 0)
-  set(registry, 'updraft_update_size_bytes', 'Whole length of the newest update.', labels, update?.totalBytes ?? 0)
+  metrics.set('updraft_update_peers', 'Peers of the update under way.', labels, update?.peers ?? 0)
+  metrics.set('updraft_update_have_bytes', 'Bytes of the newest update here.', labels, update?.haveBytes ?? 0)
+  metrics.set('updraft_update_size_bytes', 'Whole length of the newest update.', labels, update?.totalBytes ?? 0)
   for (const severity of SEVERITIES) {
     const findings = trust.findings.filter((finding) => finding.severity === severity)
-    set(registry, 'updraft_findings', 'Trust findings that hold.', { product, severity }, findings.length)
+    metrics.set('updraft_findings', 'Trust findings that hold.', { product, severity }, findings.length)
   }
-  set(registry, 'updraft_seeding_releases', 'Releases shared with the swarm.', labels, seeding.releases)
-  set(registry, 'updraft_seeding_peers', 'Peers of the shared releases.', labels, seeding.peers)
+  metrics.set('updraft_seeding_releases', 'Releases shared with the swarm.', labels, seeding.releases)
+  metrics.set('updraft_seeding_peers', 'Peers of the shared releases.', labels, seeding.peers)
   const help = 'Bytes given to peers of the releases shared now.'
-  set(registry, 'updraft_seeding_uploaded_bytes', help, labels, seeding.uploadedBytes)
+  metrics.set('updraft_seeding_uploaded_bytes', help, labels, seeding.uploadedBytes)
 }
 
-const addSource = (registry: Registry, { name: source, root, expires, lastCheck, nextCheckAt }: SourceStatus): void => {
-  set(registry, 'updraft_source_root_version', 'Version of the trusted root.', { source }, root.version)
+const addSource = (metrics: Exposition, status: SourceStatus): void => {
+  const { name: source, root, expires, lastCheck, nextCheckAt, importOnly } = status
+  metrics.set('updraft_source_root_version', 'Version of the trusted root.', { source }, root.version)
+  if (importOnly) return // Nothing of it is late, whenever the next file comes.
   if (lastCheck !== undefined) {
     const [when, result] = ['Unix time of the last check.', '1 if the last check succeeded.']
-    set(registry, 'updraft_source_last_check_timestamp_seconds', when, { source }, unix(lastCheck.at))
-    set(registry, 'updraft_source_last_check_success', result, { source }, Number(lastCheck.error === undefined))
+    metrics.set('updraft_source_last_check_timestamp_seconds', when, { source }, unix(lastCheck.at))
+    metrics.set('updraft_source_last_check_success', result, { source }, Number(lastCheck.error === undefined))
   }
   if (nextCheckAt !== undefined) {
     const help = 'Unix time of the next check.'
-    set(registry, 'updraft_source_next_check_timestamp_seconds', help, { source }, unix(nextCheckAt))
+    metrics.set('updraft_source_next_check_timestamp_seconds', help, { source }, unix(nextCheckAt))
   }
   if (expires !== undefined) {
     const help = 'Unix time at which the first trusted role expires.'
     const labels = { source, role: expires.role }
-    set(registry, 'updraft_metadata_expiry_timestamp_seconds', help, labels, unix(expires.at))
+    metrics.set('updraft_metadata_expiry_timestamp_seconds', help, labels, unix(expires.at))
   }
 }
 
-const addTransferred = (registry: Registry, product: string, bytes: BytesFrom): void => {
+const addTransferred = (metrics: Exposition, product: string, bytes: BytesFrom): void => {
   for (const from of ['peers', 'origin', 'reused'] as const) {
     const help = 'Bytes of updates since the start, by where they came from.'
-    add(registry, 'updraft_transferred_bytes_total', help, { product, from }, bytes[from])
+    metrics.add('updraft_transferred_bytes_total', help, { product, from }, bytes[from])
   }
-}
-
-type Labels = Readonly<Record<string, string>>
-
-const set = (registry: Registry, name: string, help: string, labels: Labels, value: number): void => {
-  const known = registry.getSingleMetric(name)
-  const options = { name, help, labelNames: Object.keys(labels), registers: [registry] }
-  const gauge = known instanceof Gauge ? known : new Gauge(options)
-  gauge.set({ ...labels }, value)
-}
-
-const add = (registry: Registry, name: string, help: string, labels: Labels, value: number): void => {
-  const known = registry.getSingleMetric(name)
-  const options = { name, help, labelNames: Object.keys(labels), registers: [registry] }
-  const counter = known instanceof Counter ? known : new Counter(options)
-  counter.inc({ ...labels }, value)
 }
 
 const unix = (at: string): number => Date.parse(at) / 1_000

@@ -7,6 +7,7 @@ import { notBad } from './plan/bad-mark.ts'
 import { fitsOnDisk } from './plan/disk-space.ts'
 import type { Moment, Question, Rule, Verdict } from './plan/facts.ts'
 import { notHeld } from './plan/hold.ts'
+import { unmetered } from './plan/metered.ts'
 import { oldEnough } from './plan/minimum-age.ts'
 import { type Candidate, type OfferInput, offer } from './plan/offer.ts'
 import { idleEnough, powered } from './plan/power.ts'
@@ -56,6 +57,7 @@ const TIMELY: readonly (readonly [string, Rule<Moment>])[] = [
   ...HELD,
   ['window', inWindow],
   ['battery', powered],
+  ['metered', unmetered],
   ['load', idleEnough],
 ]
 

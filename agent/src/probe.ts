@@ -1,5 +1,6 @@
 // Asks an installed version whether it works, in the way that the machine's owner has set. The only maker of HealthyVersion.
 // Changes nothing: what becomes of a version that is not well is decided in cycle.ts and done in rollback.ts.
+import { stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { UpdateError } from '@updraft/core/errors'
@@ -40,10 +41,17 @@ export const probeVersion = async (
   for (let attempt = 1; attempt <= probe.attempts; attempt += 1) {
     if (attempt > 1) await waitSeconds(probe.intervalSeconds, signal)
     how = await attemptOnce(installed, probe, signal)
+    if (!(await isThere(installed))) throw failed(installed, `the probe ${nameOf(probe)} removed ${installed.version}`)
     if (how === undefined) return installed as HealthyVersion
   }
   const often = probe.attempts === 1 ? '' : ` at each of ${probe.attempts} attempts, at last`
   throw failed(installed, `the probe ${nameOf(probe)} of ${installed.version} failed${often}: it ${how}`)
+}
+
+/** What `path` leads to is the version: a probe may have removed either. */
+const isThere = async ({ path, versionPath }: InstalledVersion): Promise<boolean> => {
+  const found = await Promise.all([path, versionPath].map((place) => stat(place).catch(() => undefined)))
+  return found[0] !== undefined && found[0].ino === found[1]?.ino
 }
 
 const failed = ({ product, version }: InstalledVersion, message: string): UpdateError =>

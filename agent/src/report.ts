@@ -60,11 +60,17 @@ export const openReport = ({ product, store, now, onWarning }: ReportOptions): O
     refreshed: ({ rootVersion, expires, findings }) =>
       store.transaction(() => {
         wasRefreshed = true
-        store.checks.succeeded(source, at(), expires, rootVersion)
+        store.checks.succeeded({ source, product: name, at: at() }, expires, rootVersion)
         append({ kind: 'check', source })
         const seen = new Set(findings.map(({ code }) => code))
         for (const { code } of store.findings.open(name)) if (!seen.has(code) && !UNTIL_INSTALLED.has(code)) clear(code)
         for (const finding of findings) raise(finding)
+      }),
+
+    notAsked: () =>
+      store.transaction(() => {
+        if (store.checks.product(name)?.problem?.code === 'SOURCE_UNREACHABLE') store.checks.forget(name)
+        clear('source-unreachable')
       }),
 
     decided: ({ available, rules, update, later, signers, threshold }) =>
@@ -163,7 +169,7 @@ export const openReport = ({ product, store, now, onWarning }: ReportOptions): O
         raise({ code: 'not-in-use', message: error.message, hint: error.hint ?? '' })
       }),
 
-    seeding: ({ release, name: bundle, infoHash, trackers, lengthBytes }) =>
+    seeding: ({ release, name: bundle, infoHash, trackers, lengthBytes, stamp }) =>
       store.transaction(() => {
         const { version, platform } = release
         store.seeds.put({
@@ -175,6 +181,7 @@ export const openReport = ({ product, store, now, onWarning }: ReportOptions): O
           trackers,
           lengthBytes,
           since: at(),
+          stamp,
         })
         append({ kind: 'seeding', product: name, version })
       }),
@@ -187,7 +194,7 @@ export const openReport = ({ product, store, now, onWarning }: ReportOptions): O
     if (hasCode(error, 'ABORTED') || hasCode(error, 'PROBE_FAILED') || hasCode(error, 'ACTIVATION_FAILED')) return
     store.transaction(() => {
       if (!wasRefreshed) {
-        store.checks.failed(source, at(), problemOf(error))
+        store.checks.failed({ source, product: name, at: at() }, problemOf(error))
         append({ kind: 'check', source, error: problemOf(error) })
       }
       const finding = findingOf(error, wasRefreshed)

@@ -32,6 +32,11 @@ export interface Schedule extends AsyncDisposable {
    * Errors: those of `work`; ABORTED if the product is let go before its turn.
    */
   between<T>(product: Product, work: () => Promise<T>): Promise<T>
+  /**
+   * The wall clock is not what it was, so what was waited for may be over, or far ahead: looks within seconds at everything
+   * that is not looked at already.
+   */
+  clockJumped(): void
   /** Undefined while a look is under way. */
   nextCheckAt(product: Product): Date | undefined
   /** Resolves when no look is under way. */
@@ -96,6 +101,11 @@ export const startSchedule = ({ look, onIdle, repeat, recheckAt, now, random }: 
       recheck === undefined
         ? regularMs
         : Math.min(regularMs, recheckDelayMs({ recheck, now: now(), intervalSeconds, random: random() }))
+    startIn(entry, delayMs)
+  }
+
+  const startIn = (entry: Entry, delayMs: number): void => {
+    clearTimeout(entry.timer)
     entry.nextCheckAt = new Date(now().getTime() + delayMs)
     entry.timer = setTimeout(start, delayMs, entry)
   }
@@ -141,14 +151,15 @@ export const startSchedule = ({ look, onIdle, repeat, recheckAt, now, random }: 
           known.failures = 0
           known.current?.abort()
           start(known)
-        } else if (newInterval && !known.busy) {
-          clearTimeout(known.timer)
-          arm(known)
-        }
+        } else if (newInterval && !known.busy) arm(known)
       }
     },
     check: (product) => {
       for (const entry of entries.values()) if (product === undefined || entry.product.name === product) start(entry)
+    },
+    clockJumped: () => {
+      if (!repeat) return
+      for (const entry of entries.values()) if (!entry.busy) startIn(entry, JUMP_SPREAD_MS * random())
     },
     nextCheckAt: (product) => entries.get(product)?.nextCheckAt,
     whenIdle: async () => {
@@ -209,6 +220,9 @@ export const recheckDelayMs = ({ recheck, now, intervalSeconds, random }: Rechec
 
 /** A window may be short. */
 const LATEST_RECHECK_SECONDS = 600
+
+/** Machines that wake together do not come together; shorter than two looks at the clock, so that none waits for ever. */
+const JUMP_SPREAD_MS = 20_000
 
 const FIRST_RETRY_SECONDS = 60
 /** With a very short interval the back-off still has to get somewhere. */

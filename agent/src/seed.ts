@@ -3,6 +3,7 @@
 import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseIndexInTurns } from '@updraft/core/bundle/index-file'
+import { messageOf } from '@updraft/core/errors'
 import { makeDirectory, readFileBounded, renameDurably, writeFileAtomic } from '@updraft/core/files/atomic'
 import { LIMITS } from '@updraft/core/limits'
 import { bundleNameOf, isPatchOf } from '@updraft/core/names'
@@ -10,6 +11,7 @@ import { resolveHints } from '@updraft/core/release'
 import { type Metainfo, parseMetainfo } from '@updraft/core/swarm/metainfo'
 import type { StoredFile, Swarm, SwarmTorrent } from '@updraft/core/swarm/swarm'
 import { storedFilesOf } from './kept-pack.ts'
+import { stampOf } from './kept-stamp.ts'
 import type { VerifiedBundle } from './verify.ts'
 
 /** A verified bundle that rests under `bundles/`. */
@@ -26,6 +28,10 @@ export interface SeedOptions {
   readonly bundlesDirectory: string
   readonly swarm: Pick<Swarm, 'add'>
   readonly onWarning: (message: string) => void
+  /** Names in `bundlesDirectory`, for those who have read it already. */
+  readonly kept?: readonly string[]
+  /** What the files looked like when all their pieces had been verified. */
+  readonly stamp?: string | undefined
 }
 
 export const bundleDirectoryOf = (bundlesDirectory: string, name: string): string => join(bundlesDirectory, name)
@@ -54,29 +60,56 @@ const keepTorrent = async ({ name, bytes }: Metainfo, from: string, bundlesDirec
 }
 
 /**
- * Shares a kept bundle, and the patch that led to it if there was one. Pieces are hashed first: a file that was damaged since only
- * costs the pieces concerned, and the swarm mends them.
+ * Shares a kept bundle, and the patch that led to it if there was one. Unless the files look as they did, pieces are hashed first: a
+ * file that was damaged since only costs the pieces concerned, and the swarm mends them. The answer is what the files look like,
+ * undefined if not all is there.
  *
  * Errors: METAINFO_INVALID, BUNDLE_INVALID, LIMIT_EXCEEDED, IO if the bundle is no longer readable.
  */
-export const seedBundle = async (bundle: KeptBundle, options: SeedOptions): Promise<void> => {
+export const seedBundle = async (bundle: KeptBundle, options: SeedOptions): Promise<string | undefined> => {
   const { bundlesDirectory: directory, swarm, onWarning } = options
-  const share = (metainfo: Metainfo, stored?: readonly StoredFile[]) =>
-    swarm.add({ metainfo, directory, stored, have: 'check', trackers: bundle.trackers, webSeeds: [], onWarning })
+  const patches = await patchesOf(bundle.name, directory, options.kept)
+  const stamp = await stampOf([bundle.name, ...patches].map((name) => bundleDirectoryOf(directory, name)))
+  const isAsItWas = stamp !== undefined && stamp === options.stamp
+  const share = async (metainfo: Metainfo, stored?: readonly StoredFile[], believed = isAsItWas): Promise<boolean> => {
+    const torrent = await swarm.add({
+      metainfo,
+      directory,
+      stored,
+      have: believed ? 'believed' : 'check',
+      trackers: bundle.trackers,
+      webSeeds: [],
+      onWarning,
+      onDamaged: () => {
+        onWarning(`${metainfo.name} is damaged on disk, and is hashed again`)
+        const again = async (): Promise<void> => {
+          await torrent.remove()
+          await share(metainfo, stored, false)
+        }
+        again().catch((error: unknown) => onWarning(`${metainfo.name} is not shared: ${messageOf(error)}`))
+      },
+    })
+    return torrent.state().done
+  }
 
   const metainfo = await readMetainfo(bundle.name, directory)
   const indexFile = join(bundleDirectoryOf(directory, bundle.name), 'index')
   const index = await parseIndexInTurns(await readFileBounded(indexFile, LIMITS.indexLengthBytes))
-  await share(metainfo, storedFilesOf(index, metainfo))
-  for (const patch of await patchesOf(bundle.name, directory)) await share(await readMetainfo(patch, directory))
+  let isWhole = await share(metainfo, storedFilesOf(index, metainfo))
+  for (const patch of patches) isWhole = (await share(await readMetainfo(patch, directory))) && isWhole
+  return isWhole ? stamp : undefined
 }
 
 const readMetainfo = async (name: string, bundlesDirectory: string): Promise<Metainfo> =>
   parseMetainfo(await readFileBounded(metainfoFileOf(bundlesDirectory, name), LIMITS.metainfoLengthBytes))
 
 /** Names of the patches that are kept with this bundle. */
-const patchesOf = async (name: string, bundlesDirectory: string): Promise<readonly string[]> =>
-  (await readdir(bundlesDirectory)).filter((entry) => isPatchOf(entry, name) && !entry.endsWith('.torrent'))
+const patchesOf = async (
+  name: string,
+  bundlesDirectory: string,
+  kept?: readonly string[],
+): Promise<readonly string[]> =>
+  (kept ?? (await readdir(bundlesDirectory))).filter((entry) => isPatchOf(entry, name) && !entry.endsWith('.torrent'))
 
 export interface DropOptions {
   readonly bundlesDirectory: string

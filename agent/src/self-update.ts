@@ -63,7 +63,7 @@ const noteLeft = async (
         ? store.installed.kept(product).find((kept) => kept.version === starter.version)
         : undefined
       report.condemned({ release, by: 'start', error, ...(goTo === undefined ? {} : { goTo }) })
-      if (wasCurrent && goTo === undefined) store.installed.remove(product, version)
+      if (wasCurrent && goTo === undefined) store.installed.lose(product, version)
     })
   }
   if (store.journal.open(product) !== undefined) {

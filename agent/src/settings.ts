@@ -17,8 +17,11 @@ import {
 import { applyEdits, findNodeAtLocation, modify, parseTree } from 'jsonc-parser'
 import semver from 'semver'
 import * as z from 'zod'
+import { type ControlSettings, controlSchema } from './settings/control.ts'
+import { assertOwnPrograms } from './settings/foreign.ts'
 import { type InstallKind, installKindSchema } from './settings/install-kind.ts'
 import { parseJsonWithComments } from './settings/json-with-comments.ts'
+import { type MeteredSetting, meteredSchema } from './settings/metered.ts'
 import { type Probe, probeSchema } from './settings/probe.ts'
 import { parseWindow, type Window } from './settings/window.ts'
 
@@ -26,6 +29,10 @@ export interface Settings {
   readonly products: readonly ProductSettings[]
   readonly checkIntervalSeconds: number
   readonly network: NetworkSettings
+  readonly control: ControlSettings
+  readonly metered: MeteredSetting
+  /** Sources are not asked: releases come as exported files. */
+  readonly importOnly: boolean
   /** Absolute path of a folder that exported files are put into; undefined is none. */
   readonly importFolder: string | undefined
   /** Installed versions kept per product, the current one included. */
@@ -54,6 +61,8 @@ export interface ProductSettings {
   /** `required`: a release is installed only after the owner of the machine has approved its version. */
   readonly approval: 'automatic' | 'required'
   readonly onBattery: 'install' | 'wait'
+  /** What a metered connection means for updates. */
+  readonly onMetered: 'install' | 'wait'
   /** Load average over a minute, per processor, from which on updates wait; undefined is never. */
   readonly maximumLoad: number | undefined
 }
@@ -82,8 +91,10 @@ export const settingsPathOf = (configDirectory: string): string => join(configDi
  */
 export const readSettings = async (configDirectory: string): Promise<Settings> => {
   const path = settingsPathOf(configDirectory)
-  const bytes = await readFileIfThere(path, LIMITS.settingsLengthBytes)
-  return parseSettings(bytes?.toString('utf8') ?? '', path)
+  const text = (await readFileIfThere(path, LIMITS.settingsLengthBytes))?.toString('utf8') ?? ''
+  const settings = parseSettings(text, path)
+  await assertOwnPrograms(settings, text, path)
+  return settings
 }
 
 /** Reads the text of a settings file; `path` is for messages. An empty text is all defaults. Errors: SETTINGS_INVALID. */
@@ -251,6 +262,10 @@ const productSchema = z
       .enum(['install', 'wait'])
       .default('install')
       .describe('Whether updates wait while the machine runs on its battery'),
+    onMetered: z
+      .enum(['install', 'wait'])
+      .default('install')
+      .describe('Whether updates wait while the connection of the machine is metered'),
     maximumLoad: z
       .number()
       .min(0.01)
@@ -314,10 +329,16 @@ const settingsSchema = z
       .max(WEEK_SECONDS)
       .default(3_600)
       .describe('How often to look for updates of a product'),
+    importOnly: z
+      .boolean()
+      .default(false)
+      .describe('Ask no source, because none can be reached: releases come as exported files only'),
     importFolder: named(parseFolder)
       .optional()
       .describe('Absolute path of a folder: a file from updraft-publisher export that is put there is imported'),
     network: networkSchema.prefault({}),
+    metered: meteredSchema,
+    control: controlSchema.prefault({}),
     versionsKept: z
       .int()
       .min(1)
@@ -334,7 +355,17 @@ const settingsSchema = z
       ),
   })
   .transform(
-    ({ products, checkIntervalSeconds, importFolder, network, versionsKept, versionsKeptBytes }): Settings => ({
+    ({
+      products,
+      checkIntervalSeconds,
+      importOnly,
+      importFolder,
+      network,
+      metered,
+      control,
+      versionsKept,
+      versionsKeptBytes,
+    }): Settings => ({
       products: Object.entries(products).map(([name, product]) => ({
         name: parseProduct(name),
         ...product,
@@ -344,12 +375,15 @@ const settingsSchema = z
         maximumLoad: product.maximumLoad,
       })),
       checkIntervalSeconds,
+      importOnly,
       importFolder,
       network: {
         ...network,
         uploadLimitBytes: network.uploadLimitBytes,
         downloadLimitBytes: network.downloadLimitBytes,
       },
+      metered,
+      control,
       versionsKept,
       versionsKeptBytes,
     }),

@@ -1,8 +1,8 @@
 // The status as a person reads it: one line per product and source, then what needs attention. Pure.
 import type { ProductStatus, Signer, SourceStatus, Status } from '@updraft/core/control/api'
+import { count, span, spanUntil, table } from '@updraft/core/terminal/plain-text'
 import { formatBytes } from '@updraft/core/terminal/progress'
 import { type ReportedFinding, titleOfFinding } from '@updraft/core/trust/finding'
-import { count, span, spanUntil, table } from './plain-text.ts'
 import type { StateOfAll } from './status.ts'
 
 /** The status of a running agent, or with `agent: null` what one that does not run last knew. */
@@ -33,9 +33,11 @@ export const textOfStatus = ({ agent, products, sources }: StatusView, now: Date
 
 const headOf = (agent: Status['agent'] | null, now: Date): string => {
   if (agent === null) return 'No agent is running; this is what it last knew. Start it with: updraft-agent run'
-  const { version, hostname, pid, startedAt, swarmPort, home } = agent
+  const { version, hostname, pid, startedAt, swarmPort, home, controlUrl } = agent
   const port = swarmPort === 0 ? 'its swarm is not open' : `peers reach port ${swarmPort}`
-  return `Agent ${version} runs on ${hostname} since ${span(startedAt, now)} (process ${pid}, ${port}, home ${home})`
+  return `Agent ${version} runs on ${hostname} since ${span(startedAt, now)} (process ${pid}, ${port}, home ${home})${
+    controlUrl === undefined ? '' : `\nIts control API is at ${controlUrl} as well`
+  }`
 }
 
 const productRow = (product: ProductStatus, running: boolean): readonly string[] => [
@@ -78,12 +80,15 @@ const hasFailed = ({ installed, update }: Pick<ProductStatus, 'installed' | 'upd
 export const signersText = (signers: readonly Signer[]): string =>
   signers.length === 0 ? '-' : signers.map(({ name, keyId }) => name ?? `key ${keyId.slice(0, 8)}`).join(', ')
 
-const sourceRow = ({ name, lastCheck, nextCheckAt, expires, root }: SourceStatus, now: Date): readonly string[] => [
+const sourceRow = (
+  { name, lastCheck, nextCheckAt, expires, root, importOnly }: SourceStatus,
+  now: Date,
+): readonly string[] => [
   name,
   lastCheck === undefined
     ? 'never'
     : `${span(lastCheck.at, now)} ago${lastCheck.error === undefined ? '' : ', failed'}`,
-  nextCheckAt === undefined ? '-' : spanUntil(nextCheckAt, now),
+  importOnly ? 'by import only' : nextCheckAt === undefined ? '-' : spanUntil(nextCheckAt, now),
   expires === undefined ? '-' : expiryText(expires, now),
   `version ${root.version}, pinned by ${PINNED_BY[root.pinnedBy]}`,
 ]

@@ -7,6 +7,7 @@ import { trustLevelOf } from '@updraft/core/trust/finding'
 import { updateOf } from './report.ts'
 import { DIRECTORY, type InstallKind, placeOfUse } from './settings/install-kind.ts'
 import type { ProductSettings, Settings } from './settings.ts'
+import type { ProductCheck } from './store/checks.ts'
 import type { InstalledRecord } from './store/installed.ts'
 import type { SeedRecord } from './store/seeds.ts'
 import type { Store } from './store.ts'
@@ -50,20 +51,26 @@ export const statusOf = ({ store, settings, sources, live }: StatusInput): State
 
 const sourceStatus = (source: SourceDescription, store: Store, settings: Settings, live: LiveState): SourceStatus => {
   const check = store.checks.source(source.name)
-  const nextChecks = settings.products
-    .filter((product) => product.source === source.name)
-    .flatMap(({ name }) => live.nextCheckAt(name)?.toISOString() ?? [])
-  const nextCheckAt = nextChecks.sort()[0]
+  const products = settings.products.filter((product) => product.source === source.name)
+  const failed = products
+    .flatMap(({ name }) => store.checks.product(name) ?? [])
+    .filter(({ problem, source: checked }) => problem !== undefined && checked === source.name)
+    .sort((a, b) => (a.at < b.at ? 1 : -1))[0]
+  const nextCheckAt = products.flatMap(({ name }) => live.nextCheckAt(name)?.toISOString() ?? []).sort()[0]
   return {
     ...source,
     root: { ...source.root, version: check?.rootVersion ?? source.root.version },
     ...(check?.expires === undefined ? {} : { expires: check.expires }),
-    ...(check === undefined
-      ? {}
-      : { lastCheck: { at: check.at, ...(check.problem === undefined ? {} : { error: check.problem }) } }),
-    ...(nextCheckAt === undefined ? {} : { nextCheckAt }),
+    ...(check === undefined ? {} : { lastCheck: lastCheckOf({ at: check.at, problem: failed?.problem }) }),
+    ...(nextCheckAt === undefined || settings.importOnly ? {} : { nextCheckAt }),
+    ...(settings.importOnly ? { importOnly: true } : {}),
   }
 }
+
+const lastCheckOf = ({ at, problem }: Pick<ProductCheck, 'at' | 'problem'>) => ({
+  at,
+  ...(problem === undefined ? {} : { error: problem }),
+})
 
 const subscribedStatus = (
   { name, source, channel, platform, install }: ProductSettings,
@@ -72,6 +79,7 @@ const subscribedStatus = (
 ): ProductStatus => {
   const decision = store.checks.decision(name)
   const nextCheckAt = live.nextCheckAt(name)
+  const check = store.checks.product(name)
   return {
     name,
     source,
@@ -84,6 +92,7 @@ const subscribedStatus = (
     ...updatePart(name, store),
     decision: [SUBSCRIBED, ...(decision?.rules ?? [])],
     ...(decision === undefined ? {} : { decidedAt: decision.at }),
+    ...(check === undefined ? {} : { lastCheck: lastCheckOf(check) }),
     ...(nextCheckAt === undefined ? {} : { nextCheckAt: nextCheckAt.toISOString() }),
     trust: trustPart(name, store),
     seeding: seedingPart(name, store, live),

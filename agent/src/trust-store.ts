@@ -2,7 +2,7 @@
 // cache, written only by `trust`. Nothing here talks to a network or decides whether a root deserves trust.
 import { createHash } from 'node:crypto'
 import { lstat, readdir, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Home } from '@updraft/core/control/home'
 import { fromFileSystem, messageOf, systemCodeOf, UpdateError } from '@updraft/core/errors'
 import { makeDirectory, readFileIfThere, renameDurably, writeFileAtomic } from '@updraft/core/files/atomic'
@@ -214,6 +214,7 @@ const write = async (stateDirectory: string, name: string, rootBytes: Buffer, pi
   const directory = directoryOf(stateDirectory)
   const pinText = `${JSON.stringify(pin, undefined, 2)}\n`
   const place = join(directory, name)
+  await makeDirectory(dirname(stateDirectory)) // It may be where products are installed, for others to run.
   await makeDirectory(directory, 0o700)
   if ((await namesIn(directory)).includes(name)) {
     await writeFileAtomic(join(place, 'pin.json'), pinText, { mode: 0o600 })

@@ -4,7 +4,7 @@ import { lstat, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fromFileSystem, systemCodeOf } from '@updraft/core/errors'
 import type { Product, ReleaseVersion } from '@updraft/core/names'
-import { findPlace, readCurrentPlace } from './current-link.ts'
+import { findPlace, noneIfGone, readCurrentPlace } from './current-link.ts'
 
 /** Removes installed versions other than `keep` and the current one. Running programs keep the files that they have open. */
 export const removeVersionsExcept = async (
@@ -14,7 +14,7 @@ export const removeVersionsExcept = async (
 ): Promise<void> => {
   const current = await readCurrentPlace(productsDirectory, product)
   const versions = join(productsDirectory, product, 'versions')
-  for (const place of await readdir(versions)) {
+  for (const place of await readdir(versions).catch(noneIfGone)) {
     if (place !== current && !keep.includes(place)) await rm(join(versions, place), { recursive: true, force: true })
   }
 }

@@ -1,8 +1,8 @@
 // Why a product is at the version it is at, in words: what is there, each rule of the last decision, what was refused, and
 // when it will be looked at again. Pure.
 import type { ProductStatus, Rule, SourceStatus } from '@updraft/core/control/api'
+import { span, spanUntil, timeText } from '@updraft/core/terminal/plain-text'
 import { titleOfFinding } from '@updraft/core/trust/finding'
-import { span, spanUntil, timeText } from './plain-text.ts'
 import { signersText, stateOf, versionOfUse } from './status-text.ts'
 
 /** What is known about one product; of its source, if that is still trusted. */
@@ -27,7 +27,7 @@ export const textOfWhy = ({ running, product, source }: Why, now: Date): string 
     ),
     line('signed by', signersText(trust.signers)),
     line('source', sourceText(product, source, now)),
-    line('next look', nextText(product, running, now)),
+    line('next look', nextText({ product, running, source }, now)),
     '',
     decidedAt === undefined ? 'Nothing has been decided yet:' : `Decided ${ago(decidedAt, now)}:`,
     ...decision.map((rule) => ruleText(rule, now)),
@@ -55,18 +55,24 @@ const ago = (at: string, now: Date): string => `${span(at, now)} ago`
 
 const day = (at: string): string => timeText(at).slice(0, 10)
 
-const sourceText = ({ source, channel, platform }: ProductStatus, known: SourceStatus | undefined, now: Date) => {
+const sourceText = (
+  { source, channel, platform, lastCheck }: ProductStatus,
+  known: SourceStatus | undefined,
+  now: Date,
+) => {
+  const last = lastCheck ?? known?.lastCheck
   const checked =
     known === undefined
       ? 'not trusted on this machine'
-      : known.lastCheck === undefined
+      : last === undefined
         ? 'never checked'
-        : `checked ${ago(known.lastCheck.at, now)}${known.lastCheck.error === undefined ? '' : `, failed: ${known.lastCheck.error.detail}`}`
+        : `checked ${ago(last.at, now)}${last.error === undefined ? '' : `, failed: ${last.error.detail}`}`
   return `${source}${channel === '' ? '' : `, channel ${channel}`}, for ${platform}; ${checked}`
 }
 
-const nextText = ({ nextCheckAt, decision }: ProductStatus, running: boolean, now: Date): string => {
+const nextText = ({ product: { nextCheckAt, decision }, running, source }: Why, now: Date): string => {
   if (decision.some(({ rule, passed }) => rule === 'subscribed' && !passed)) return 'never: it is not subscribed to'
   if (!running) return 'when the agent runs again: updraft-agent run'
+  if (source?.importOnly) return 'when a file is imported: its source is not asked'
   return nextCheckAt === undefined ? 'under way now' : `${spanUntil(nextCheckAt, now)} (${timeText(nextCheckAt)} UTC)`
 }

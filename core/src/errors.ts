@@ -45,11 +45,20 @@ export const ERROR_CODES = {
   LOCKED: { exit: 'conflict', title: 'another process is working on the same directory' },
   SERVICE_CONFLICT: { exit: 'conflict', title: 'a service file with other content is there already' },
   PLACE_TAKEN: { exit: 'conflict', title: 'something that is not ours stands where a product belongs' },
+  CEREMONY_STALE: { exit: 'conflict', title: 'the repository has changed since the ceremony was prepared' },
   TRUST_CONFLICT: { exit: 'conflict', title: 'a different root is pinned for this source' },
 
   PASSPHRASE_MISSING: { exit: 'credentials', title: 'a key is encrypted and no passphrase was given' },
   PASSPHRASE_WRONG: { exit: 'credentials', title: 'the passphrase does not open the key' },
+  TOKEN_INVALID: { exit: 'credentials', title: 'the token of the control API is missing or wrong' },
   KEY_MISSING: { exit: 'credentials', title: 'a signing key is not where it should be' },
+  KEY_INVALID: { exit: 'credentials', title: 'a key cannot be used, or it is not clear which one' },
+  CERTIFICATE_INVALID: {
+    exit: 'credentials',
+    title: 'a certificate has expired, or does not fit its key or its issuer',
+  },
+  SIGNER_FAILED: { exit: 'credentials', title: 'the command that signs failed, hung or answered wrongly' },
+  SIGNATURES_MISSING: { exit: 'credentials', title: 'not enough people have signed yet' },
 
   ROOT_UNKNOWN: { exit: 'untrusted', title: 'no root is pinned for the source, or it is not the expected one' },
   METADATA_UNTRUSTED: { exit: 'untrusted', title: 'metadata is not signed as the trusted root demands' },
@@ -60,6 +69,10 @@ export const ERROR_CODES = {
   BUNDLE_INVALID: { exit: 'untrusted', title: 'a bundle is malformed or does not match what was signed' },
   METAINFO_INVALID: { exit: 'untrusted', title: 'a torrent is malformed or does not match what was signed' },
   EXPORT_INVALID: { exit: 'untrusted', title: 'an exported file is damaged, incomplete, or none at all' },
+  CEREMONY_INVALID: {
+    exit: 'untrusted',
+    title: 'a ceremony file was altered, or carries a signature that is not good',
+  },
   LIMIT_EXCEEDED: { exit: 'untrusted', title: 'something from outside is larger than its limit' },
 
   SOURCE_UNREACHABLE: { exit: 'unreachable', title: 'the source could not be reached' },
@@ -70,6 +83,7 @@ export const ERROR_CODES = {
   IO: { exit: 'local', title: 'reading or writing failed' },
   STATE_DAMAGED: { exit: 'local', title: "the agent's own state is damaged" },
   ACTIVATION_FAILED: { exit: 'local', title: 'a version could not be brought into use on this machine' },
+  CLOCK_WRONG: { exit: 'local', title: "this machine's clock cannot be right" },
   PROBE_FAILED: { exit: 'local', title: 'a version did not pass its probe on this machine' },
 
   SERVICE_FAILED: { exit: 'local', title: 'there is no service manager, or it refused' },

@@ -23,11 +23,20 @@ export const LIMITS = {
   targetsMax: 4_000,
   /** Products of one repository; the snapshot lists each of them, and the same cost applies. */
   delegatedRolesMax: 1_000,
+  /** A ceremony file: every root so far, targets, and some products, each before and after. */
+  ceremonyLengthBytes: 64 * MIB,
   /** A check of one signature takes up to a millisecond, and a role is checked against all of its keys. */
   roleKeysMax: 64,
   signaturesMax: 256,
   /** Real metadata has eight levels or so; thousands would exhaust the stack of whoever walks them. */
   metadataDepthMax: 64,
+  /** One certificate in DER; real ones have one or two KiB. */
+  certificateLengthBytes: 16 * KIB,
+  /** A leaf, a few intermediates and the authority at the top. */
+  certificateChainMax: 8,
+  /** One revocation list: some thousands of certificates, and three of them for an authority and those under it. */
+  revocationListLengthBytes: 256 * KIB,
+  revocationListsMax: 8,
   /** A whole request for metadata, so that a slow server cannot hold a cycle (slow retrieval). */
   metadataTimeoutMs: 30_000,
 
@@ -81,6 +90,12 @@ export const LIMITS = {
   controlBodyBytes: 64 * KIB,
   controlEventsKept: 10_000,
   controlListenersMax: 256,
+  /** Four for each listener: a thousand who come at once are told that they are too many. 64 KiB of memory or so each. */
+  controlConnectionsMax: 1_024,
+  /** Requests that wait for their answer on one connection; programs that ask the next thing first are rare. */
+  controlPipelinedMax: 16,
+  /** The token is 43 characters; a file with more is something else. */
+  controlTokenBytes: 1 * KIB,
   /** A request is one line, a few headers and a small body: who needs longer is holding a connection open on purpose. */
   controlRequestTimeoutMs: 10_000,
   /** An agent answers within milliseconds; one that waits for a busy disk gets the benefit of the doubt. */
@@ -106,6 +121,8 @@ export const LIMITS = {
 
   /** The manifest of a VS Code extension; the longest have a few hundred KiB of commands and settings. */
   extensionManifestBytes: 4 * MIB,
+  /** Asking the system whether the connection is metered takes milliseconds. */
+  meteredTimeoutMs: 5_000,
 
   // Origin. An open connection costs a file handle or two and a socket buffer; thousands would exhaust a small machine.
   originConnectionsMax: 1_024,

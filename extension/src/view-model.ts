@@ -3,6 +3,7 @@
 import type {
   Problem,
   ProductStatus,
+  Rule,
   Signer,
   SourceStatus,
   Status,
@@ -37,6 +38,8 @@ export interface SourceView {
   readonly expires: { readonly role: Shown; readonly at: Date | undefined } | undefined
   readonly lastCheck: { readonly at: Date | undefined; readonly error: ProblemView | undefined } | undefined
   readonly nextCheckAt: Date | undefined
+  /** It is never asked: releases come as files. */
+  readonly importOnly: boolean
 }
 
 export interface SignerView {
@@ -87,6 +90,8 @@ export interface RuleView {
   readonly rule: Shown
   readonly passed: boolean
   readonly detail: Shown
+  /** When a rule that did not pass is asked again, where time decides. */
+  readonly recheckAt: Date | undefined
 }
 
 export interface ProductView {
@@ -104,6 +109,8 @@ export interface ProductView {
   readonly threshold: number
   readonly findings: readonly FindingView[]
   readonly decision: readonly RuleView[]
+  /** When what stands in the way is looked at again: the first of the times of the rules. */
+  readonly recheckAt: Date | undefined
 }
 
 export const agentView = ({ version, hostname, home, startedAt }: Status['agent']): AgentView => ({
@@ -120,6 +127,7 @@ export const sourceView = ({
   expires,
   lastCheck,
   nextCheckAt,
+  importOnly = false,
 }: SourceStatus): SourceView => ({
   name: name(sourceName),
   url: show(url),
@@ -129,6 +137,7 @@ export const sourceView = ({
   expires: expires && { role: name(expires.role), at: time(expires.at) },
   lastCheck: lastCheck && { at: time(lastCheck.at), error: lastCheck.error && problemView(lastCheck.error) },
   nextCheckAt: nextCheckAt === undefined ? undefined : time(nextCheckAt),
+  importOnly,
 })
 
 export const productView = (product: ProductStatus): ProductView => ({
@@ -151,7 +160,17 @@ export const productView = (product: ProductStatus): ProductView => ({
   signers: product.trust.signers.map(signerView),
   threshold: product.trust.threshold,
   findings: product.trust.findings.map(findingView),
-  decision: product.decision.map(({ rule, passed, detail }) => ({ rule: show(rule), passed, detail: show(detail) })),
+  decision: product.decision.map(ruleView),
+  recheckAt: product.decision
+    .flatMap((rule) => ruleView(rule).recheckAt ?? [])
+    .sort((a, b) => a.getTime() - b.getTime())[0],
+})
+
+const ruleView = ({ rule, passed, detail, recheckAt }: Rule): RuleView => ({
+  rule: show(rule),
+  passed,
+  detail: show(detail),
+  recheckAt: passed || recheckAt === undefined ? undefined : time(recheckAt),
 })
 
 export const updateView = (update: Update): UpdateView => ({

@@ -2,11 +2,12 @@
 // signed anew, and as atomically as by `publish`; not one byte of a bundle moves, and none is read.
 import { isDeepStrictEqual } from 'node:util'
 import { UpdateError } from '@updraft/core/errors'
-import { describeRelease, type Platform, type Product, type ReleaseVersion } from '@updraft/core/names'
+import { describeRelease } from '@updraft/core/names'
 import { parseRelease, type Release, type ReleasePayload } from '@updraft/core/release'
 import { type KeySource, openSigners } from './keys/signer.ts'
 import { commitFiles } from './repository/commit.ts'
-import { assertNotExpired, assertProduct } from './repository/demands.ts'
+import { assertNotExpired } from './repository/demands.ts'
+import { findReleases, type WantedRelease } from './repository/find-release.ts'
 import {
   changeRepository,
   lockRepository,
@@ -18,12 +19,8 @@ import {
 } from './repository.ts'
 import { signChange, type TargetsContent } from './sign.ts'
 
-export interface AmendRequest {
+export interface AmendRequest extends WantedRelease {
   readonly repository: string
-  readonly product: Product
-  readonly version: ReleaseVersion
-  /** Only the release for this platform; undefined is every one of the version. */
-  readonly platform?: Platform | undefined
 }
 
 export interface AmendOptions {
@@ -62,9 +59,8 @@ export const amend = async (
 ): Promise<Amended> => {
   using _lock = await lockRepository(request.repository)
   const repository = await openRepository(request.repository, { fingerprints: await keys.rootFingerprints() })
-  assertProduct(repository, request.product)
   assertNotExpired(repository, now)
-  const content = amendedContent(repository, releasesOf(repository, request), amendment)
+  const content = amendedContent(repository, findReleases(repository, request), amendment)
   if (content === undefined) return amendedOf(repository, request, false)
   const signers = await openSigners(keys, rolesNamed(repository, [request.product, 'snapshot', 'timestamp']))
   const { expiryDays } = repository.settings
@@ -81,23 +77,6 @@ export const assertNotYanked = (release: Release): void => {
     'RELEASE_YANKED',
     `${describeRelease(release)} was yanked at ${release.yanked.at}: ${release.yanked.reason}`,
     { hint: 'publish what is to come after it under a higher version' },
-  )
-}
-
-const releasesOf = (
-  { releases, directory }: Repository,
-  { product, version, platform }: AmendRequest,
-): readonly PublishedRelease[] => {
-  const own = releases.filter(({ release }) => release.product === product)
-  const found = own.filter(
-    ({ release }) => release.version === version && (platform === undefined || release.platform === platform),
-  )
-  if (found.length > 0) return found
-  const known = own.map(({ release }) => `${release.version} (${release.platform})`)
-  throw new UpdateError(
-    'RELEASE_UNKNOWN',
-    `${directory} has no release ${product} ${version}${platform === undefined ? '' : ` for ${platform}`}`,
-    { hint: known.length === 0 ? 'nothing of it was published yet' : `there is ${known.slice(-10).join(', ')}` },
   )
 }
 
@@ -128,7 +107,7 @@ const amendedContent = (
 const amendedOf = (repository: Repository, request: AmendRequest, changed: boolean): Amended => ({
   product: request.product,
   version: request.version,
-  releases: releasesOf(repository, request).map(({ release }) => {
+  releases: findReleases(repository, request).map(({ release }) => {
     const { platform, channels, rollout, urgent, yanked } = release
     return {
       platform,

@@ -7,9 +7,7 @@ import { join, relative } from 'node:path'
 import { exportedIndexOf, exportedPackOf, exportedPatchOf } from '@updraft/core/archive/export-file'
 import { frameOf, packLengthOf } from '@updraft/core/bundle/bundle-index'
 import { parseIndex } from '@updraft/core/bundle/index-file'
-import { fromFileSystem, hasCode, UpdateError } from '@updraft/core/errors'
-import { readFileBounded } from '@updraft/core/files/atomic'
-import { LIMITS } from '@updraft/core/limits'
+import { fromFileSystem, UpdateError } from '@updraft/core/errors'
 import {
   type Channel,
   compareVersions,
@@ -24,6 +22,7 @@ import type { ProgressListener } from '@updraft/core/progress'
 import { type ExportMember, writeExport } from './export/write-export.ts'
 import { metadataFileOf, type SignedRole } from './repository/edition.ts'
 import { layoutOf, targetFileName } from './repository/layout.ts'
+import { damaged, readStored } from './repository/stored.ts'
 import { openRepository, type PublishedRelease, type Repository } from './repository.ts'
 
 export interface ExportRequest {
@@ -68,7 +67,7 @@ export const exportRelease = async (request: ExportRequest, options: ExportOptio
   const members = [
     ...metadataOf(repository, request.product),
     ...(await Promise.all(releases.map((release) => bundleOf(repository, release)))).flat(),
-    ...(request.patches ? releases.flatMap((release) => patchesOf(repository, release)) : []),
+    ...(request.patches ? onceEach(releases.flatMap((release) => patchesOf(repository, release))) : []),
   ]
   const lengthBytes = await writeExport(request.out, members, options)
   const [{ release }] = releases
@@ -138,12 +137,12 @@ const metadataOf = ({ edition }: Repository, product: Product): readonly ExportM
 /** Both descriptions, and the bundle; the index twice, because agents ask for it by both names. */
 const bundleOf = async (repository: Repository, published: PublishedRelease): Promise<readonly ExportMember[]> => {
   const { release, index, metainfo, bundleDirectory } = published
-  const indexBytes = await readWhole(index.file, index.lengthBytes, index.sha256)
+  const indexBytes = await readStored(index)
   const parsed = parseIndex(indexBytes)
   const frames = Array.from({ length: parsed.frames.count }, (_, number) => frameOf(parsed, number))
   return [
     inMemory(nameIn(repository, index.file), indexBytes),
-    inMemory(nameIn(repository, metainfo.file), await readWhole(metainfo.file, metainfo.lengthBytes, metainfo.sha256)),
+    inMemory(nameIn(repository, metainfo.file), await readStored(metainfo)),
     inMemory(exportedIndexOf(release), indexBytes),
     {
       name: exportedPackOf(release),
@@ -156,6 +155,11 @@ const bundleOf = async (repository: Repository, published: PublishedRelease): Pr
     },
   ]
 }
+
+/** From two older releases the same patch may lead to this one: then it is one file, as its name has its digest. */
+const onceEach = (members: readonly ExportMember[]): readonly ExportMember[] => [
+  ...new Map(members.map((member) => [member.name, member])).values(),
+]
 
 const patchesOf = (repository: Repository, { release }: PublishedRelease): readonly ExportMember[] => {
   const { targets, bundles } = layoutOf(repository.directory)
@@ -188,16 +192,6 @@ const inMemory = (name: string, bytes: Buffer): ExportMember => ({
 
 const nameIn = ({ directory }: Repository, file: string): string => relative(directory, file).replaceAll('\\', '/')
 
-const readWhole = async (file: string, lengthBytes: number, sha256: string): Promise<Buffer> => {
-  const bytes = await readFileBounded(file, Math.max(LIMITS.indexLengthBytes, LIMITS.metainfoLengthBytes)).catch(
-    (error: unknown) => {
-      throw hasCode(error, 'IO') ? damaged(file, 'it cannot be read', error) : error
-    },
-  )
-  if (bytes.length === lengthBytes && createHash('sha256').update(bytes).digest('hex') === sha256) return bytes
-  throw damaged(file, 'it is not what was signed')
-}
-
 interface Part {
   readonly lengthBytes: number
   readonly sha256: Buffer
@@ -228,9 +222,3 @@ async function* readParts(path: string, parts: readonly Part[]): AsyncGenerator<
     throw fromFileSystem(error, `cannot read ${path}`)
   }
 }
-
-const damaged = (file: string, why: string, cause?: unknown): UpdateError =>
-  new UpdateError('REPOSITORY_INVALID', `${file} is damaged: ${why}`, {
-    cause,
-    hint: 'restore it from a backup, or from a machine that seeds it; nothing was exported',
-  })

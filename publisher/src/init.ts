@@ -4,6 +4,7 @@ import { mkdir, rmdir } from 'node:fs/promises'
 import type { Product } from '@updraft/core/names'
 import { createKeyFile, type NewKey } from './keys/key-file.ts'
 import { noteFingerprint } from './keys/keys-directory.ts'
+import type { KeyType } from './keys/private-key.ts'
 import type { Signers } from './keys/signer.ts'
 import { fingerprintOf } from './repository/edition.ts'
 import { assertNothingAt, createRepository } from './repository.ts'
@@ -19,6 +20,13 @@ export interface InitRequest {
   /** How many root keys to make, and how many of them have to sign a root. */
   readonly rootKeys: number
   readonly rootThreshold: number
+  /** The same for targets, and for each product; one by default. */
+  readonly targetsKeys?: number | undefined
+  readonly targetsThreshold?: number | undefined
+  readonly productKeys?: number | undefined
+  readonly productThreshold?: number | undefined
+  /** Ed25519 by default. */
+  readonly type?: KeyType | undefined
 }
 
 export interface InitOptions {
@@ -52,21 +60,23 @@ export const initRepository = async (request: InitRequest, options: InitOptions)
 }
 
 const createKeys = async (
-  { keysDirectory, products, rootKeys }: InitRequest,
+  { keysDirectory, products, rootKeys, targetsKeys = 1, productKeys = 1, type }: InitRequest,
   passphrase: string | undefined,
   undo: AsyncDisposableStack,
 ): Promise<readonly NewKey[]> => {
   if ((await mkdir(keysDirectory, { recursive: true, mode: 0o700 })) !== undefined) {
     undo.defer(() => rmdir(keysDirectory))
   }
-  const roles = [...Array<string>(rootKeys).fill('root'), 'targets', ...products, 'snapshot', 'timestamp']
+  const times = (count: number, role: string) => Array<string>(count).fill(role)
+  const people = [...times(rootKeys, 'root'), ...times(targetsKeys, 'targets')]
+  const roles = [...people, ...products.flatMap((product) => times(productKeys, product)), 'snapshot', 'timestamp']
   const keys: NewKey[] = []
-  for (const role of roles) keys.push(undo.use(await createKeyFile(keysDirectory, role, passphrase)))
+  for (const role of roles) keys.push(undo.use(await createKeyFile(keysDirectory, role, passphrase, type)))
   return keys
 }
 
 const signFirst = async (
-  { products, settings, rootThreshold }: InitRequest,
+  { products, settings, rootThreshold, targetsThreshold, productThreshold }: InitRequest,
   keys: readonly NewKey[],
   now: Date,
 ): Promise<SignedChange> => {
@@ -80,12 +90,12 @@ const signFirst = async (
   const change = {
     root: rootContent({
       root: holders('root', rootThreshold),
-      targets: holders('targets'),
+      targets: holders('targets', targetsThreshold),
       snapshot: holders('snapshot'),
       timestamp: holders('timestamp'),
     }),
     targets: products.reduce<TargetsContent>(
-      (content, product) => withProduct(content, product, holders(product)),
+      (content, product) => withProduct(content, product, holders(product, productThreshold)),
       EMPTY_TARGETS,
     ),
     products: new Map(products.map((product) => [product, EMPTY_TARGETS])),

@@ -1,23 +1,9 @@
 // The publisher's program: reads the command line, runs one command, and turns whatever it throws into an exit code.
 import { UpdateError } from '@updraft/core/errors'
 import { exitCodeOfUsage, printFailure } from '@updraft/core/terminal/failure'
-import { Command, CommanderError } from 'commander'
-import manifest from '../package.json' with { type: 'json' }
-import { addCompletionCommand } from './commands/completion.ts'
-import { addExportCommand } from './commands/export.ts'
-import { addInitCommand } from './commands/init.ts'
-import { addProductCommand } from './commands/product.ts'
-import { addPromoteCommand } from './commands/promote.ts'
-import { addPublishCommand } from './commands/publish.ts'
-import { addRenewCommand } from './commands/renew.ts'
-import { addRolloutCommand } from './commands/rollout.ts'
-import { addServeCommand } from './commands/serve.ts'
-import { addUrgentCommand } from './commands/urgent.ts'
-import { addYankCommand } from './commands/yank.ts'
-import type { Context } from './context.ts'
+import { CommanderError } from 'commander'
 import { terminalOfProcess } from './passphrase.ts'
-
-const NAME = 'updraft-publisher'
+import { NAME, publisherProgram } from './program.ts'
 
 const stopped = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -25,31 +11,13 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => stopped.abort(new UpdateError('ABORTED', `stopped by ${signal}`)))
 }
 
-const context: Context = {
+const program = publisherProgram({
   environment: process.env,
   terminal: terminalOfProcess(),
   now: () => new Date(),
   signal: stopped.signal,
   print: (text) => process.stdout.write(`${text}\n`),
-}
-
-const program = new Command(NAME)
-  .description('Signs builds as releases, and keeps the repository that agents update from')
-  .version(manifest.version)
-  .exitOverride()
-  .enablePositionalOptions() // So that --version after `publish` is the release's.
-  .showHelpAfterError('(--help shows what there is)')
-addInitCommand(program, context)
-addProductCommand(program, context)
-addPublishCommand(program, context)
-addPromoteCommand(program, context)
-addRolloutCommand(program, context)
-addUrgentCommand(program, context)
-addYankCommand(program, context)
-addServeCommand(program, context)
-addRenewCommand(program, context)
-addExportCommand(program, context)
-addCompletionCommand(program, context)
+})
 
 try {
   await program.parseAsync()

@@ -14,7 +14,9 @@ import type { Problem } from './origin/problem.ts'
 import { readRememberedPeers, writeRememberedPeers } from './origin/remembered-peers.ts'
 import { type OriginRenewal, type OriginRenewalOptions, startRenewal } from './origin/renew.ts'
 import { noSeeder, openSeeder, type Seeder } from './origin/seed.ts'
-import { isLoopback, openTracker, type Tracker } from './origin/tracker.ts'
+import { originStatus } from './origin/status.ts'
+import { isLoopback, openTracker, type TrackedPeer, type Tracker } from './origin/tracker.ts'
+import { openTraffic, type Traffic } from './origin/traffic.ts'
 import { type WatchOptions, watchFile } from './origin/watch.ts'
 import { layoutOf } from './repository/layout.ts'
 import { openRepository, type Repository } from './repository.ts'
@@ -69,10 +71,13 @@ export const startOrigin = async (options: OriginOptions): Promise<Origin> => {
   const state: State = { repository, damage: undefined, seeder: noSeeder, renewal: undefined }
   await using rooms = new AsyncDisposableStack()
 
-  const tracker = rooms.use(openTracker({ log }))
+  const traffic = rooms.use(openTraffic({ seededBytes: () => state.seeder.sentBytes(), now: options.now }))
+  const onAnnounce = (infoHash: string, peerId: string, downloadedBytes: number) =>
+    traffic.announced(infoHash, peerId, downloadedBytes, bytesOf(state.repository, infoHash))
+  const tracker = rooms.use(openTracker({ log, onAnnounce }))
   tracker.restore(await readRememberedPeers(directory, options.now(), log))
   rooms.defer(() => writeRememberedPeers(directory, tracker.peers(), options.now(), log))
-  const { host, port } = await listen(options, state, tracker, rooms)
+  const { host, port } = await listen(options, state, { tracker, traffic }, rooms)
   state.seeder = rooms.use(await seederFor(options, repository, host, port))
   rooms.use(watchFile(followingOptions(options, state, tracker)))
   // Last, because it may wait for a person with the passphrase; all others are at work meanwhile.
@@ -92,13 +97,24 @@ interface State {
 }
 
 /** Opens HTTP and UDP on the same port number; a free one is looked for until both have it. */
-const listen = async (options: OriginOptions, state: State, tracker: Tracker, rooms: AsyncDisposableStack) => {
+const listen = async (
+  options: OriginOptions,
+  state: State,
+  { tracker, traffic }: { readonly tracker: Tracker; readonly traffic: Traffic },
+  rooms: AsyncDisposableStack,
+) => {
   const host = await resolveHost(options.host)
   const udpHost = udpHostOf(host)
-  const files = await openFileServer(state.repository.directory)
+  const files = await openFileServer(state.repository.directory, { onSent: traffic.sent })
   const folders = PUBLIC_FOLDERS.filter((folder) => options.seed !== undefined || folder !== 'bundles')
   for (let attempt = 1; ; attempt += 1) {
-    const http = openHttpServer({ files, folders, tracker, pages: pagesOf(options, state, tracker), log: options.log })
+    const http = openHttpServer({
+      files,
+      folders,
+      tracker,
+      pages: pagesOf(options, state, tracker, traffic),
+      log: options.log,
+    })
     const port = await http.listen(host, options.port)
     try {
       if (udpHost !== undefined) await tracker.listenUdp(udpHost, port)
@@ -113,18 +129,30 @@ const listen = async (options: OriginOptions, state: State, tracker: Tracker, ro
 
 const PORT_ATTEMPTS = 10
 
-const pagesOf = ({ now }: OriginOptions, state: State, tracker: Tracker) =>
-  createPages({
-    catalog: () => state.repository,
-    countsOf: tracker.countsOf,
-    seeding: () => state.seeder.seeding(),
-    problems: () => [
-      ...(state.damage === undefined ? [] : [state.damage]),
-      ...state.seeder.problems(),
-      ...(state.renewal?.problems() ?? []),
-    ],
-    now,
-  })
+const pagesOf = ({ now }: OriginOptions, state: State, tracker: Tracker, traffic: Traffic) =>
+  createPages(() =>
+    originStatus({
+      now: now(),
+      catalog: state.repository,
+      members: tracker.members().filter((peer) => !isOurs(peer, state.seeder)),
+      seeding: state.seeder.seeding(),
+      problems: [
+        ...(state.damage === undefined ? [] : [state.damage]),
+        ...state.seeder.problems(),
+        ...(state.renewal?.problems() ?? []),
+      ],
+      traffic: { ...traffic.totals(), samples: traffic.samples() },
+    }),
+  )
+
+/** The origin's own seeder is no machine of the fleet. It announces itself like everybody else. */
+const isOurs = ({ ip, port }: TrackedPeer, seeder: Seeder): boolean =>
+  port === seeder.port && (isLoopback(ip) || addressesOf('0.0.0.0').includes(ip))
+
+const bytesOf = ({ releases }: Repository, infoHash: string): number => {
+  const found = releases.find(({ release }) => release.torrent.btih === infoHash)
+  return found === undefined ? 0 : found.release.sizes.indexBytes + found.release.sizes.packBytes
+}
 
 const seederFor = async (
   { seed, log }: OriginOptions,

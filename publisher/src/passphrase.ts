@@ -19,6 +19,8 @@ export interface PassphraseOptions {
   readonly given: string | undefined
   /** Undefined when nobody sits there. */
   readonly terminal: Terminal | undefined
+  /** What is being opened or made, for the person who is asked. */
+  readonly what?: string
 }
 
 /**
@@ -32,21 +34,25 @@ export const givenPassphrase = (
   environment: { readonly UPDRAFT_PASSPHRASE?: string | undefined },
 ): string | undefined => (fd === undefined ? environment.UPDRAFT_PASSPHRASE : readFirstLine(fd))
 
+/** The same for a file that comes from elsewhere or goes there, which has a passphrase of its own. */
+export const givenFilePassphrase = (fd: number | undefined, fromEnvironment: string | undefined): string | undefined =>
+  fd === undefined ? fromEnvironment : readFirstLine(fd)
+
 /** For keys that exist. Errors: ABORTED when the person interrupts. */
 export const existingPassphrase =
-  ({ given, terminal }: PassphraseOptions): PassphraseSource =>
+  ({ given, terminal, what = 'the signing keys' }: PassphraseOptions): PassphraseSource =>
   async () =>
-    given ?? (terminal === undefined ? undefined : await ask(terminal, 'Passphrase of the signing keys: '))
+    given ?? (terminal === undefined ? undefined : await ask(terminal, `Passphrase of ${what}: `))
 
 /**
  * For keys that are about to be made: a person types it twice.
  *
  * Errors: PASSPHRASE_MISSING if there is none or it is empty, PASSPHRASE_WRONG if the two differ, ABORTED.
  */
-export const newPassphrase = async ({ given, terminal }: PassphraseOptions): Promise<string> => {
-  const first = given ?? (terminal === undefined ? undefined : await ask(terminal, 'Passphrase for the new keys: '))
+export const newPassphrase = async ({ given, terminal, what = 'the new keys' }: PassphraseOptions): Promise<string> => {
+  const first = given ?? (terminal === undefined ? undefined : await ask(terminal, `Passphrase for ${what}: `))
   if (first === undefined || first === '') {
-    throw new UpdateError('PASSPHRASE_MISSING', 'the new keys need a passphrase, and none was given', {
+    throw new UpdateError('PASSPHRASE_MISSING', `a passphrase is needed for ${what}, and none was given`, {
       hint: 'set UPDRAFT_PASSPHRASE, name a file descriptor with --passphrase-fd, run it on a terminal, or say --no-passphrase',
     })
   }

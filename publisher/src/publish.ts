@@ -7,6 +7,7 @@ import { makePatches } from './patches.ts'
 import { planRelease, type ReleaseRequest } from './publish/plan.ts'
 import { type Published, publishedOf } from './publish/result.ts'
 import { commitFiles } from './repository/commit.ts'
+import { assertClock } from './repository/demands.ts'
 import { changeRepository, lockRepository, openRepository, rolesNamed, withEdition } from './repository.ts'
 import { releaseChange } from './sign/release.ts'
 import { signChange } from './sign.ts'
@@ -32,7 +33,7 @@ export interface PublishOptions {
 /**
  * Publishes `request.build` as a release. Everything that can be refused is refused before any work is begun.
  *
- * Errors: REPOSITORY_INVALID, LOCKED, PRODUCT_UNKNOWN, VERSION_NOT_NEWER, METADATA_EXPIRED, BUILD_MISSING, BUILD_EMPTY,
+ * Errors: REPOSITORY_INVALID, LOCKED, PRODUCT_UNKNOWN, VERSION_NOT_NEWER, METADATA_EXPIRED, CLOCK_WRONG, BUILD_MISSING, BUILD_EMPTY,
  *         BUILD_UNSUPPORTED, BUILD_CHANGED, KEY_MISSING, PASSPHRASE_MISSING, PASSPHRASE_WRONG, DISK_FULL, PERMISSION, IO,
  *         ABORTED.
  */
@@ -41,6 +42,7 @@ export const publish = async (request: PublishRequest, options: PublishOptions):
   onStep('check')
   using _lock = await lockRepository(request.repository)
   const repository = await openRepository(request.repository, { fingerprints: await keys.rootFingerprints() })
+  assertClock(repository, now)
   const plan = planRelease(repository, request, now)
   const build = await findBuild(request.build, [repository.directory, request.keysDirectory])
   const signers = await openSigners(keys, rolesNamed(repository, [plan.product, 'snapshot', 'timestamp']))

@@ -1,17 +1,11 @@
 // Keeps a repository from expiring: snapshot and timestamp are signed anew once half of their life is over, other roles
 // when somebody asks for it. What the metadata says stays as it is.
-import { UpdateError } from '@updraft/core/errors'
-import { type KeySource, openSigners } from './keys/signer.ts'
-import { commitFiles } from './repository/commit.ts'
-import {
-  changeRepository,
-  lockRepository,
-  openRepository,
-  type Repository,
-  rolesNamed,
-  withEdition,
-} from './repository.ts'
-import { type Change, signChange } from './sign.ts'
+import { applyChange } from './apply-change.ts'
+import type { KeySource } from './keys/signer.ts'
+import { isInterrupted } from './repository/commit.ts'
+import { lockRepository, openRepository, type Repository } from './repository.ts'
+import { assertRole } from './sign/role-keys.ts'
+import type { Change } from './sign.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000
 export const ONLINE_ROLES = ['snapshot', 'timestamp'] as const
@@ -37,6 +31,8 @@ export interface Renewal {
  *         PASSPHRASE_MISSING, PASSPHRASE_WRONG, DISK_FULL, PERMISSION, IO.
  */
 export const renewOnlineRoles = async (directory: string, options: RenewOptions): Promise<Renewal> => {
+  // Taking the lock completes it.
+  if (await isInterrupted(directory)) (await lockRepository(directory))[Symbol.dispose]()
   const repository = await open(directory, options)
   // Reading needs no lock, and most of the time there is nothing to do.
   if (onlineRolesDue(repository, options.now).length === 0) return renewal(repository, [])
@@ -50,11 +46,7 @@ export const renewOnlineRoles = async (directory: string, options: RenewOptions)
  */
 export const renewRoles = (directory: string, roles: readonly string[], options: RenewOptions): Promise<Renewal> =>
   renewUnderLock(directory, options, (repository) => {
-    const known = repository.roles.map(({ role }) => role)
-    const unknown = roles.filter((role) => !known.includes(role))
-    if (unknown.length > 0) {
-      throw new UpdateError('USAGE', `there is no role ${unknown.join(', ')}`, { hint: `roles: ${known.join(', ')}` })
-    }
+    for (const role of roles) assertRole(repository, role)
     return [...new Set([...roles, ...ONLINE_ROLES])]
   })
 
@@ -63,30 +55,19 @@ const renewUnderLock = async (
   options: RenewOptions,
   choose: (repository: Repository) => readonly string[],
 ): Promise<Renewal> => {
-  const { keys, now } = options
-  using _lock = await lockRepository(directory)
-  const repository = await open(directory, options)
-  const roles = choose(repository)
-  if (roles.length === 0) return renewal(repository, [])
-  const signers = await openSigners(keys, rolesNamed(repository, [...roles, 'timestamp']))
-  const { expiryDays } = repository.settings
-  const { edition, changed } = await signChange(repository.edition, renewing(repository, roles), {
-    signers,
-    expiryDays,
-    now,
-  })
-  await changeRepository(repository, () => commitFiles(repository.directory, { metadata: changed }))
-  return renewal(
-    withEdition(repository, edition),
-    changed.map(({ role }) => role),
-  )
+  const decide = (repository: Repository): Change | undefined => {
+    const roles = choose(repository)
+    return roles.length === 0 ? undefined : renewalOf(repository, roles)
+  }
+  const { after, signed } = await applyChange(directory, decide, options)
+  return renewal(after, signed)
 }
 
 const open = async (directory: string, { keys }: RenewOptions): Promise<Repository> =>
   openRepository(directory, { fingerprints: await keys.rootFingerprints() })
 
-/** The same contents once more. */
-const renewing = ({ edition }: Repository, roles: readonly string[]): Change => ({
+/** The change that signs the same contents once more. */
+export const renewalOf = ({ edition }: Repository, roles: readonly string[]): Change => ({
   root: roles.includes('root') ? edition.root.metadata.signed : undefined,
   targets: roles.includes('targets') ? edition.targets.metadata.signed : undefined,
   products: new Map(

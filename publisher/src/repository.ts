@@ -9,7 +9,7 @@ import { type Lock, takeLock } from '@updraft/core/files/lock'
 import { LIMITS } from '@updraft/core/limits'
 import { type Product, parseProduct } from '@updraft/core/names'
 import type { TufRole } from '@updraft/core/trust/metadata'
-import { commitFiles } from './repository/commit.ts'
+import { commitFiles, completeInterrupted, forgetUnseen, isInterrupted } from './repository/commit.ts'
 import { type Edition, fingerprintOf, metadataFileOf, readEdition, type SignedRole } from './repository/edition.ts'
 import { LOCK_NAME, layoutOf } from './repository/layout.ts'
 import { type PublishedRelease, releasesOf } from './repository/releases.ts'
@@ -62,7 +62,9 @@ export const openRepository = async (
 ): Promise<Repository> => {
   const absolute = resolve(directory)
   const settings = await readRepositorySettings(absolute)
-  const edition = await readEdition(absolute)
+  const edition = await readEdition(absolute).catch(async (error: unknown) => {
+    throw (await isInterrupted(absolute)) ? interrupted(absolute, error) : error
+  })
   const fingerprint = fingerprintOf(edition.roots[0])
   if (fingerprints.length > 0 && !fingerprints.includes(fingerprint)) {
     throw new UpdateError(
@@ -87,7 +89,7 @@ export const rolesNamed = ({ roles }: Repository, names: readonly string[]): rea
   })
 
 /**
- * Keeps every other writer out until it is disposed of.
+ * Keeps every other writer out until it is disposed of. A change of keys that was interrupted is completed first.
  *
  * Errors: LOCKED, REPOSITORY_INVALID if there is no such directory, PERMISSION if nothing can be written there.
  */
@@ -98,8 +100,21 @@ export const lockRepository = async (directory: string): Promise<Lock> => {
   } catch (error) {
     throw fromFileSystem(error, `cannot write to ${directory}`)
   }
-  return takeLock(directory, LOCK_NAME)
+  const lock = takeLock(directory, LOCK_NAME)
+  try {
+    await completeInterrupted(directory)
+    return lock
+  } catch (error) {
+    lock[Symbol.dispose]()
+    throw error
+  }
 }
+
+const interrupted = (directory: string, cause: unknown): UpdateError =>
+  new UpdateError('REPOSITORY_INVALID', `a change of keys in ${directory} was interrupted`, {
+    cause,
+    hint: 'any command that signs in it completes it, such as: updraft-publisher renew DIR',
+  })
 
 /** Runs `change` on a repository that is swept before and, if it fails, after: nothing half-done stays. */
 export const changeRepository = async <Result>(
@@ -114,8 +129,9 @@ export const changeRepository = async <Result>(
     await rm(staging, { recursive: true, force: true }).catch(() => {}) // It is done; the next writer sweeps.
     return result
   } catch (error) {
-    // If the timestamp got through, the change is public and what it names must stay. The next writer sweeps again.
-    if (await isUnchanged(repository)) await sweep(repository).catch(() => {})
+    // If the timestamp got through, or a root, the change is public and what it names must stay. The next writer sweeps again.
+    const isUnseen = await forgetUnseen(repository.directory).catch(() => false)
+    if (isUnseen && (await isUnchanged(repository))) await sweep(repository).catch(() => {})
     throw error
   }
 }

@@ -1,6 +1,7 @@
 // Turns a change into signed metadata: what changes gets the next version, a new expiry and its signatures, and snapshot
 // and timestamp follow. Computes and signs only; nothing is read or written.
 import { createHash } from 'node:crypto'
+import { UpdateError } from '@updraft/core/errors'
 import type {
   MetaFile,
   SignedCommon,
@@ -11,6 +12,7 @@ import type {
 } from '@updraft/core/trust/metadata'
 import type { Signers } from './keys/signer.ts'
 import type { Edition, SignedRole } from './repository/edition.ts'
+import { type Delegator, signatureFault } from './repository/signatures.ts'
 import type { ExpiryDays } from './repository-settings.ts'
 import { signRole } from './sign/role.ts'
 
@@ -44,26 +46,100 @@ export interface SignedChange {
   readonly changed: readonly SignedRole[]
 }
 
+/** What is to be signed by people, as it will stand in the files. Snapshot and timestamp follow from it. */
+export interface Drafts {
+  readonly root?: SignedRoot | undefined
+  readonly targets?: SignedTargets | undefined
+  readonly products: ReadonlyMap<string, SignedTargets>
+}
+
+export interface DraftOptions extends SignOptions {
+  /** The snapshot is signed anew though nothing that it lists has changed. */
+  readonly snapshot?: boolean | undefined
+}
+
 /**
  * Signs `change` on top of `base`, which is undefined for a new repository.
  *
  * Errors: METADATA_POLICY, LIMIT_EXCEEDED, KEY_MISSING (see sign/role.ts); whatever a signer throws.
  * Source: TUF 4.3 to 4.6 (contents), 6.1 (order of writing).
  */
-export const signChange = async (
+export const signChange = (base: Edition | undefined, change: Change, options: SignOptions): Promise<SignedChange> =>
+  signDrafts(base, draftChange(base, change, options), { ...options, snapshot: change.snapshot })
+
+/** The next version of each file that `change` names, with a new expiry. Pure. */
+export const draftChange = (
   base: Edition | undefined,
-  change: Change,
-  options: SignOptions,
+  { root, targets, products = new Map() }: Change,
+  { expiryDays, now }: Pick<SignOptions, 'expiryDays' | 'now'>,
+): Drafts => ({
+  root: root && {
+    _type: 'root',
+    ...headerOf(base?.root, expiryDays.root, now),
+    consistent_snapshot: true,
+    keys: root.keys,
+    roles: root.roles,
+  },
+  targets: targets && targetsOf(headerOf(base?.targets, expiryDays.targets, now), targets),
+  products: new Map(
+    [...products].map(([name, content]) => [
+      name,
+      targetsOf(headerOf(base?.products.get(name), expiryDays.product, now), content),
+    ]),
+  ),
+})
+
+/** The files whose word counts for who may sign the draft of `role`; of a root the one before it as well (TUF 6.1). */
+export const delegatorsOf = (
+  role: string,
+  base: Pick<Edition, 'root' | 'targets'> | undefined,
+  drafts: Drafts,
+): readonly Delegator[] => {
+  const root = drafts.root ?? required(base?.root).metadata.signed
+  switch (role) {
+    case 'root':
+      return base === undefined ? [root] : [base.root.metadata.signed, root]
+    case 'targets':
+    case 'snapshot':
+    case 'timestamp':
+      return [root]
+    default:
+      return [drafts.targets ?? required(base?.targets).metadata.signed]
+  }
+}
+
+/** Signs drafts that were made on top of `base`, and what follows from them. The same errors. */
+export const signDrafts = async (
+  base: Edition | undefined,
+  drafts: Drafts,
+  options: DraftOptions,
 ): Promise<SignedChange> => {
-  const root = await signRoot(base?.root, change.root, options)
-  const targets = await signTargets(base?.targets, change.targets, root, options)
-  const products = await signProducts(base?.products, change.products, targets, options)
+  const sign = async <Signed extends SignedCommon>(
+    role: string,
+    signed: Signed | undefined,
+    unchanged: SignedRole<Signed> | undefined,
+  ): Promise<SignedRole<Signed>> => {
+    const delegators = delegatorsOf(role, base, drafts)
+    if (signed !== undefined) return await signRole(role, signed, options.signers, delegators)
+    const kept = required(unchanged)
+    // Only a new delegator can want other signatures, and a repository may have a thousand products.
+    const isNew = delegators.some((one) => one === drafts.root || one === drafts.targets)
+    if (isNew) assertStillSigned(role, kept, delegators)
+    return kept
+  }
+  const root = drafts.root === undefined ? required(base?.root) : await sign('root', drafts.root, undefined)
+  const targets = await sign('targets', drafts.targets, base?.targets)
+  const products = new Map(base?.products)
+  for (const name of new Set([...products.keys(), ...drafts.products.keys()])) {
+    products.set(name, await sign(name, drafts.products.get(name), products.get(name)))
+  }
   const listed = [targets, ...products.values()]
   const unchanged = new Set<unknown>(base === undefined ? [] : [base.root, base.targets, ...base.products.values()])
   const snapshot =
-    base !== undefined && change.snapshot !== true && listed.every((file) => unchanged.has(file))
+    base !== undefined && options.snapshot !== true && listed.every((file) => unchanged.has(file))
       ? base.snapshot
       : await signSnapshot(base?.snapshot, listed, root, options)
+  if (snapshot === base?.snapshot && drafts.root !== undefined) assertStillSigned('snapshot', snapshot, [drafts.root])
   const timestamp = await signTimestamp(base?.timestamp, snapshot, root, options)
   const roots: Edition['roots'] = base === undefined ? [root] : root === base.root ? base.roots : [...base.roots, root]
   unchanged.add(base?.snapshot)
@@ -73,47 +149,13 @@ export const signChange = async (
   }
 }
 
-const signRoot = async (
-  previous: Edition['root'] | undefined,
-  content: RootContent | undefined,
-  options: SignOptions,
-): Promise<Edition['root']> => {
-  if (content === undefined) return required(previous)
-  const signed: SignedRoot = {
-    _type: 'root',
-    ...headerOf(previous, options.expiryDays.root, options.now),
-    consistent_snapshot: true,
-    keys: content.keys,
-    roles: content.roles,
-  }
-  // TUF 6.1: the keys of the root before it have to agree as well.
-  const delegators = previous === undefined ? [signed] : [previous.metadata.signed, signed]
-  return await signRole('root', signed, options.signers, delegators)
-}
-
-const signTargets = async (
-  previous: Edition['targets'] | undefined,
-  content: TargetsContent | undefined,
-  root: Edition['root'],
-  options: SignOptions,
-): Promise<Edition['targets']> => {
-  if (content === undefined) return required(previous)
-  const header = headerOf(previous, options.expiryDays.targets, options.now)
-  return await signRole('targets', targetsOf(header, content), options.signers, [root.metadata.signed])
-}
-
-const signProducts = async (
-  previous: Edition['products'] = new Map(),
-  contents: Change['products'] = new Map(),
-  targets: Edition['targets'],
-  options: SignOptions,
-): Promise<Edition['products']> => {
-  const products = new Map(previous)
-  for (const [name, content] of contents) {
-    const header = headerOf(previous.get(name), options.expiryDays.product, options.now)
-    products.set(name, await signRole(name, targetsOf(header, content), options.signers, [targets.metadata.signed]))
-  }
-  return products
+/** Whoever takes keys away from a role has to have it signed anew by those that stay. */
+const assertStillSigned = (role: string, { metadata }: SignedRole, delegators: readonly Delegator[]): void => {
+  const fault = signatureFault(role, metadata, delegators)
+  if (fault === undefined) return
+  throw new UpdateError('KEY_MISSING', `the role ${role} would no longer be signed as it has to be: ${fault}`, {
+    hint: 'it has to be signed anew in the same change; nothing was written',
+  })
 }
 
 const signSnapshot = (

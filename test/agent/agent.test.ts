@@ -1,8 +1,8 @@
 // The daemon in this process, with fake parts: what it opens, what it tells, what it takes over, and what it leaves behind.
-import { existsSync, mkdirSync, readdirSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readlinkSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
-import { type AgentOptions, type AgentParts, type Failures, runAgent } from '@updraft/agent/agent'
+import { type AgentOptions, type AgentParts, type Failures, prepareHome, runAgent } from '@updraft/agent/agent'
 import type { Cycle } from '@updraft/agent/cycle-types'
 import { silentLog } from '@updraft/agent/log'
 import { readOfflineStatus } from '@updraft/agent/offline-status'
@@ -128,6 +128,7 @@ describe('once', () => {
     let seeded = 0
     const count = async () => {
       seeded += 1
+      return undefined
     }
     await start({ ...fakeParts(installing('1.0.0')), seedKept: count }, { once: true }).outcome
     expect(seeded).toBe(0)
@@ -224,6 +225,24 @@ describe('running', () => {
     const { products } = await controlClient(home.socketPath).status()
     expect(products.find(({ name }) => name === 'tool')?.installed?.version).toBe('1.0.0')
     expect(agent.events.find(isIdle('acme'))).toMatchObject({ error: { code: 'DEFECT' } })
+  })
+
+  test('a source that fails one product and not another is not well, whoever looked last', async () => {
+    subscribe({ acme: {}, tool: {} })
+    const cycle: Cycle = (product, dependencies) =>
+      (product.name === 'acme' ? failing(new UpdateError('METADATA_EXPIRED', 'it is over')) : installing('1.0.0'))(
+        product,
+        dependencies,
+      )
+    const agent = start(fakeParts(cycle))
+    await agent.told(isIdle('acme'))
+    await agent.told(isIdle('tool'))
+    const { products, sources } = await controlClient(home.socketPath).status()
+    expect(products.map(({ name, lastCheck }) => [name, lastCheck?.error?.code])).toEqual([
+      ['acme', 'METADATA_EXPIRED'],
+      ['tool', undefined],
+    ])
+    expect(sources[0]?.lastCheck).toMatchObject({ error: { code: 'METADATA_EXPIRED' } })
   })
 
   test('a bundle that was kept is shared again, and one that is lost is let go', async () => {
@@ -375,6 +394,13 @@ describe('stopping', () => {
     controller.abort()
     expect(await start(fakeParts(stuck()), { signal: controller.signal }).outcome).toEqual(new Map())
   })
+})
+
+test('what is installed is for others to run, and the state for nobody else', async () => {
+  const dataDirectory = join(home.root, 'lib')
+  const stateDirectory = join(dataDirectory, 'state')
+  await prepareHome({ ...home, dataDirectory, stateDirectory })
+  expect([dataDirectory, stateDirectory].map((path) => statSync(path).mode & 0o777)).toEqual([0o755, 0o700])
 })
 
 describe('what keeps it from starting leaves nothing behind', () => {

@@ -5,29 +5,22 @@ import { type IncomingMessage, request } from 'node:http'
 import { connect, createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
-import { type ControlHandlers, serveControl } from '@updraft/agent/control'
+import { type Control, type ControlHandlers, serveControl } from '@updraft/agent/control'
 import type { EventListenersOptions } from '@updraft/agent/control/event-listeners'
 import { historyOf } from '@updraft/agent/history'
 import { parseSettings } from '@updraft/agent/settings'
 import { openStore, type Store } from '@updraft/agent/store'
-import { problemSchema, type Status } from '@updraft/core/control/api'
+import { problemSchema } from '@updraft/core/control/api'
 import { controlClient } from '@updraft/core/control/client'
 import { UpdateError } from '@updraft/core/errors'
 import { LIMITS } from '@updraft/core/limits'
 import { parsePlatform, parseProduct, parseReleaseVersion } from '@updraft/core/names'
+import { BARE_STATUS } from '../support/control-handlers.ts'
 import { type TemporaryHome, temporaryHome } from '../support/fake-agent-parts.ts'
-
-const STATUS: Status = {
-  apiVersion: 1,
-  agent: { version: '1.0.0', pid: 1, hostname: 'h', home: '/h', startedAt: 't', swarmPort: 1 },
-  sources: [],
-  products: [],
-  cursor: 0,
-}
 
 let home: TemporaryHome
 let store: Store
-let control: AsyncDisposable | undefined
+let control: Control | undefined
 let defects: unknown[] = []
 
 beforeEach(() => {
@@ -43,11 +36,15 @@ afterEach(async () => {
   home[Symbol.dispose]()
 })
 
-const serve = async (handlers: Partial<ControlHandlers> = {}, options: EventListenersOptions = {}) => {
+const serve = async (
+  handlers: Partial<ControlHandlers> = {},
+  options: EventListenersOptions = {},
+  socketPath = home.socketPath,
+) => {
   control = await serveControl(
-    home.socketPath,
+    socketPath,
     {
-      status: async () => STATUS,
+      status: async () => BARE_STATUS,
       check: async ({ product }) => {
         if (product === 'ghost') throw new UpdateError('PRODUCT_UNKNOWN', 'no ghost', { hint: 'look again' })
         return { cursor: store.events.cursor() }
@@ -69,7 +66,7 @@ const serve = async (handlers: Partial<ControlHandlers> = {}, options: EventList
       onDefect: (error) => defects.push(error),
       ...handlers,
     },
-    options,
+    { tokenFile: join(home.stateDirectory, 'control-token'), ...options },
   )
 }
 
@@ -104,7 +101,7 @@ const ask = ({ method = 'GET', path = '/v1/status', headers = {}, body }: Questi
 describe('requests', () => {
   test('the status is answered', async () => {
     await serve()
-    expect(await controlClient(home.socketPath).status()).toEqual(STATUS)
+    expect(await controlClient(home.socketPath).status()).toEqual(BARE_STATUS)
   })
 
   test('a check is accepted with 202', async () => {
@@ -203,7 +200,7 @@ describe('requests', () => {
     const socket = connect(home.socketPath)
     socket.write('\0\x01\x02 no protocol \r\n\r\n')
     await new Promise((resolve) => socket.on('close', resolve).resume())
-    expect(await controlClient(home.socketPath).status()).toEqual(STATUS)
+    expect(await controlClient(home.socketPath).status()).toEqual(BARE_STATUS)
   })
 })
 
@@ -348,21 +345,11 @@ test('metrics are text, and no browser may ask for them either', async () => {
 describe('the socket', () => {
   test('is for its owner alone, in a folder for its owner alone, and goes with the server', async () => {
     const socketPath = join(home.root, 'run', 'agent.sock')
-    const own = await serveControl(socketPath, {
-      status: async () => STATUS,
-      check: async () => ({ cursor: 0 }),
-      import: async () => ({ cursor: 0, product: 'acme' }),
-      history: async (product) => ({ product, updates: [] }),
-      rollback: async () => ({ cursor: 0, version: '', previous: '' }),
-      retry: async () => ({ cursor: 0, lifted: [] }),
-      wish: async (product, { kind }) => ({ product, kind, changed: true }),
-      metrics: async () => '',
-      events: store.events,
-      onDefect: () => {},
-    })
+    await serve({}, {}, socketPath)
     expect(lstatSync(socketPath).mode & 0o777).toBe(0o600)
     expect(lstatSync(dirname(socketPath)).mode & 0o777).toBe(0o700)
-    await own[Symbol.asyncDispose]()
+    await control?.[Symbol.asyncDispose]()
+    control = undefined
     expect(existsSync(socketPath)).toBe(false)
   })
 
@@ -375,26 +362,15 @@ describe('the socket', () => {
     renameSync(`${home.socketPath}.kept`, home.socketPath)
     expect(lstatSync(home.socketPath).isSocket()).toBe(true)
     await serve()
-    expect(await controlClient(home.socketPath).status()).toEqual(STATUS)
+    expect(await controlClient(home.socketPath).status()).toEqual(BARE_STATUS)
   })
 
   test('that somebody answers on is left alone', async () => {
     await serve()
-    await expect(
-      serveControl(home.socketPath, {
-        status: async () => STATUS,
-        check: async () => ({ cursor: 0 }),
-        import: async () => ({ cursor: 0, product: 'acme' }),
-        history: async (product) => ({ product, updates: [] }),
-        rollback: async () => ({ cursor: 0, version: '', previous: '' }),
-        retry: async () => ({ cursor: 0, lifted: [] }),
-        wish: async (product, { kind }) => ({ product, kind, changed: true }),
-        metrics: async () => '',
-        events: store.events,
-        onDefect: () => {},
-      }),
-    ).rejects.toMatchObject({ code: 'AGENT_RUNNING', hint: expect.any(String) })
-    expect(await controlClient(home.socketPath).status()).toEqual(STATUS)
+    const first = control
+    await expect(serve()).rejects.toMatchObject({ code: 'AGENT_RUNNING', hint: expect.any(String) })
+    control = first
+    expect(await controlClient(home.socketPath).status()).toEqual(BARE_STATUS)
   })
 
   test.each([

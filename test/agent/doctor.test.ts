@@ -130,6 +130,8 @@ const warnings: readonly (readonly [says: string, facts: Partial<Facts>])[] = [
   ['subscribes to no product', { settings: settingsOf('{}') }],
   ['no source is trusted', { settings: settingsOf('{}'), sources: { kind: 'read', value: [] } }],
   ['the last check failed: nobody is there', { knowledge: knowing([{ ...source, lastCheck: { at: '2026-01-10T11:00:00.000Z', error: problem } }], [product]) }],
+  ['nobody else can run what is installed: /var/lib/updraft is closed to others', { disk: { kind: 'read', value: { path: '/var/lib/updraft', freeBytes: 1e9, isClosed: true } } }],
+  ['1.0.0 is installed, but acme is not in the settings, so nothing updates it', { knowledge: knowing([source], [{ ...product, decision: [{ rule: 'subscribed', passed: false, detail: 'no' }] }]) }],
   ['never reached: nobody is there', { knowledge: knowing([{ ...source, expires: undefined, lastCheck: { at: '2026-01-10T11:00:00.000Z', error: problem } }], []) }],
   ['250 B free', { disk: { kind: 'read', value: { path: '/', freeBytes: 250 } } }],
 ] // biome-ignore format: one case per line

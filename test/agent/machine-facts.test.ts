@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { readMachineFacts } from '@updraft/agent/machine-facts'
+import type { MeteredSetting } from '@updraft/agent/settings/metered'
 import { type TemporaryHome, temporaryHome } from '../support/fake-agent-parts.ts'
 
 const NOW = new Date('2026-01-14T12:00:00.000Z')
@@ -60,6 +61,53 @@ describe('power', () => {
     }
     if (supplies !== undefined) mkdirSync(join(home.root, 'power'), { recursive: true })
     expect((await facts()).onBattery).toBe(expected)
+  })
+})
+
+describe('a metered connection', () => {
+  const script = (text: string): string => {
+    const file = join(home.root, 'says')
+    writeFileSync(file, `#!/bin/sh\n${text}\n`, { mode: 0o755 })
+    return file
+  }
+  const metered = async (setting: MeteredSetting | undefined, networkManager?: string) =>
+    (
+      await readMachineFacts(home, NOW, {
+        metered: setting,
+        ...(networkManager === undefined ? {} : { askNetworkManager: [networkManager] }),
+      })
+    ).metered
+
+  test.each<[string, boolean | undefined]>([
+    ['echo "u 1"', true],
+    ['echo "u 2"', false],
+    ['echo "u 3"', true],
+    ['echo "u 4"', false],
+    ['echo "u 0"', undefined],
+    ['echo "Failed to connect to bus" >&2; exit 1', undefined],
+    ['echo "u 1"; exit 1', undefined],
+  ])('NetworkManager says: %s', async (text, expected) => {
+    expect(await metered('auto', script(text))).toBe(expected)
+  })
+
+  test.each<[string, boolean | undefined]>([
+    ['exit 0', true],
+    ['exit 1', false],
+    ['exit 2', undefined],
+    ['kill -9 $$', undefined],
+    ['yes', undefined],
+  ])('a program of the owner does: %s', async (text, expected) => {
+    expect(await metered({ command: [script(text)] })).toBe(expected)
+  })
+
+  test('a program that is not there, or no system to ask, says nothing', async () => {
+    expect(await metered({ command: [join(home.root, 'gone')] })).toBeUndefined()
+    expect(await metered('auto', join(home.root, 'gone'))).toBeUndefined()
+  })
+
+  test('what the settings say needs nobody, and nobody is asked whom no product needs', async () => {
+    expect([await metered('always'), await metered('never')]).toEqual([true, false])
+    expect(await metered(undefined, script('echo "u 1"'))).toBeUndefined()
   })
 })
 

@@ -214,6 +214,30 @@ const table: Readonly<Record<string, readonly Case[]>> = {
       expected: { passed: true, detail: 'this machine does not say whether it runs on a battery' },
     },
   ],
+  metered: [
+    { name: 'nothing if it does not matter', machine: { metered: true }, expected: undefined },
+    {
+      name: 'metered',
+      settings: { onMetered: 'wait' },
+      machine: { metered: true },
+      expected: {
+        passed: false,
+        detail: 'the connection is metered, and the settings say to wait',
+        recheckAt: hours(5 / 60),
+      },
+    },
+    {
+      name: 'not metered',
+      settings: { onMetered: 'wait' },
+      machine: { metered: false },
+      expected: { passed: true, detail: 'the connection is not metered' },
+    },
+    {
+      name: 'not known',
+      settings: { onMetered: 'wait' },
+      expected: { passed: true, detail: 'this machine does not say whether its connection is metered' },
+    },
+  ],
   load: [
     { name: 'nothing if it does not matter', machine: { load: 99 }, expected: undefined },
     {

@@ -82,6 +82,7 @@ export const inputOf = ({ releases, settings, installed, agent = '1.0.0', ...giv
       timeZone: 'UTC',
       machineId: '0'.repeat(64),
       onBattery: undefined,
+      metered: undefined,
       load: undefined,
       freeBytes: undefined,
       stagedBytes: new Map(),

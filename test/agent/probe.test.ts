@@ -1,7 +1,7 @@
 // Probes as real processes and real requests: what counts as healthy, what a failure says, and that nothing is left behind,
 // however badly a probe behaves.
 import { spawn } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { homedir } from 'node:os'
@@ -24,6 +24,7 @@ beforeEach(() => {
   const path = join(home.root, 'products/acme/current')
   const versionPath = join(home.root, 'products/acme/versions/1.1.0')
   mkdirSync(join(versionPath, 'bin'), { recursive: true })
+  symlinkSync('versions/1.1.0', path)
   const name = {
     product: parseProduct('acme'),
     version: parseReleaseVersion('1.1.0'),

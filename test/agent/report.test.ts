@@ -70,12 +70,14 @@ test('an installation is told in order, and every event is one of the API', () =
     infoHash: 'h',
     trackers: ['t'],
     lengthBytes: 9,
+    stamp: undefined,
   })
   expect(kinds()).toEqual(['check', 'downloading', 'downloading', 'activating', 'committed', 'installed', 'seeding'])
   for (const event of events()) expect(eventSchema.safeParse(event).success).toBe(true)
   expect(store.installed.current(ACME)).toMatchObject({ version: '1.0.0', source: 'main', path: '/p' })
   expect(store.journal.latest(ACME)).toMatchObject({ state: 'committed', haveBytes: 100 })
-  expect(store.checks.source('main')).toMatchObject({ rootVersion: 3, expires: EXPIRES, problem: undefined })
+  expect(store.checks.source('main')).toMatchObject({ rootVersion: 3, expires: EXPIRES })
+  expect(store.checks.product(ACME)).toMatchObject({ source: 'main', problem: undefined })
   expect(store.seeds.all()).toMatchObject([{ name: 'acme_1.0.0_any', trackers: ['t'] }])
 })
 
@@ -170,7 +172,7 @@ describe('failures', () => {
   test.each(cases)('%s in the refresh is the finding %s', (code, finding) => {
     open().failed(new UpdateError(code, 'why', { hint: 'what to do' }))
     expect(store.findings.open(ACME).map((open) => open.code)).toEqual(finding === undefined ? [] : [finding])
-    expect(store.checks.source('main')?.problem).toMatchObject({ code, detail: 'why', hint: 'what to do' })
+    expect(store.checks.product(ACME)?.problem).toMatchObject({ code, detail: 'why', hint: 'what to do' })
     expect(events()[0]).toMatchObject({ kind: 'check', error: { code } })
   })
 
@@ -181,7 +183,7 @@ describe('failures', () => {
       report.refreshed(refreshed)
       report.entering(releaseOf(settings), 'downloading')
       failed(new UpdateError(code, 'why'))
-      expect(store.checks.source('main')?.problem).toBeUndefined()
+      expect(store.checks.product(ACME)?.problem).toBeUndefined()
       expect(store.findings.open(ACME).map((open) => open.code)).toEqual(finding === undefined ? [] : [finding])
       expect(store.journal.latest(ACME)).toMatchObject({ state: 'failed', problem: { code } })
     },

@@ -141,6 +141,43 @@ test('a failed look tells why, and the next one comes sooner', async () => {
   await schedule[Symbol.asyncDispose]()
 })
 
+describe('a clock that jumps', () => {
+  test('has everything that waits looked at within seconds, and nothing twice', async () => {
+    const { schedule, looks, idle, until } = observed()
+    schedule.apply([ACME, TOOL], 3_600)
+    looks[0]?.end()
+    await until(() => idle.length === 1)
+    schedule.clockJumped()
+    expect(schedule.nextCheckAt(ACME.name)).toEqual(new Date(1_000_000 + 10_000))
+    expect(schedule.nextCheckAt(TOOL.name)).toBeUndefined()
+    schedule.clockJumped()
+    expect(looks).toHaveLength(2)
+    await schedule[Symbol.asyncDispose]()
+  })
+
+  test('makes nobody look who looks once', async () => {
+    const { schedule, looks, idle, until } = observed(false)
+    schedule.apply([ACME], 3_600)
+    looks[0]?.end()
+    await until(() => idle.length === 1)
+    schedule.clockJumped()
+    expect(schedule.nextCheckAt(ACME.name)).toBeUndefined()
+    await schedule[Symbol.asyncDispose]()
+  })
+})
+
+test('no timer is set for longer than timers can count, whatever is asked for', async () => {
+  const farAhead = new Date(1_000_000 + 2 ** 40)
+  const { schedule, looks, idle, until } = observed(true, () => farAhead)
+  schedule.apply([ACME], 7 * 24 * 3_600)
+  looks[0]?.end()
+  await until(() => idle.length === 1)
+  const waitMs = (schedule.nextCheckAt(ACME.name)?.getTime() ?? 0) - 1_000_000
+  expect(waitMs).toBeGreaterThan(24 * 3_600_000)
+  expect(waitMs).toBeLessThan(2 ** 31)
+  await schedule[Symbol.asyncDispose]()
+})
+
 describe('work between two looks', () => {
   test('breaks off the look under way, is done while none goes on, and is followed by a look', async () => {
     const { schedule, looks, until } = observed()

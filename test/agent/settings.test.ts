@@ -38,6 +38,9 @@ describe('what settings mean', () => {
         downloadLimitBytes: undefined,
         peers: [],
       },
+      metered: 'auto',
+      importOnly: false,
+      control: { socketGroup: undefined, loopback: undefined },
       versionsKept: 2,
     })
   })
@@ -64,6 +67,7 @@ describe('what settings mean', () => {
         minimumAgeHours: 0,
         approval: 'automatic',
         onBattery: 'install',
+        onMetered: 'install',
         maximumLoad: undefined,
       },
     ])
@@ -209,6 +213,10 @@ describe('what bad settings get: the place and the fault', () => {
     ['a window without a length', '{"products": {"acme": {"source": "main", "windows": [\n{"from": "06:00", "to": "06:00"}]}}}', 'agent.json:2:1: products.acme.windows.0: the window 06:00 to 06:00 has no length'],
     ['a window without an end', '{"products": {"acme": {"source": "main", "windows": [\n{"from": "06:00"}]}}}', 'products.acme.windows.0.to: is missing'],
     ['half an hour of age', '{"products": {"acme": {"source": "main", "minimumAgeHours": 0.5}}}', 'products.acme.minimumAgeHours: expected int'],
+    ['a probe outside of the version', '{"products": {"acme": {"source": "main", "probe": {"command":\n["../../other/current/bin/x"]}}}}', 'agent.json:2:2: products.acme.probe.command.0: "../../other/current/bin/x" is outside of the installed version'],
+    ['a probe that goes out and comes in', '{"products": {"acme": {"source": "main", "probe": {"stayUp": ["bin/../../x"], "seconds": 1}}}}', 'products.acme.probe.stayUp.0: "bin/../../x" is outside'],
+    ['a program for metered without its folder', '{"metered": {"command": ["is-metered"]}}', 'metered'],
+    ['metered as it likes', '{"metered": "sometimes"}', 'agent.json:1:13: metered: '],
     ['an approval that is none', '{"products": {"acme": {"source": "main", "approval": "maybe"}}}', 'products.acme.approval: '],
     ['a port that is none', '{"network": {"port": 65536}}', 'agent.json:1:22: network.port: too big'],
     ['a peer without a port', '{"network": {"peers": ["192.0.2.7"]}}', 'agent.json:1:24: network.peers.0: peer "192.0.2.7" is not an address'],

@@ -236,12 +236,16 @@ describe('event log', () => {
 describe('checks', () => {
   test('a failure keeps what the last success knew', () => {
     const expires = { role: 'timestamp', at: '2026-02-01T00:00:00Z' }
-    store.checks.succeeded('main', AT, expires, 4)
+    const checked = (at: string, product = 'acme') => ({ source: 'main', product: parseProduct(product), at })
+    store.checks.succeeded(checked(AT), expires, 4)
     const problem = { type: 't', title: 't', status: 502, detail: 'no answer', code: 'SOURCE_UNREACHABLE' }
-    store.checks.failed('main', 'later', problem)
-    expect(store.checks.source('main')).toEqual({ source: 'main', at: 'later', problem, expires, rootVersion: 4 })
-    store.checks.succeeded('main', 'at last', expires, 5)
-    expect(store.checks.source('main')).toMatchObject({ problem: undefined, rootVersion: 5 })
+    store.checks.failed(checked('later'), problem)
+    expect(store.checks.source('main')).toEqual({ source: 'main', at: 'later', expires, rootVersion: 4 })
+    // Another product of the same source says nothing about this one.
+    store.checks.succeeded(checked('at last', 'other'), expires, 5)
+    expect(store.checks.source('main')).toMatchObject({ at: 'at last', rootVersion: 5 })
+    expect(store.checks.product(parseProduct('acme'))).toEqual({ source: 'main', at: 'later', problem })
+    expect(store.checks.product(parseProduct('other'))).toEqual({ source: 'main', at: 'at last' })
   })
 })
 
@@ -299,7 +303,8 @@ describe('a damaged database is never replaced by an empty one', () => {
     {
       using raw = new DatabaseSync(databasePathOf(directory))
       raw.exec(
-        'DROP TABLE bad_mark; DROP TABLE hold; DROP TABLE verdict; DROP TABLE first_seen; DROP TABLE activation; PRAGMA user_version = 1',
+        `DROP TABLE bad_mark; DROP TABLE hold; DROP TABLE verdict; DROP TABLE first_seen; DROP TABLE product_check; DROP TABLE activation;
+         ALTER TABLE seed DROP COLUMN stamp; ALTER TABLE installed DROP COLUMN nth; PRAGMA user_version = 1`,
       )
     }
     expect(refusalOf(() => openStore(directory, { readOnly: true }))).toMatchObject({ code: 'STATE_DAMAGED' })
@@ -364,7 +369,7 @@ describe('a damaged database is never replaced by an empty one', () => {
       expect(refusalOf(() => openStore(directory))).toMatchObject({ code: 'STATE_DAMAGED' })
       using raw = new DatabaseSync(databasePathOf(directory))
       expect(raw.prepare('SELECT count(*) AS tables FROM tomorrow').get()).toEqual({ tables: 0 })
-      raw.exec('DROP TABLE tomorrow; PRAGMA user_version = 4')
+      raw.exec('DROP TABLE tomorrow; PRAGMA user_version = 7')
       store = openStore(directory)
     })
 
@@ -384,13 +389,13 @@ describe('a damaged database is never replaced by an empty one', () => {
     writeFileSync(`${databasePathOf(directory)}.schema-1`, 'of long ago')
     {
       using raw = new DatabaseSync(databasePathOf(directory))
-      raw.exec('DROP TABLE activation; PRAGMA user_version = 3')
+      raw.exec('DROP TABLE activation; PRAGMA user_version = 6')
     }
     store = openStore(directory)
     reopen()
-    expect(readdirSync(directory).filter((name) => name.includes('.schema-'))).toEqual(['agent.db.schema-3'])
-    using copy = new DatabaseSync(`${databasePathOf(directory)}.schema-3`)
-    expect(copy.prepare('PRAGMA user_version').get()).toEqual({ user_version: 3 })
+    expect(readdirSync(directory).filter((name) => name.includes('.schema-'))).toEqual(['agent.db.schema-6'])
+    using copy = new DatabaseSync(`${databasePathOf(directory)}.schema-6`)
+    expect(copy.prepare('PRAGMA user_version').get()).toEqual({ user_version: 6 })
     expect(copy.prepare('SELECT version FROM floor').get()).toEqual({ version: 3 })
   })
 

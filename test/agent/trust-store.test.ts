@@ -46,6 +46,13 @@ test('keeps the exact bytes of the root and how they were trusted, readable by t
   expect(await readdir(join(state, 'trust'))).toEqual(['acme'])
 })
 
+test('the folder that the state is in, where others find what is installed, stays open to them', async () => {
+  state = join(state, 'lib', 'state')
+  await pin()
+  expect([await modeOf(join(state, '..')), await modeOf(state)]).toEqual([0o755, 0o700])
+  state = join(state, '..', '..')
+})
+
 test('what was pinned is read back as it was', async () => {
   const source = await pin()
   expect(await readTrustedSource(state, 'acme')).toEqual(source)

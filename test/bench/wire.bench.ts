@@ -6,13 +6,13 @@ import { randomFillSync } from 'node:crypto'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { mkdir, mkdtemp, open, rm, statfs, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
 import { createMetainfo } from '@updraft/core/swarm/metainfo'
 import { Server as TrackerServer } from 'bittorrent-tracker'
+import { freePort } from './free-port.ts'
 
 const MIB = 1024 * 1024
 const { values } = parseArgs({
@@ -167,15 +167,6 @@ const aria2: Contestant = {
     await new Promise<void>((closed) => tracker.close(closed))
     return { seconds, cpuSeconds, seedCpuSeconds }
   },
-}
-
-const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 /** User and system time of a running process, from /proc (clock ticks of 10 ms). */

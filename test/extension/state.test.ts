@@ -177,6 +177,26 @@ describe('summaryOf', () => {
     expect(toneOf(productOf('acme', { update: updateOf({ state }) }))).toBe(tone)
   })
 
+  test('what waits is looked at again at the first time that a rule in the way names', () => {
+    const rule = (passed: boolean, recheckAt?: string) => ({
+      rule: 'r',
+      passed,
+      detail: 'd',
+      ...(recheckAt === undefined ? {} : { recheckAt }),
+    })
+    const decision = [
+      rule(true, '2026-03-03T01:00:00.000Z'),
+      rule(false, '2026-03-03T03:00:00.000Z'),
+      rule(false, '2026-03-03T02:00:00.000Z'),
+      rule(false, 'some day'),
+      rule(false),
+    ]
+    const viewOf = (changes: Partial<ProductStatus>) =>
+      modelAfter(statusNews([productOf('acme', changes)])).products.get('acme')
+    expect(viewOf({ decision })?.recheckAt).toEqual(new Date('2026-03-03T02:00:00.000Z'))
+    expect(viewOf({ decision: [rule(true), rule(false)] })?.recheckAt).toBeUndefined()
+  })
+
   test('the worst product gives the tone, and is named', () => {
     const summary = summaryOf(
       modelAfter(statusNews([withFinding('bundle-tampered'), productOf('beta', { update: updateOf() })])),

@@ -90,7 +90,7 @@ const OWNERS: readonly [library: string, owner: RegExp][] = [
   ['vscode', /^extension\/src\/(?!client|state)/],
   ['node:sqlite', /^agent\/src\/store(\/|\.ts$)|^core\/src\/files\/lock\.ts$/],
   ['cli-progress', /^core\/src\/terminal\//],
-  ['prom-client', /^agent\/src\/metrics\.ts$/],
+  ['prom-client', /^core\/src\/exposition\.ts$/],
   ['jsonc-parser', /^agent\/src\/settings(\/|\.ts$)/],
 ]
 

@@ -36,10 +36,12 @@ test('every finding has a row, with its severity', () => {
   )
 })
 
-describe('commands', () => {
-  const commands = [...text.matchAll(/(?:^|[`(]|sudo |=1 )updraft-(agent|publisher) ([^`)|>\n]+)/gm)].map(
-    ([, program = '', words = '']) => ({ program, words: words.trim().split(/\s+/) }),
-  )
+describe.each(['docs/operating.md', 'docs/publishing.md'])('commands of %s', (document) => {
+  const commands = [
+    ...read(document)
+      .replaceAll('\\\n', ' ')
+      .matchAll(/(?:^|[`(]|sudo |=1 )updraft-(agent|publisher) ([^`)|>\n]+)/gm),
+  ].map(([, program = '', words = '']) => ({ program, words: (words.split(' -- ')[0] ?? '').trim().split(/\s+/) }))
 
   /** The completion script of a program lists every command, and every option of each. */
   const optionsOf = (program: string): ReadonlyMap<string, readonly string[]> => {

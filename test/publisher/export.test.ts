@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { openExport } from '@updraft/core/archive/export-file'
 import { parseChannel, parsePlatform, parseProduct, parseReleaseVersion } from '@updraft/core/names'
 import { type ExportRequest, exportRelease } from '../../publisher/src/export.ts'
+import { openRepository } from '../../publisher/src/repository.ts'
 import { pseudoText } from '../support/small-build.ts'
 import { release } from './release.ts'
 import { hoursAfter, NOW, openRepositoryWorkspace, type Workspace, writeTree } from './workspace.ts'
@@ -83,6 +84,21 @@ describe('an export', () => {
       expect.stringMatching(/^bundles\/acme_1\.1\.0_linux-x64_from_[0-9a-f]{16}\/patch$/),
     ])
   })
+})
+
+test('of a release to which the same patch leads from two older ones can be opened', async () => {
+  await using other = await openRepositoryWorkspace()
+  for (const minor of [0, 1, 2, 3, 4]) {
+    await writeTree(other.build, { 'stays.txt': pseudoText(40_000, 1), 'changes.txt': pseudoText(10_000, minor) })
+    await release(other, { version: `1.${minor}.0` })
+  }
+  const { releases } = await openRepository(other.repository)
+  const patches = releases.find(({ release: { version } }) => version === '1.4.0')?.release.indexPatches ?? []
+  expect(new Set(patches.map(({ sha256 }) => sha256)).size).toBeLessThan(patches.length)
+  const out = join(other.directory, 'x.tar')
+  await exportRelease(request({ repository: other.repository, patches: true, out }), { now: NOW })
+  await using file = await openExport(out)
+  expect(new Set(file.names).size).toBe(file.names.length)
 })
 
 describe('nothing is exported', () => {

@@ -55,6 +55,24 @@ describe('init', () => {
     expect(root).toMatchObject({ threshold: 2, keyIds: keys.filter(({ role }) => role === 'root').map((k) => k.keyId) })
   })
 
+  test('makes several keys of another kind for targets and products, with thresholds', async () => {
+    await using workspace = await openWorkspace()
+    const people = {
+      targetsKeys: 3,
+      targetsThreshold: 2,
+      productKeys: 2,
+      productThreshold: 2,
+      type: 'ecdsa-p256',
+    } as const
+    await init(workspace, people)
+    const { roles, edition } = await openRepository(workspace.repository)
+    const demands = roles.map(({ role, keyIds, threshold }) => `${role} ${threshold} of ${keyIds.length}`)
+    expect(demands).toEqual(['root 1 of 1', 'targets 2 of 3', 'snapshot 1 of 1', 'timestamp 1 of 1', 'acme 2 of 2'])
+    expect(new Set(Object.values(edition.root.metadata.signed.keys).map(({ keytype }) => keytype))).toEqual(
+      new Set(['ecdsa']),
+    )
+  })
+
   test('puts no key into the repository, and what it does put there is readable by a web server', async () => {
     await using workspace = await openWorkspace()
     await init(workspace, {}, 'passphrase')

@@ -42,7 +42,7 @@ describe('opening a key', () => {
   test('signs what its public key verifies', async () => {
     await using workspace = await openWorkspace()
     const { keyId, publicKey } = await createKeyFile(workspace.keysDirectory, 'acme', PASSPHRASE)
-    const signer = await fileKeys(workspace.keysDirectory, async () => PASSPHRASE).open('acme', keyId)
+    const signer = await fileKeys(workspace.keysDirectory, async () => PASSPHRASE).open(keyId)
     const x = Buffer.from(publicKey.keyval.public, 'hex').toString('base64url')
     const key = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' })
     const signature = (await signer?.sign(Buffer.from('bytes'))) ?? ''
@@ -60,17 +60,17 @@ describe('opening a key', () => {
       asked += 1
       return PASSPHRASE
     })
-    await source.open('timestamp', plain.keyId)
+    await source.open(plain.keyId)
     expect(asked).toBe(0)
-    await source.open('acme', first.keyId)
-    await source.open('snapshot', second.keyId)
+    await source.open(first.keyId)
+    await source.open(second.keyId)
     expect(asked).toBe(1)
   })
 
   test('refuses a wrong passphrase without repeating it', async () => {
     await using workspace = await openWorkspace()
     const { keyId } = await createKeyFile(workspace.keysDirectory, 'acme', PASSPHRASE)
-    const opening = fileKeys(workspace.keysDirectory, async () => 'a wrong guess').open('acme', keyId)
+    const opening = fileKeys(workspace.keysDirectory, async () => 'a wrong guess').open(keyId)
     await expect(opening).rejects.toMatchObject({ code: 'PASSPHRASE_WRONG' })
     await expect(opening).rejects.not.toThrow(/a wrong guess/)
   })
@@ -78,7 +78,7 @@ describe('opening a key', () => {
   test('refuses an encrypted key when there is no passphrase', async () => {
     await using workspace = await openWorkspace()
     const { keyId } = await createKeyFile(workspace.keysDirectory, 'acme', PASSPHRASE)
-    const opening = fileKeys(workspace.keysDirectory, async () => undefined).open('acme', keyId)
+    const opening = fileKeys(workspace.keysDirectory, async () => undefined).open(keyId)
     await expect(opening).rejects.toMatchObject({ code: 'PASSPHRASE_MISSING' })
   })
 
@@ -88,9 +88,9 @@ describe('opening a key', () => {
     const other = await createKeyFile(workspace.keysDirectory, 'acme', undefined)
     const source = fileKeys(workspace.keysDirectory, async () => undefined)
     await rename(other.path, wanted.path)
-    await expect(source.open('acme', wanted.keyId)).rejects.toMatchObject({ code: 'KEY_MISSING' })
+    await expect(source.open(wanted.keyId)).rejects.toMatchObject({ code: 'KEY_MISSING' })
     await writeFile(wanted.path, 'no key')
-    await expect(source.open('acme', wanted.keyId)).rejects.toMatchObject({ code: 'KEY_MISSING' })
+    await expect(source.open(wanted.keyId)).rejects.toMatchObject({ code: 'KEY_MISSING' })
   })
 
   test('says which keys are missing when a threshold cannot be reached', async () => {

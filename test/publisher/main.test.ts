@@ -3,32 +3,14 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
 import { describe, expect, test } from '@jest/globals'
+import { publisherProgram } from '../../publisher/src/program.ts'
 import { openRepository } from '../../publisher/src/repository.ts'
+import { PUBLISHER, runPublisher } from './program.ts'
 import { fingerprintTree, openWorkspace, type Workspace, writeTree } from './workspace.ts'
 
-const PROGRAM = join(import.meta.dirname, '../../publisher/bin/updraft-publisher.mjs')
-
-interface Outcome {
-  readonly code: number | null
-  readonly stdout: string
-  readonly stderr: string
-}
-
-const run = async (
-  { directory }: Workspace,
-  args: readonly string[],
-  environment: Readonly<Record<string, string>> = {},
-): Promise<Outcome> => {
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', PROGRAM, ...args], {
-    cwd: directory,
-    env: { PATH: process.env.PATH, ...environment },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
-  return { code, stdout, stderr }
-}
+const run = ({ directory }: Workspace, args: readonly string[], environment = {}) =>
+  runPublisher(directory, args, environment)
 
 const INIT = ['init', 'r', '--product', 'acme', '--no-passphrase']
 const PUBLISH = ['publish', 'build', '--repo', 'r', '--product', 'acme', '--version', '1.0.0']
@@ -117,7 +99,7 @@ describe('what cannot be done', () => {
     await writeTree(workspace.build, { large: Buffer.alloc(64 * 1024 * 1024, 'not quite the same again ') })
     await run(workspace, INIT)
     const before = await fingerprintTree(workspace.repository)
-    const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', PROGRAM, ...PUBLISH], {
+    const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', PUBLISHER, ...PUBLISH], {
       cwd: workspace.directory,
       stdio: ['ignore', 'ignore', 'pipe'],
     })
@@ -138,15 +120,32 @@ describe('what cannot be done', () => {
 })
 
 describe('help', () => {
-  test.concurrent.each([['init'], ['publish'], ['product', 'add'], ['renew']])(
-    'of %s has an example',
-    async (...command) => {
-      await using workspace = await openWorkspace()
-      const { code, stdout } = await run(workspace, [...command, '--help'])
-      expect(code).toBe(0)
-      expect(stdout).toMatch(new RegExp(`Examples?:\n {2}\\$ updraft-publisher ${command.join(' ')} `))
-    },
-  )
+  type Command = ReturnType<typeof publisherProgram>
+  const leavesOf = (command: Command, path: readonly string[] = []): readonly (readonly [string, Command])[] =>
+    command.commands.length === 0
+      ? [[path.join(' '), command]]
+      : command.commands.flatMap((child) => leavesOf(child, [...path, child.name()]))
+  const context = {
+    environment: {},
+    terminal: undefined,
+    now: () => new Date(),
+    signal: AbortSignal.abort(),
+    print: () => {},
+  }
+  const leaves = leavesOf(publisherProgram(context))
+
+  test.each(leaves)('of %s has an example, and says that it can print JSON', (path, command) => {
+    let help = ''
+    command.configureOutput({ writeOut: (text) => (help += text) }).outputHelp()
+    expect(help).toMatch(new RegExp(`Examples?:\n {2}\\$ (\\w+=\\S+ |source <\\()?updraft-publisher ${path} `))
+    if (path !== 'completion') expect(help).toContain('--json')
+  })
+
+  test('is shown by the program', async () => {
+    await using workspace = await openWorkspace()
+    const { code, stdout } = await run(workspace, ['keys', 'certificate', '--help'])
+    expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining('revocation list') })
+  })
 
   test('--version is the version of the package', async () => {
     await using workspace = await openWorkspace()

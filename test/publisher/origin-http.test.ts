@@ -289,7 +289,7 @@ describe('clients that hold on', () => {
   })
 
   test('one that reads, but too slowly, is cut off as well', async () => {
-    const files = await openFileServer(repository, { graceMs: 100, bytesPerSecondMin: BIG_BYTES * 10 })
+    const files = await openFileServer(repository, { pace: { graceMs: 100, bytesPerSecondMin: BIG_BYTES * 10 } })
     await using patient = await open({ files })
     const socket = await opened(patient.port)
     let received = 0

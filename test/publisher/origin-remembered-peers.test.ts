@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { readRememberedPeers, writeRememberedPeers } from '../../publisher/src/origin/remembered-peers.ts'
 import { openTracker } from '../../publisher/src/origin/tracker.ts'
-import { recordingLog, silentLog } from './origin-support.ts'
+import { countsOf, recordingLog, silentLog } from './origin-support.ts'
 
 const INFO_HASH = 'ab'.repeat(20)
 const PEER = { infoHash: INFO_HASH, peerId: '2d'.repeat(20), ip: '192.0.2.7', port: 6881, complete: true }
@@ -24,7 +24,7 @@ describe('peers of the last run', () => {
     await writeRememberedPeers(folder, first.peers(), NOW, silentLog)
     await using second = openTracker({ log: silentLog })
     second.restore(await readRememberedPeers(folder, NOW, silentLog))
-    expect(second.countsOf(INFO_HASH)).toEqual({ seeders: 1, leechers: 1 })
+    expect(countsOf(second, INFO_HASH)).toEqual({ seeders: 1, leechers: 1 })
     expect(second.peers()).toEqual(first.peers())
   })
 

@@ -6,6 +6,7 @@ import { pino } from 'pino'
 import { initRepository } from '../../publisher/src/init.ts'
 import { fileKeys } from '../../publisher/src/keys/key-file.ts'
 import { type Log, openLog } from '../../publisher/src/origin/log.ts'
+import type { Tracker } from '../../publisher/src/origin/tracker.ts'
 import { parseRepositorySettings } from '../../publisher/src/repository-settings.ts'
 
 export const silentLog: Log = pino({ level: 'silent' })
@@ -49,4 +50,11 @@ export const makeRepository = async (folder: string, now: Date, passphrase?: str
   const request = { directory, keysDirectory, products: [PRODUCT], settings, rootKeys: 1, rootThreshold: 1 }
   await initRepository(request, { passphrase, now })
   return { directory, keysDirectory, keys: fileKeys(keysDirectory, async () => passphrase) }
+}
+
+/** How many the tracker has for a torrent. */
+export const countsOf = (tracker: Tracker, infoHash: string) => {
+  const members = tracker.members().filter((peer) => peer.infoHash === infoHash)
+  const seeders = members.filter(({ complete }) => complete).length
+  return { seeders, leechers: members.length - seeders }
 }

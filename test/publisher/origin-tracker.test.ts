@@ -11,7 +11,7 @@ import Client from 'bittorrent-tracker/client'
 import { openFileServer } from '../../publisher/src/origin/files.ts'
 import { type HttpServer, openHttpServer } from '../../publisher/src/origin/http.ts'
 import { announceIntervalSeconds, openTracker, type Tracker } from '../../publisher/src/origin/tracker.ts'
-import { silentLog, until, untilTrue } from './origin-support.ts'
+import { countsOf, silentLog, until, untilTrue } from './origin-support.ts'
 
 const KNOWN = 'aa'.repeat(20)
 const OTHER = 'bb'.repeat(20)
@@ -79,14 +79,14 @@ describe.each(['http', 'udp'])('a stock client over %s', (protocol) => {
     seed.start({ left: 0 })
     const [first] = (await answered) as [Announced]
     expect(first).toMatchObject({ complete: 1, incomplete: 0 })
-    expect(tracker.countsOf(KNOWN)).toEqual({ seeders: 1, leechers: 0 })
+    expect(countsOf(tracker, KNOWN)).toEqual({ seeders: 1, leechers: 0 })
 
     const leech = clientFor(url(), { peerPort: 7002 })
     const met = new Set<string>()
     leech.on('peer', (address: string) => met.add(address))
     leech.start({ left: 100 })
     await untilTrue(() => met.has('127.0.0.1:7001'))
-    expect(tracker.countsOf(KNOWN)).toEqual({ seeders: 1, leechers: 1 })
+    expect(countsOf(tracker, KNOWN)).toEqual({ seeders: 1, leechers: 1 })
 
     const scraped = once(leech, 'scrape')
     leech.scrape()
@@ -103,7 +103,7 @@ describe.each(['http', 'udp'])('a stock client over %s', (protocol) => {
     const warned = once(client, 'warning')
     client.start({ left: 100 })
     expect(String((await warned)[0])).toContain('does not know the torrent')
-    expect(tracker.countsOf(STRANGE)).toEqual({ seeders: 0, leechers: 0 })
+    expect(countsOf(tracker, STRANGE)).toEqual({ seeders: 0, leechers: 0 })
     await closed(client)
   })
 })
@@ -135,7 +135,7 @@ describe('WebSocket', () => {
     const one = await openSocket()
     one.send({ event: 'started' })
     await one.next('announce')
-    expect(tracker.countsOf(KNOWN).leechers).toBe(1)
+    expect(countsOf(tracker, KNOWN).leechers).toBe(1)
     await one[Symbol.asyncDispose]()
     await empty()
   })
@@ -172,7 +172,7 @@ describe('WebSocket', () => {
     expect(await attacker.next('failure reason')).toMatchObject({
       'failure reason': expect.stringContaining('peer id'),
     })
-    expect(tracker.countsOf(KNOWN).leechers).toBe(1)
+    expect(countsOf(tracker, KNOWN).leechers).toBe(1)
   })
 
   test.each([
@@ -261,7 +261,7 @@ describe('announces over HTTP that mean harm', () => {
       expect(text(answer['failure reason'])).toBe(at < 3 ? '' : 'the tracker is full')
     }
     expect((await announce({ port: '8001' }, small.port)).interval).toBe(30)
-    expect(small.tracker.countsOf(KNOWN)).toEqual({ seeders: 0, leechers: 3 })
+    expect(countsOf(small.tracker, KNOWN)).toEqual({ seeders: 0, leechers: 3 })
     await announce({ event: 'stopped', port: '8002' }, small.port)
     expect((await announce({ event: 'started', port: '8006' }, small.port)).interval).toBe(30)
     await small.http[Symbol.asyncDispose]()
@@ -275,7 +275,7 @@ describe('announces over HTTP that mean harm', () => {
       announce({ event: 'started', port: from, info_hash: OTHER }, fresh.port),
     )
     await Promise.all(both)
-    expect(fresh.tracker.countsOf(OTHER).leechers).toBe(2)
+    expect(countsOf(fresh.tracker, OTHER).leechers).toBe(2)
     await fresh.http[Symbol.asyncDispose]()
     await fresh.tracker[Symbol.asyncDispose]()
   })
@@ -287,11 +287,11 @@ describe('who has gone without a word', () => {
     swept.tracker.track(new Set([KNOWN]))
     const query = `info_hash=${escapeBytes(KNOWN)}&peer_id=${escapeBytes(newPeerId())}&port=8021&left=1&event=started`
     await fetch(`http://127.0.0.1:${swept.port}/announce?${query}`)
-    expect(swept.tracker.countsOf(KNOWN).leechers).toBe(1)
+    expect(countsOf(swept.tracker, KNOWN).leechers).toBe(1)
     const later = Date.now() + 5 * 60_000
     const clock = jest.spyOn(Date, 'now').mockReturnValue(later)
     try {
-      await untilTrue(() => swept.tracker.countsOf(KNOWN).leechers === 0)
+      await untilTrue(() => countsOf(swept.tracker, KNOWN).leechers === 0)
     } finally {
       clock.mockRestore()
     }
@@ -356,7 +356,7 @@ const openUdp = async (): Promise<UdpSocket> => {
 
 const empty = () =>
   untilTrue(() => {
-    const { seeders, leechers } = tracker.countsOf(KNOWN)
+    const { seeders, leechers } = countsOf(tracker, KNOWN)
     return seeders + leechers === 0
   })
 

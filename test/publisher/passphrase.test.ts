@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { describe, expect, test } from '@jest/globals'
+import { confirm } from '../../publisher/src/confirm.ts'
 import { existingPassphrase, givenPassphrase, newPassphrase } from '../../publisher/src/passphrase.ts'
 import { openWorkspace } from './workspace.ts'
 
@@ -80,5 +81,34 @@ describe('no passphrase', () => {
 
   test.each([undefined, ''])('is refused for new keys: %j', async (given) => {
     await expect(newPassphrase({ given, terminal: undefined })).rejects.toMatchObject({ code: 'PASSPHRASE_MISSING' })
+  })
+})
+
+describe('a person who is asked whether something is to be signed', () => {
+  const answering = async (...keys: readonly string[]) => {
+    const input = new PassThrough()
+    const output = new PassThrough()
+    output.once('data', () => {
+      for (const key of keys) input.write(key)
+    })
+    await confirm('Sign this?', { input, output })
+  }
+
+  test('has to say yes', async () => {
+    await answering('yes\r')
+    await answering(' YES \r')
+  })
+
+  test.each([
+    ['no', ['no\r']],
+    ['nothing', ['\r']],
+    ['y', ['y\r']],
+    ['Ctrl-C', ['\x03']],
+  ])('has not with %s', async (_, keys) => {
+    await expect(answering(...keys)).rejects.toMatchObject({ code: 'ABORTED' })
+  })
+
+  test('has to be there', async () => {
+    await expect(confirm('Sign this?', undefined)).rejects.toMatchObject({ code: 'USAGE' })
   })
 })

@@ -1,6 +1,6 @@
 // Signing: what a signer that answers wrongly, and content that clients would refuse, come to.
 import { describe, expect, test } from '@jest/globals'
-import type { Signer } from '../../publisher/src/keys/signer.ts'
+import type { MetadataSigner as Signer } from '../../publisher/src/keys/signer.ts'
 import { openSigners } from '../../publisher/src/keys/signer.ts'
 import { openRepository, rolesNamed } from '../../publisher/src/repository.ts'
 import { type Change, signChange } from '../../publisher/src/sign.ts'

@@ -1,21 +1,34 @@
 // An independent TUF client (tuf-js, with its own fetcher and store) refreshes from what the publisher made, served by a
 // web server that knows nothing, and downloads and verifies every target.
 
+import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdtempSync } from 'node:fs'
+import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { join, normalize } from 'node:path'
-import { describe, expect, test } from '@jest/globals'
+import { tmpdir } from 'node:os'
+import { dirname, join, normalize } from 'node:path'
+import { afterAll, describe, expect, test } from '@jest/globals'
 import { parseProduct, parseReleaseVersion } from '@updraft/core/names'
 import { Updater } from 'tuf-js'
+import { refresh } from '../../agent/src/refresh.ts'
 import { parseRollout, rollout } from '../../publisher/src/amend/rollout.ts'
 import { urgency } from '../../publisher/src/amend/urgent.ts'
 import { yank } from '../../publisher/src/amend/yank.ts'
 import { amend } from '../../publisher/src/amend.ts'
+import { applyChange } from '../../publisher/src/apply-change.ts'
+import { addSignatures, finishCeremony, prepareCeremony } from '../../publisher/src/ceremony.ts'
+import { makeAuthority } from '../../publisher/src/keys/authority.ts'
+import { createKeyFile } from '../../publisher/src/keys/key-file.ts'
+import type { PublicKey } from '../../publisher/src/keys/public-key.ts'
 import { addProduct } from '../../publisher/src/products.ts'
-import { renewOnlineRoles, renewRoles } from '../../publisher/src/renew.ts'
-import { openRepository } from '../../publisher/src/repository.ts'
+import { renewalOf, renewOnlineRoles, renewRoles } from '../../publisher/src/renew.ts'
+import { openRepository, type Repository } from '../../publisher/src/repository.ts'
+import { revocation, rotate, rotation } from '../../publisher/src/rotate.ts'
+import { identityChange } from '../../publisher/src/sign/identities.ts'
+import { describeWith, needsPython } from '../support/needs.ts'
+import { memoryFloors, sourceOf } from '../support/refreshing.ts'
 import { release } from './release.ts'
 import { openRepositoryWorkspace, type Workspace, writeTree } from './workspace.ts'
 
@@ -69,6 +82,13 @@ const newClient = async ({ directory, repository }: Workspace, { url }: Served):
   }
 }
 
+/** Our own agent, which has pinned the first root; its refresh tells how many releases it would trust. */
+const newMachine = async ({ directory, repository }: Workspace, { url }: Served) => {
+  const source = sourceOf(await readFile(join(repository, 'metadata/1.root.json')), [`${url}/`])
+  const options = { cacheDirectory: join(directory, 'agent'), floors: memoryFloors(), now: () => new Date() }
+  return { refresh: async () => (await refresh(source, [parseProduct('acme')], options)).releases.length }
+}
+
 /** Downloads every target of every release, and returns how many there were. */
 const downloadAll = async ({ repository }: Workspace, updater: Updater): Promise<number> => {
   const { releases } = await openRepository(repository)
@@ -80,6 +100,10 @@ const downloadAll = async ({ repository }: Workspace, updater: Updater): Promise
   }
   return paths.length
 }
+
+/** The metadata that the second test ends with, for another judge. */
+const rotatedMetadata = join(mkdtempSync(join(tmpdir(), 'updraft-rotated-')), 'metadata')
+afterAll(() => rm(dirname(rotatedMetadata), { recursive: true }))
 
 describe('an independent TUF client', () => {
   test('follows a repository through releases, a new product, amended releases, renewals and new roots', async () => {
@@ -115,6 +139,56 @@ describe('an independent TUF client', () => {
     expect((await openRepository(workspace.repository)).edition.roots).toHaveLength(4)
   })
 
+  test('follows new keys of three kinds for every role, thresholds, a revoked key, an identity, and a ceremony', async () => {
+    const now = new Date()
+    await using workspace = await openRepositoryWorkspace()
+    const { repository, keys, keysDirectory } = workspace
+    await renewRoles(repository, ['root', 'targets', 'acme'], { keys, now })
+    await release(workspace, { version: '1.0.0' }, { now })
+    await using served = await serve(repository)
+    const client = await newClient(workspace, served)
+    const machine = await newMachine(workspace, served)
+    const follow = async () => {
+      expect(await downloadAll(workspace, await client.refresh())).toBe(2)
+      expect(await machine.refresh()).toBe(1)
+    }
+    await follow()
+
+    const people = await Promise.all(
+      (['ed25519', 'ecdsa-p256', 'rsa-3072'] as const).map((type) =>
+        createKeyFile(keysDirectory, type, undefined, type),
+      ),
+    )
+    for (const role of ['root', 'targets', 'snapshot', 'timestamp', 'acme']) {
+      const edit = { role, add: people, remove: 'all', threshold: 2 } as const
+      await rotate(repository, (it) => rotation(it, edit), { keys, now })
+      await follow()
+    }
+    const [first, second] = people
+    const replace = { directory: keysDirectory, passphrase: undefined, type: 'ecdsa-p256' } as const
+    const edits = (it: Repository) => revocation(it, { key: first?.keyId ?? '', replacements: [] })
+    await rotate(repository, edits, { keys, now, replace })
+    await follow()
+
+    const named = { name: 'second', publicKey: second as PublicKey, chain: [] }
+    const { certificate } = await makeAuthority(
+      named,
+      { subject: 'CN=Second', days: 9 },
+      { directory: keysDirectory, keys, now },
+    )
+    const chains = [{ file: 'second', certificates: [certificate] }]
+    const identity = { chains, revocationLists: [], remove: false }
+    await applyChange(repository, (it) => identityChange(it, parseProduct('acme'), identity, now), { keys, now })
+    await follow()
+
+    const file = join(workspace.directory, 'ceremony.json')
+    await prepareCeremony(repository, (it) => renewalOf(it, ['root', 'targets']), file, now)
+    await addSignatures(file, { keys, keysDirectory, fingerprint: undefined, now, confirm: async () => {} })
+    await finishCeremony(repository, [file], { keys, now })
+    await follow()
+    await cp(join(repository, 'metadata'), rotatedMetadata, { recursive: true })
+  })
+
   test('finds no target of a product in another product', async () => {
     const now = new Date()
     await using workspace = await openRepositoryWorkspace()
@@ -123,5 +197,18 @@ describe('an independent TUF client', () => {
     await using served = await serve(workspace.repository)
     const updater = await (await newClient(workspace, served)).refresh()
     expect(await updater.getTargetInfo('zeta/1.0.0/any.index')).toBeUndefined()
+  })
+})
+
+describeWith([needsPython('securesystemslib')], 'the library that python-tuf stands on', () => {
+  test('verifies each signature of those keys, over the canonical form as it has it', async () => {
+    const verify = () => {
+      const script = join(import.meta.dirname, 'verify-metadata.py')
+      return spawnSync('/usr/bin/python3', [script, rotatedMetadata], { encoding: 'utf8' })
+    }
+    expect(verify()).toMatchObject({ status: 0, stdout: 'verified\n', stderr: '' })
+    const timestamp = join(rotatedMetadata, 'timestamp.json')
+    await writeFile(timestamp, (await readFile(timestamp, 'utf8')).replace('"version": ', '"version": 1'))
+    expect(verify()).toMatchObject({ status: 1, stderr: expect.stringContaining('UnverifiedSignatureError') })
   })
 })

@@ -47,6 +47,7 @@ export const init = (
   { repository, keysDirectory }: Workspace,
   request: Partial<InitRequest> = {},
   passphrase?: string,
+  now = NOW,
 ): Promise<NewRepository> =>
   initRepository(
     {
@@ -58,7 +59,7 @@ export const init = (
       rootThreshold: 1,
       ...request,
     },
-    { passphrase, now: NOW },
+    { passphrase, now },
   )
 
 export const writeTree = async (folder: string, files: Readonly<Record<string, string | Uint8Array>>) => {

@@ -15,6 +15,13 @@ export const needsProgram = (program: string): Need => ({
   why: `the program ${program} is not installed`,
 })
 
+/** A module of the system's own Python, as a Debian package brings it. */
+export const needsPython = (module: string): Need => ({
+  name: module,
+  met: spawnSync('/usr/bin/python3', ['-c', `import ${module}`]).status === 0,
+  why: `the Python module ${module} is not installed`,
+})
+
 export const needsRoot: Need = { name: 'root', met: process.getuid?.() === 0, why: 'only root can do this' }
 
 /** `describe` if every need is met; otherwise the tests count as skipped, with why in their name and in a line of its own. */

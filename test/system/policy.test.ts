@@ -11,6 +11,7 @@ import { parseProduct, parseReleaseVersion } from '@updraft/core/names'
 import { digestOfTree } from '../../scripts/demo/build.ts'
 import { runForJson } from '../../scripts/demo/program.ts'
 import { changeSettings, openStage, type Stage, type StageAgent } from '../../scripts/demo/stage.ts'
+import { whenDecided } from '../support/looking.ts'
 import { processesNaming } from '../support/processes.ts'
 import { makeSmallBuild } from '../support/small-build.ts'
 
@@ -47,20 +48,6 @@ const openAgent = async (name: string, holds: (cohort: number) => boolean): Prom
   await agent.start()
   await agent.whenInstalled('1.0.0')
   return agent
-}
-
-/** Resolves with the status once a look has led to one for which `holds`. */
-const whenDecided = async (agent: StageAgent, holds: (status: ProductStatus) => boolean): Promise<ProductStatus> => {
-  const signal = AbortSignal.timeout(30_000)
-  const { cursor } = await agent.client.status({ signal })
-  const before = await agent.productStatus()
-  if (before !== undefined && holds(before)) return before
-  for await (const { event } of agent.client.events(cursor, { signal })) {
-    if (event.kind !== 'idle') continue
-    const status = await agent.productStatus()
-    if (status !== undefined && holds(status)) return status
-  }
-  throw new Error(`${agent.name} stopped`)
 }
 
 const isRefused =

@@ -6,7 +6,7 @@ import { LIMITS } from '@updraft/core/limits'
 import type { Activator, ActivatorContext, VersionInPlace } from '../activation.ts'
 import { runHook, wordsOfEnding } from '../hook.ts'
 import type { InstallKind } from '../settings/install-kind.ts'
-import type { OwnersCommand } from '../settings/owners-command.ts'
+import type { ProgramCommand } from '../settings/program.ts'
 import { hookMarkOf } from './hook-mark.ts'
 
 type CommandInstall = Extract<InstallKind, { kind: 'command' }>
@@ -16,7 +16,7 @@ export const commandActivator = (
   context: ActivatorContext,
 ): Activator => {
   /** `into` is what is in use when it has ended: nothing, on the way back from the first version. */
-  const run = (program: OwnersCommand, into: VersionInPlace | undefined, previous: string) =>
+  const run = (program: ProgramCommand, into: VersionInPlace | undefined, previous: string) =>
     runToEnd(program, {
       ...context,
       timeoutSeconds,
@@ -45,7 +45,7 @@ interface RunOptions extends ActivatorContext {
   readonly timeoutSeconds: number
 }
 
-const runToEnd = async (program: OwnersCommand, options: RunOptions): Promise<void> => {
+const runToEnd = async (program: ProgramCommand, options: RunOptions): Promise<void> => {
   const { directory, environment, timeoutSeconds, signal } = options
   const ended = await runHook(program, {
     directory,

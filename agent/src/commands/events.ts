@@ -1,5 +1,6 @@
 // `events`: what happened on this machine, and with --follow what happens, as it happens.
 import { existsSync } from 'node:fs'
+import { controlAddressOf } from '@updraft/core/control/address'
 import type { RecordedEvent } from '@updraft/core/control/api'
 import { controlClient } from '@updraft/core/control/client'
 import { type Home, homeOf } from '@updraft/core/control/home'
@@ -58,8 +59,9 @@ type Print = (recorded: RecordedEvent) => void
 const showEvents = async ({ follow, after }: EventsOptions, context: Context, print: Print): Promise<void> => {
   const { signal, environment } = context
   const home = homeOf(environment)
-  const client = controlClient(home.socketPath)
-  const status = follow ? await client.status({ signal }) : await unlessNotRunning(client.status({ signal }))
+  const client = controlClient(controlAddressOf(environment))
+  const asking = client.status({ signal })
+  const status = follow ? await asking : await unlessNotRunning(asking, context)
   if (status === undefined) return showFromStore(home, after, context, print)
 
   const begin = after ?? Math.max(0, status.cursor - LAST_SHOWN)

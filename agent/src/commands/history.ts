@@ -1,5 +1,6 @@
 // `history [PRODUCT]`: every update that was tried, how it ended, and where its bytes came from.
 import { existsSync } from 'node:fs'
+import { controlAddressOf } from '@updraft/core/control/address'
 import type { History } from '@updraft/core/control/api'
 import { controlClient } from '@updraft/core/control/client'
 import { type Home, homeOf } from '@updraft/core/control/home'
@@ -56,8 +57,9 @@ const readHistories = async (
   const home = homeOf(environment)
   const names =
     name === undefined ? (await readView(context)).products.map((product) => product.name) : [parseProduct(name)]
-  const client = controlClient(home.socketPath)
-  const asked = await unlessNotRunning(askForEach(names, (product) => client.history(product, { limit, signal })))
+  const client = controlClient(controlAddressOf(environment))
+  const asking = askForEach(names, (product) => client.history(product, { limit, signal }))
+  const asked = await unlessNotRunning(asking, context)
   return asked ?? readFromStore(names, limit, home)
 }
 

@@ -1,7 +1,7 @@
 // `hold PRODUCT DURATION` and `unhold PRODUCT`: keeps a product as it is for a while, whatever is published.
 import { UpdateError } from '@updraft/core/errors'
+import { span, timeText } from '@updraft/core/terminal/plain-text'
 import type { Command } from 'commander'
-import { span, timeText } from '../plain-text.ts'
 import type { Context } from './context.ts'
 import { tellWish } from './wish.ts'
 

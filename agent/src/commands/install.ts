@@ -1,5 +1,7 @@
 // `install PRODUCT`: subscribes to a product and sees its first installation through, by the running agent, or by itself
 // if none runs.
+
+import { controlAddressOf, namesAddress } from '@updraft/core/control/address'
 import type { AgentEvent, ProductStatus } from '@updraft/core/control/api'
 import { type ControlClient, controlClient } from '@updraft/core/control/client'
 import { type Home, homeOf } from '@updraft/core/control/home'
@@ -114,15 +116,15 @@ interface Outcome {
 
 /** Lets the running agent do it, and follows its events; undefined if none runs. */
 const byRunningAgent = async (
-  { product, file, home, context: { signal }, subscribe }: Work,
+  { product, file, context: { environment, signal }, subscribe }: Work,
   onEvent: (event: AgentEvent) => void,
 ): Promise<Outcome | undefined> => {
-  const client = controlClient(home.socketPath)
+  const client = controlClient(controlAddressOf(environment))
   let before: number
   try {
     before = (await client.status({ signal })).cursor
   } catch (error) {
-    if (hasCode(error, 'AGENT_NOT_RUNNING')) return undefined
+    if (hasCode(error, 'AGENT_NOT_RUNNING') && !namesAddress(environment)) return undefined
     throw error
   }
   await subscribe()

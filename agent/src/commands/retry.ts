@@ -1,6 +1,6 @@
 // `retry PRODUCT`: lets the agent try again what was bad on this machine.
+import { controlAddressOf } from '@updraft/core/control/address'
 import { controlClient } from '@updraft/core/control/client'
-import { homeOf } from '@updraft/core/control/home'
 import { parseProduct } from '@updraft/core/names'
 import type { Command } from 'commander'
 import type { Context } from './context.ts'
@@ -23,7 +23,7 @@ export const addRetryCommand = (program: Command, context: Context): void => {
     .action(async (name: string, { json }: { readonly json?: true }) => {
       const { environment, signal, print } = context
       const product = parseProduct(name)
-      const { lifted } = await controlClient(homeOf(environment).socketPath).retry(product, { signal })
+      const { lifted } = await controlClient(controlAddressOf(environment)).retry(product, { signal })
       print(json ? JSON.stringify({ product, lifted }) : wordsOf(product, lifted))
     })
 }

@@ -1,6 +1,6 @@
 // `rollback PRODUCT [VERSION]`: the way back by hand, done by the running agent.
+import { controlAddressOf } from '@updraft/core/control/address'
 import { controlClient } from '@updraft/core/control/client'
-import { homeOf } from '@updraft/core/control/home'
 import { parseProduct, parseReleaseVersion } from '@updraft/core/names'
 import type { Command } from 'commander'
 import type { Context } from './context.ts'
@@ -26,7 +26,7 @@ export const addRollbackCommand = (program: Command, context: Context): void => 
       const { environment, signal, print } = context
       const product = parseProduct(name)
       const request = wanted === undefined ? {} : { version: parseReleaseVersion(wanted) }
-      const client = controlClient(homeOf(environment).socketPath)
+      const client = controlClient(controlAddressOf(environment))
       const { version, previous } = await client.rollback(product, request, { signal })
       print(
         json

@@ -1,4 +1,6 @@
 // Tells the running agent what the owner of the machine wants for a product; without one, writes it down for the next.
+
+import { controlAddressOf } from '@updraft/core/control/address'
 import type { Wish, WishAnswer } from '@updraft/core/control/api'
 import { controlClient } from '@updraft/core/control/client'
 import { homeOf } from '@updraft/core/control/home'
@@ -12,7 +14,8 @@ import { unlessNotRunning } from './view.ts'
 export const tellWish = async (product: string, wish: Wish, context: Context): Promise<WishAnswer> => {
   const { environment, signal, now } = context
   const home = homeOf(environment)
-  const answer = await unlessNotRunning(controlClient(home.socketPath).wish(product, wish, { signal }))
+  const asking = controlClient(controlAddressOf(environment)).wish(product, wish, { signal })
+  const answer = await unlessNotRunning(asking, context)
   if (answer !== undefined) return answer
   const { prepareHome, takeHome } = await import('../agent.ts') // Only for those without an agent: it is most of one.
   await prepareHome(home)

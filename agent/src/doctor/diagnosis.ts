@@ -1,9 +1,10 @@
 // What a look at this machine's agent amounts to: facts in, one line per check out, each with what to do. Pure; doctor.ts
 // gathers the facts.
+import { dirname } from 'node:path'
 import type { SourceStatus, Status } from '@updraft/core/control/api'
 import { ERROR_CODES, type ExitName, isUpdateError, messageOf } from '@updraft/core/errors'
+import { count, span, timeText } from '@updraft/core/terminal/plain-text'
 import { formatBytes } from '@updraft/core/terminal/progress'
-import { count, span, timeText } from '../plain-text.ts'
 import type { Settings } from '../settings.ts'
 import type { StateOfAll } from '../status.ts'
 
@@ -57,7 +58,12 @@ export interface Facts {
   /** Undefined inside if no agent runs. */
   readonly agent: Outcome<Status | undefined>
   readonly socket: Socket | undefined
-  readonly disk: Outcome<{ readonly path: string; readonly freeBytes: number }>
+  readonly disk: Outcome<{
+    readonly path: string
+    readonly freeBytes: number
+    /** Installed for everybody, and nobody else may go there. */
+    readonly isClosed?: boolean
+  }>
   /** The configured port while no agent runs: why it cannot be taken. */
   readonly port: Outcome<unknown>
 }
@@ -68,6 +74,7 @@ export const diagnose = (facts: Facts): readonly Check[] => [
   ...facts.uses.map(useCheck),
   ...sourceChecks(facts),
   ...findingChecks(facts),
+  ...leftoverChecks(facts),
   clockCheck(facts),
   diskCheck(facts),
   agentCheck(facts),
@@ -167,6 +174,7 @@ const sourceChecks = ({ sources, settings, knowledge, now }: Facts): readonly Ch
 
 const sourceCheck = (source: string, known: SourceStatus | undefined, now: Date): Check => {
   const name = `source ${source}`
+  if (known?.importOnly) return importCheck(name, known, now)
   if (known?.expires === undefined) {
     const error = known?.lastCheck?.error
     if (error !== undefined) return warning(name, `never reached: ${error.detail}`, error.hint ?? '')
@@ -192,6 +200,18 @@ const sourceCheck = (source: string, known: SourceStatus | undefined, now: Date)
   )
 }
 
+/** Nothing is late: whoever carries the next file renews what has expired. */
+const importCheck = (name: string, { expires }: SourceStatus, now: Date): Check => {
+  const only = 'root pinned; updates come by import only'
+  if (expires === undefined) return ok(name, `${only}, and none was imported yet`, 'run: updraft-agent import FILE')
+  const isOver = Date.parse(expires.at) <= now.getTime()
+  return ok(
+    name,
+    `${only}; the last file was good until ${timeText(expires.at)} UTC`,
+    isOver ? 'the next one has to be exported after a renewal' : '',
+  )
+}
+
 /** Trust findings that hold, unless a check of the source says the same. */
 const findingChecks = ({ knowledge }: Facts): readonly Check[] => {
   if (knowledge.kind === 'failed' || knowledge.value === undefined) return []
@@ -203,6 +223,20 @@ const findingChecks = ({ knowledge }: Facts): readonly Check[] => {
           ? wrong(`trust in ${name}`, 'untrusted', `${message} (${code})`, hint)
           : warning(`trust in ${name}`, `${message} (${code})`, hint),
       ),
+  )
+}
+
+/** Installed, and no longer in the settings: taken out, or there under another name. */
+const leftoverChecks = ({ knowledge }: Facts): readonly Check[] => {
+  if (knowledge.kind === 'failed' || knowledge.value === undefined) return []
+  return knowledge.value.state.products.flatMap(({ name, installed, decision }) =>
+    installed === undefined || decision.every(({ rule, passed }) => rule !== 'subscribed' || passed)
+      ? []
+      : warning(
+          `product ${name}`,
+          `${installed.version} is installed, but ${name} is not in the settings, so nothing updates it`,
+          `put it back into agent.json; or, if it is not needed, remove ${dirname(installed.path)} while no agent runs`,
+        ),
   )
 }
 
@@ -234,13 +268,20 @@ const clockCheck = ({ knowledge, now }: Facts): Check => {
 
 const diskCheck = ({ disk, knowledge }: Facts): Check => {
   if (disk.kind === 'failed') return failed('disk', disk.error)
-  const { path, freeBytes } = disk.value
+  const { path, freeBytes, isClosed = false } = disk.value
   const kept = knowledge.kind === 'read' ? (knowledge.value?.bundleBytes ?? []) : []
   const all = kept.reduce((sum, bytes) => sum + bytes, 0)
   const largest = Math.max(0, ...kept)
   const detail = `${formatBytes(freeBytes)} free at ${path}; ${count(kept.length, 'bundle')} kept, ${formatBytes(all)}`
   const hint = `free some space: the next release needs about ${formatBytes(ROOM_FOR_RELEASE * largest)}`
   if (freeBytes === 0 || freeBytes < largest) return wrong('disk', 'local', detail, hint)
+  if (isClosed) {
+    return warning(
+      'disk',
+      `nobody else can run what is installed: ${path} is closed to others`,
+      `run: chmod 755 ${path}`,
+    )
+  }
   return freeBytes < ROOM_FOR_RELEASE * largest ? warning('disk', detail, hint) : ok('disk', detail)
 }
 

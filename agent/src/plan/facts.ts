@@ -13,6 +13,8 @@ export interface MachineFacts {
   /** Random, and never told to anyone. */
   readonly machineId: string
   readonly onBattery: boolean | undefined
+  /** Only known if a product asks for it. */
+  readonly metered: boolean | undefined
   /** Load average over a minute, per processor. */
   readonly load: number | undefined
   /** For the agent, where it puts releases. */

@@ -1,10 +1,7 @@
-// A proof as SARIF 2.1.0, the form in which code scanners and CI systems take results. Pure.
-// Source: OASIS, Static Analysis Results Interchange Format 2.1.0.
-import { pathToFileURL } from 'node:url'
+// A proof as SARIF. Pure.
+import { sarifOf, uriOfPath } from '@updraft/core/terminal/sarif'
 import { titleOfFinding } from '@updraft/core/trust/finding'
 import type { Proof } from '../proof.ts'
-
-const LEVELS = { error: 'error', warning: 'warning', info: 'note' } as const
 
 const DIFFERENCES = {
   missing: 'a signed file is missing',
@@ -13,44 +10,30 @@ const DIFFERENCES = {
 } as const
 
 export const sarifOfProof = ({ path, findings, differences, kind }: Proof, version: string): object => {
-  const root = pathToFileURL(path).href
-  const results = [
-    ...findings.map(({ code, severity, message, hint }) => ({
-      ruleId: code,
-      level: LEVELS[severity],
-      message: { text: hint === '' ? message : `${message}; ${hint}` },
-      locations: [locationOf(root)],
-    })),
-    ...differences.map((difference) => ({
-      ruleId: `file-${difference.kind}`,
-      level: 'error',
-      message: { text: `${difference.path}: ${difference.detail}` },
-      locations: [locationOf(`${root}/${difference.path.split('/').map(encodeURIComponent).join('/')}`)],
-    })),
-  ]
+  const root = uriOfPath(path)
   const rules = new Map(findings.map(({ code, message }) => [code, titleOf(code, message)]))
   for (const difference of differences) rules.set(`file-${difference.kind}`, DIFFERENCES[difference.kind])
-  return {
-    $schema: 'https://json.schemastore.org/sarif-2.1.0.json',
-    version: '2.1.0',
-    runs: [
-      {
-        tool: {
-          driver: {
-            name: 'updraft-agent verify',
-            semanticVersion: version,
-            rules: [...rules].map(([id, text]) => ({ id, shortDescription: { text } })),
-          },
-        },
-        invocations: [{ executionSuccessful: true }],
-        artifacts: [{ location: { uri: root }, roles: [kind === 'file' ? 'analysisTarget' : 'directory'] }],
-        results,
-      },
+  return sarifOf({
+    tool: 'updraft-agent verify',
+    version,
+    artifact: { uri: root, role: kind === 'file' ? 'analysisTarget' : 'directory' },
+    rules,
+    results: [
+      ...findings.map(({ code, severity, message, hint }) => ({
+        rule: code,
+        severity,
+        message: hint === '' ? message : `${message}; ${hint}`,
+        uri: root,
+      })),
+      ...differences.map(({ kind: what, path: file, detail }) => ({
+        rule: `file-${what}`,
+        severity: 'error' as const,
+        message: `${file}: ${detail}`,
+        uri: `${root}/${file.split('/').map(encodeURIComponent).join('/')}`,
+      })),
     ],
-  }
+  })
 }
-
-const locationOf = (uri: string) => ({ physicalLocation: { artifactLocation: { uri } } })
 
 const titleOf = (code: string, message: string): string =>
   titleOfFinding(code) === titleOfFinding('') ? message : titleOfFinding(code)

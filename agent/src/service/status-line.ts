@@ -1,6 +1,6 @@
 // The agent's state in one short line, for `systemctl status` and its like. Pure.
 import type { ProductStatus } from '@updraft/core/control/api'
-import { count } from '../plain-text.ts'
+import { count } from '@updraft/core/terminal/plain-text'
 
 /** What needs attention comes first, then what is under way, then that all is well. */
 export const lineOfStatus = (products: readonly ProductStatus[]): string => {

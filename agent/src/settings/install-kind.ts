@@ -2,7 +2,7 @@
 // has. Publishers have no say in it. Says what is to be done; does nothing.
 import { isAbsolute, resolve } from 'node:path'
 import * as z from 'zod'
-import { commandSchema, type OwnersCommand } from './owners-command.ts'
+import { ownCommandSchema, type ProgramCommand, versionCommandSchema } from './program.ts'
 
 export type InstallKind =
   /** `products/<product>/current` is all there is. */
@@ -18,15 +18,15 @@ export type InstallKind =
     }
   | {
       readonly kind: 'command'
-      readonly command: OwnersCommand
+      readonly command: ProgramCommand
       /** Goes back; undefined runs `command` again, with the version from before. */
-      readonly undo?: OwnersCommand | undefined
+      readonly undo?: ProgramCommand | undefined
       readonly timeoutSeconds: number
     }
   /** An extension of VS Code, through the command line of one. */
   | {
       readonly kind: 'vsix'
-      readonly cli: OwnersCommand
+      readonly cli: ProgramCommand
       readonly from?: string | undefined
       readonly timeoutSeconds: number
     }
@@ -107,11 +107,10 @@ export const installKindSchema = z
       z
         .strictObject({
           kind: z.literal('command'),
-          command: commandSchema.describe(
+          command: versionCommandSchema.describe(
             'Program in the installed version, or with an absolute path, and arguments, that brings a version into use; may be repeated',
           ),
-          undo: commandSchema
-            .refine(([program]) => isAbsolute(program), absolute('what goes back must not be part of what is left'))
+          undo: ownCommandSchema
             .optional()
             .describe(
               'Program with an absolute path, and arguments, that goes back; else command, with the version from before',
@@ -122,9 +121,9 @@ export const installKindSchema = z
       z
         .strictObject({
           kind: z.literal('vsix'),
-          cli: commandSchema
-            .refine(([program]) => isAbsolute(program), absolute('use one such as /usr/bin/code'))
-            .describe('Command line of VS Code, with an absolute path, and arguments such as --extensions-dir'),
+          cli: ownCommandSchema.describe(
+            'Command line of VS Code, with an absolute path, and arguments such as --extensions-dir',
+          ),
           from: fromSchema,
           timeoutSeconds: timeoutSeconds('How long VS Code may take, in seconds'),
         })

@@ -37,6 +37,13 @@ export const parseJsonWithComments = <T>(text: string, schema: z.ZodType<T>, pat
   )
 }
 
+/** A fault that was found after parsing, at `at` in the text. */
+export const faultIn = (text: string, at: readonly (string | number)[], message: string, path: string): UpdateError => {
+  const root = parseTree(text, [], { allowTrailingComma: true })
+  const offset = root === undefined ? 0 : nearestNode(root, at).offset
+  return invalid(path, text, [{ offset, message: `${at.join('.')}: ${message}` }])
+}
+
 interface Fault {
   readonly offset: number
   readonly message: string

@@ -1,7 +1,7 @@
 // The setting `probe` of a product: how its owner lets the agent find out whether a version that was just installed works.
 // Says what is to be asked; asks nothing.
 import * as z from 'zod'
-import { commandSchema, type OwnersCommand } from './owners-command.ts'
+import { type ProgramCommand, versionCommandSchema } from './program.ts'
 
 export interface ProbeTimes {
   /** How often the probe may fail before the version counts as unhealthy, plus one. */
@@ -13,9 +13,9 @@ export interface ProbeTimes {
 
 export type Probe = ProbeTimes &
   (
-    | { readonly kind: 'command'; readonly command: OwnersCommand }
+    | { readonly kind: 'command'; readonly command: ProgramCommand }
     | { readonly kind: 'http'; readonly url: string }
-    | { readonly kind: 'stay-up'; readonly command: OwnersCommand; readonly seconds: number }
+    | { readonly kind: 'stay-up'; readonly command: ProgramCommand; readonly seconds: number }
   )
 
 const urlSchema = z.string().superRefine((text, context) => {
@@ -32,11 +32,11 @@ const KINDS = ['command', 'http', 'stayUp'] as const
 
 export const probeSchema = z
   .strictObject({
-    command: commandSchema
+    command: versionCommandSchema
       .optional()
       .describe('Program in the installed version, or with an absolute path, and arguments; healthy if it ends with 0'),
     http: urlSchema.optional().describe('Address that is asked; healthy if it answers with a status from 200 to 299'),
-    stayUp: commandSchema
+    stayUp: versionCommandSchema
       .optional()
       .describe('Program, like command, that has to run for some seconds; then the agent ends it'),
     seconds: z.int().min(1).max(3_600).optional().describe('How long the program of stayUp has to run'),

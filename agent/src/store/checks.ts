@@ -1,4 +1,5 @@
-// What the last checks found: per source how the refresh ended, per product what is available and what was decided.
+// What the last checks found: per source when it was refreshed and how long that is good for, per product how that ended, what
+// is available, and what was decided.
 import {
   type Problem,
   problemSchema,
@@ -15,11 +16,16 @@ import type { Database } from './database.ts'
 export interface SourceCheck {
   readonly source: string
   readonly at: string
-  /** Why the last refresh failed; undefined if it did not. */
-  readonly problem: Problem | undefined
   /** When the first of the trusted roles expires, as of the last refresh that succeeded. */
   readonly expires: Expiry | undefined
   readonly rootVersion: number | undefined
+}
+
+export interface ProductCheck {
+  readonly source: string
+  readonly at: string
+  /** Why the last check failed; undefined if it did not. */
+  readonly problem: Problem | undefined
 }
 
 export interface Expiry {
@@ -46,36 +52,55 @@ export interface AvailableRelease {
 
 export interface Checks {
   source(source: string): SourceCheck | undefined
-  succeeded(source: string, at: string, expires: Expiry, rootVersion: number): void
+  product(product: Product): ProductCheck | undefined
+  succeeded(checked: Checked, expires: Expiry, rootVersion: number): void
   /** Keeps expiry and root version of the last success. */
-  failed(source: string, at: string, problem: Problem): void
+  failed(checked: Checked, problem: Problem): void
+  /** The source is not asked for the product any more, so what was wrong with it is no longer. */
+  forget(product: Product): void
   decision(product: Product): DecisionRecord | undefined
   decided(decision: DecisionRecord): void
+}
+
+/** Which product was looked for in which source, and when. */
+export interface Checked {
+  readonly source: string
+  readonly product: Product
+  /** ISO 8601 in UTC. */
+  readonly at: string
 }
 
 export const openChecks = (database: Database): Checks => ({
   source: (source) =>
     database.get(
       sourceCheck,
-      'SELECT source, at, problem, expires, root_version AS rootVersion FROM source_check WHERE source = ?',
+      'SELECT source, at, expires, root_version AS rootVersion FROM source_check WHERE source = ?',
       source,
     ),
-  succeeded: (source, at, expires, rootVersion) =>
-    database.run(
-      'INSERT OR REPLACE INTO source_check (source, at, problem, expires, root_version) VALUES (?, ?, NULL, ?, ?)',
-      source,
-      at,
-      JSON.stringify(expires),
-      rootVersion,
-    ),
-  failed: (source, at, problem) =>
-    database.run(
-      `INSERT INTO source_check (source, at, problem) VALUES (?, ?, ?)
-       ON CONFLICT (source) DO UPDATE SET at = excluded.at, problem = excluded.problem`,
-      source,
-      at,
-      JSON.stringify(problem),
-    ),
+  product: (product) =>
+    database.get(productCheck, 'SELECT source, at, problem FROM product_check WHERE product = ?', product),
+  succeeded: ({ source, product, at }, expires, rootVersion) =>
+    database.transaction(() => {
+      database.run(
+        'INSERT OR REPLACE INTO source_check (source, at, problem, expires, root_version) VALUES (?, ?, NULL, ?, ?)',
+        source,
+        at,
+        JSON.stringify(expires),
+        rootVersion,
+      )
+      putCheck(database, { source, product, at }, null)
+    }),
+  failed: ({ source, product, at }, problem) =>
+    database.transaction(() => {
+      database.run(
+        `INSERT INTO source_check (source, at) VALUES (?, ?)
+         ON CONFLICT (source) DO UPDATE SET at = excluded.at`,
+        source,
+        at,
+      )
+      putCheck(database, { source, product, at }, JSON.stringify(problem))
+    }),
+  forget: (product) => database.run('DELETE FROM product_check WHERE product = ?', product),
   decision: (product) =>
     database.get(
       decision,
@@ -94,10 +119,24 @@ export const openChecks = (database: Database): Checks => ({
     ),
 })
 
-const sourceCheck = z.object({
+const putCheck = (database: Database, { source, product, at }: Checked, problem: string | null): void =>
+  database.run(
+    'INSERT OR REPLACE INTO product_check (product, source, at, problem) VALUES (?, ?, ?, ?)',
+    product,
+    source,
+    at,
+    problem,
+  )
+
+const productCheck = z.object({
   source: z.string(),
   at: z.string(),
   problem: columns.optional(columns.json(problemSchema)),
+})
+
+const sourceCheck = z.object({
+  source: z.string(),
+  at: z.string(),
   expires: columns.optional(columns.json(z.object({ role: z.string(), at: z.string() }))),
   rootVersion: columns.optional(z.int()),
 })

@@ -1,4 +1,5 @@
-// Trust findings about each product: raised when first seen, cleared when a check no longer sees them, kept afterwards.
+// Trust findings about each product: raised when first seen, cleared when a check no longer sees them, and the last
+// of those kept afterwards.
 
 import type { Product } from '@updraft/core/names'
 import { FINDINGS, type FindingCode, type TrustFinding } from '@updraft/core/trust/finding'
@@ -51,10 +52,20 @@ export const openFindings = (database: Database): Findings => {
           product,
           code,
         )
+        database.run(
+          `DELETE FROM finding WHERE product = ? AND cleared_at IS NOT NULL AND id NOT IN
+             (SELECT id FROM finding WHERE product = ? AND cleared_at IS NOT NULL ORDER BY id DESC LIMIT ?)`,
+          product,
+          product,
+          CLEARED_KEPT,
+        )
         return true
       }),
   }
 }
+
+/** Per product. A source that comes and goes would leave a row each time, for years. */
+const CLEARED_KEPT = 50
 
 const SELECT = 'SELECT code, message, hint, since FROM finding WHERE cleared_at IS NULL'
 

@@ -26,23 +26,23 @@ export interface InstalledVersions {
   kept(product: Product): readonly InstalledRecord[]
   /** Records the version and makes it the current one. */
   makeCurrent(record: InstalledRecord): void
-  /** Forgets a version, also the current one: then the product is not installed. */
-  remove(product: Product, version: ReleaseVersion): void
   /** Forgets a kept version; the current one stays. */
   forget(product: Product, version: ReleaseVersion): void
+  /** Forgets a version that is not on the disk any more, also the current one. */
+  lose(product: Product, version: ReleaseVersion): void
 }
 
 export const openInstalled = (database: Database): InstalledVersions => ({
   current: (product) => database.get(record, `${SELECT} WHERE current = 1 AND product = ?`, product),
   allCurrent: () => database.all(record, `${SELECT} WHERE current = 1 ORDER BY product`),
-  kept: (product) => database.all(record, `${SELECT} WHERE product = ? ORDER BY installed_at DESC`, product),
+  kept: (product) => database.all(record, `${SELECT} WHERE product = ? ORDER BY nth DESC`, product),
   makeCurrent: ({ product, version, platform, source, path, signers, threshold, installedAt }) =>
     database.transaction(() => {
       database.run('UPDATE installed SET current = 0 WHERE product = ?', product)
       database.run(
         `INSERT OR REPLACE INTO installed
-           (product, version, platform, source, path, signers, threshold, installed_at, current)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1)`,
+           (product, version, platform, source, path, signers, threshold, installed_at, current, nth)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, 1 + (SELECT coalesce(max(nth), 0) FROM installed WHERE product = ?))`,
         product,
         version,
         platform,
@@ -51,12 +51,12 @@ export const openInstalled = (database: Database): InstalledVersions => ({
         JSON.stringify(signers),
         threshold,
         installedAt,
+        product,
       )
     }),
-  remove: (product, version) =>
-    database.run('DELETE FROM installed WHERE product = ? AND version = ?', product, version),
   forget: (product, version) =>
     database.run('DELETE FROM installed WHERE product = ? AND version = ? AND current = 0', product, version),
+  lose: (product, version) => database.run('DELETE FROM installed WHERE product = ? AND version = ?', product, version),
 })
 
 const SELECT = `SELECT product, version, platform, source, path, signers, threshold, installed_at AS installedAt

@@ -93,6 +93,24 @@ const MIGRATIONS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   `,
   `
+  -- What the files of a kept bundle looked like when all of them had been verified.
+  ALTER TABLE seed ADD COLUMN stamp TEXT;
+  `,
+  `
+  -- How the last check of each product ended: a source may be well for one and not for another.
+  CREATE TABLE product_check (
+    product TEXT PRIMARY KEY, source TEXT NOT NULL, at TEXT NOT NULL, problem TEXT
+  ) STRICT, WITHOUT ROWID;
+  `,
+  `
+  -- Which version of a product was installed last: the clock may have been set back since the one before it.
+  ALTER TABLE installed ADD COLUMN nth INTEGER NOT NULL DEFAULT 0;
+  UPDATE installed SET nth = (
+    SELECT count(*) FROM installed AS other
+    WHERE other.product = installed.product AND other.installed_at <= installed.installed_at
+  );
+  `,
+  `
   -- Who may find a version bad is no longer this table's business: SQLite cannot change a CHECK.
   CREATE TABLE bad_mark_any (
     product TEXT NOT NULL, version TEXT NOT NULL, marked_by TEXT NOT NULL, problem TEXT NOT NULL, at TEXT NOT NULL,

@@ -15,6 +15,8 @@ export interface SeedRecord {
   readonly trackers: readonly string[]
   readonly lengthBytes: number
   readonly since: string
+  /** What the files looked like when all of them had been verified; undefined is not known. */
+  readonly stamp?: string | undefined
 }
 
 export interface Seeds {
@@ -25,10 +27,10 @@ export interface Seeds {
 
 export const openSeeds = (database: Database): Seeds => ({
   all: () => database.all(record, `${SELECT} ORDER BY since, name`),
-  put: ({ name, product, version, platform, infoHash, trackers, lengthBytes, since }) =>
+  put: ({ name, product, version, platform, infoHash, trackers, lengthBytes, since, stamp }) =>
     database.run(
-      `INSERT OR REPLACE INTO seed (name, product, version, platform, info_hash, trackers, length_bytes, since)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT OR REPLACE INTO seed (name, product, version, platform, info_hash, trackers, length_bytes, since, stamp)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       name,
       product,
       version,
@@ -37,11 +39,13 @@ export const openSeeds = (database: Database): Seeds => ({
       JSON.stringify(trackers),
       lengthBytes,
       since,
+      stamp ?? null,
     ),
   remove: (name) => database.run('DELETE FROM seed WHERE name = ?', name),
 })
 
-const SELECT = `SELECT name, product, version, platform, info_hash AS infoHash, trackers, length_bytes AS lengthBytes, since
+const SELECT = `SELECT name, product, version, platform, info_hash AS infoHash, trackers, length_bytes AS lengthBytes, since,
+                       stamp
                 FROM seed`
 
 const record = z.object({
@@ -53,4 +57,5 @@ const record = z.object({
   trackers: columns.json(z.array(z.string())),
   lengthBytes: z.int(),
   since: z.string(),
+  stamp: columns.optional(z.string()),
 })

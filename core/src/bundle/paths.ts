@@ -8,7 +8,7 @@ const NAME_BYTES_MAX = 255
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/
 const FORBIDDEN = /[\\:*?"<>|]/
 /** Device names of Windows, with any extension. Source: Microsoft, "Naming Files, Paths, and Namespaces". */
-const DEVICE = /^(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³]) *(\.|$)/i
+const DEVICE = /^(con|prn|aux|nul|conin\$|conout\$|com[0-9\u00b9\u00b2\u00b3]|lpt[0-9\u00b9\u00b2\u00b3]) *(\.|$)/i
 
 /** Why a release cannot carry `path` (parts joined by `/`), or undefined if it can. */
 export const faultOfPath = (path: string): string | undefined => {

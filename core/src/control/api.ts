@@ -109,6 +109,8 @@ export const productSchema = z.object({
   decision: z.array(ruleSchema).readonly(),
   /** When the decision was made; absent before the first look that succeeded. */
   decidedAt: isoTime.optional(),
+  /** How the last check of the product ended. */
+  lastCheck: z.object({ at: isoTime, error: problemSchema.optional() }).optional(),
   /** When the product is looked at again; absent while a look is under way. */
   nextCheckAt: isoTime.optional(),
   trust: z.object({
@@ -132,8 +134,11 @@ export const sourceSchema = z.object({
   }),
   /** When the first of the trusted roles expires; undefined before the first refresh. */
   expires: z.object({ role: z.string(), at: isoTime }).optional(),
+  /** The last check of any of its products; `error` is of one whose own last check failed, whether or not another's did. */
   lastCheck: z.object({ at: isoTime, error: problemSchema.optional() }).optional(),
   nextCheckAt: isoTime.optional(),
+  /** It is never asked: releases come as exported files. */
+  importOnly: z.boolean().optional(),
 })
 export type SourceStatus = z.output<typeof sourceSchema>
 
@@ -148,6 +153,8 @@ export const statusSchema = z.object({
     startedAt: isoTime,
     /** TCP port of the swarm; 0 while it does not listen. */
     swarmPort: z.number().int(),
+    /** Where the API is besides on the socket, for those who have its token: `http://127.0.0.1:PORT`. */
+    controlUrl: z.string().optional(),
   }),
   sources: z.array(sourceSchema).readonly(),
   products: z.array(productSchema).readonly(),

@@ -1,8 +1,10 @@
-// The other end of the control API: asks an agent over its socket, parses every answer, and turns every problem back into
+// The other end of the control API: asks an agent over its socket or its port, parses every answer, and turns every problem back into
 // the error it stands for. Needs nothing but Node; never starts an agent.
-import { type IncomingMessage, request } from 'node:http'
-import { hasCode, messageOf, systemCodeOf, UpdateError } from '../errors.ts'
+import { readFile, stat } from 'node:fs/promises'
+import { type IncomingMessage, type RequestOptions, request } from 'node:http'
+import { hasCode, isUpdateError, messageOf, systemCodeOf, UpdateError } from '../errors.ts'
 import { LIMITS } from '../limits.ts'
+import type { ControlAddress } from './address.ts'
 import {
   type CheckAnswer,
   type CheckRequest,
@@ -32,8 +34,8 @@ import { parseEventStream } from './event-stream.ts'
 import { errorOfProblem } from './problem.ts'
 
 /**
- * Every call may fail with AGENT_NOT_RUNNING, PERMISSION (the socket belongs to somebody else), CONTROL_INVALID (what
- * answers is not this API), ABORTED, and with the error that the agent itself reports.
+ * Every call may fail with AGENT_NOT_RUNNING, PERMISSION (the socket, or the file of the token, belongs to somebody
+ * else), TOKEN_INVALID, CONTROL_INVALID (what answers is not this API), ABORTED, and with the error that the agent itself reports.
  */
 export interface ControlClient {
   status(options?: CallOptions): Promise<Status>
@@ -74,13 +76,13 @@ export interface ControlClientOptions {
 
 /** Nothing is opened until the first call, and nothing stays open after one. */
 export const controlClient = (
-  socketPath: string,
+  address: ControlAddress,
   {
     answerTimeoutMs = LIMITS.controlAnswerTimeoutMs,
     eventsTimeoutMs = 3 * LIMITS.controlHeartbeatMs,
   }: ControlClientOptions = {},
 ): ControlClient => {
-  const ask = { socketPath, timeoutMs: answerTimeoutMs }
+  const ask = { address, timeoutMs: answerTimeoutMs }
   return {
     status: async ({ signal } = {}) =>
       parseAnswer(statusSchema, await call({ ...ask, method: 'GET', path: PATHS.status, signal })),
@@ -110,7 +112,7 @@ export const controlClient = (
     },
     events: (after, { signal } = {}) =>
       followEvents({
-        socketPath,
+        address,
         timeoutMs: eventsTimeoutMs,
         method: 'GET',
         path: `${PATHS.events}?after=${after}`,
@@ -123,7 +125,7 @@ const pathOf = (of: 'history' | 'rollback' | 'retry' | 'wishes', product: string
   PATHS[of].replace(':product', encodeURIComponent(product))
 
 interface Call {
-  readonly socketPath: string
+  readonly address: ControlAddress
   readonly timeoutMs: number
   readonly method: 'GET' | 'POST'
   readonly path: string
@@ -154,22 +156,47 @@ async function* followEvents(options: Call): AsyncGenerator<RecordedEvent, void,
   }
 }
 
-/** Sends the request and waits for the head of the answer. Silence, then or later, ends the connection. */
-const send = (options: Call): Promise<IncomingMessage> =>
-  new Promise((resolve, reject) => {
-    const { socketPath, timeoutMs, method, path, body, signal } = options
-    const content = body === undefined ? undefined : JSON.stringify(body)
-    const headers = {
-      host: 'localhost',
-      ...(content === undefined
-        ? {}
-        : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(content) }),
+/** Where the request goes, and what it needs to be let in. Errors: TOKEN_INVALID, PERMISSION. */
+const doorOf = async (address: ControlAddress): Promise<RequestOptions> => {
+  if (typeof address === 'string') return { socketPath: address, headers: { host: 'localhost' } }
+  const { host, hostname, port } = new URL(address.url)
+  const authorization = `Bearer ${await readToken(address.tokenFile)}`
+  return { host: hostname.replaceAll(/[[\]]/g, ''), port, headers: { host, authorization } }
+}
+
+const readToken = async (file: string): Promise<string> => {
+  try {
+    const { size } = await stat(file)
+    const token = size > LIMITS.controlTokenBytes ? '' : (await readFile(file, 'utf8')).trim()
+    if (/^[\w.~+/=-]+$/.test(token)) return token
+    throw new UpdateError('TOKEN_INVALID', `${file} has no token`, {
+      hint: 'the agent writes its own to control-token in its state folder',
+    })
+  } catch (error) {
+    if (isUpdateError(error)) throw error
+    if (systemCodeOf(error) === 'ENOENT') {
+      throw new UpdateError('TOKEN_INVALID', `there is no token at ${file}`, {
+        cause: error,
+        hint: 'set UPDRAFT_CONTROL_TOKEN_FILE to the file of the agent, or unset UPDRAFT_CONTROL to use its socket',
+      })
     }
+    throw new UpdateError('PERMISSION', `the token cannot be read: ${messageOf(error)}`, { cause: error })
+  }
+}
+
+/** Sends the request and waits for the head of the answer. Silence, then or later, ends the connection. */
+const send = async (options: Call): Promise<IncomingMessage> => {
+  const { address, timeoutMs, method, path, body, signal } = options
+  const content = body === undefined ? undefined : JSON.stringify(body)
+  const { headers, ...door } = await doorOf(address)
+  const contentHeaders =
+    content === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(content) }
+  return new Promise((resolve, reject) => {
     const outgoing = request({
-      socketPath,
+      ...door,
       method,
       path,
-      headers,
+      headers: { ...headers, ...contentHeaders } as Record<string, string | number>,
       agent: false,
       timeout: timeoutMs,
       ...(signal === undefined ? {} : { signal }),
@@ -186,6 +213,7 @@ const send = (options: Call): Promise<IncomingMessage> =>
     outgoing.on('error', (error) => reject(fromConnection(error, options)))
     outgoing.end(content)
   })
+}
 
 const readText = async (response: IncomingMessage, options: Call): Promise<string> => {
   const chunks: Buffer[] = []
@@ -243,25 +271,26 @@ const problemIn = (text: string, { statusCode }: IncomingMessage): UpdateError =
   return new UpdateError('CONTROL_INVALID', `the agent answered with status ${statusCode} and no explanation`)
 }
 
-const fromConnection = (error: unknown, { socketPath, signal }: Call): unknown => {
+const fromConnection = (error: unknown, { address, signal }: Call): unknown => {
+  const where = typeof address === 'string' ? address : address.url
   if (hasCode(error, 'CONTROL_INVALID')) return error
   if (signal?.aborted === true)
     return new UpdateError('ABORTED', 'the question to the agent was given up', { cause: error })
   switch (systemCodeOf(error)) {
     case 'ENOENT':
     case 'ECONNREFUSED':
-      return new UpdateError('AGENT_NOT_RUNNING', `no agent answers on ${socketPath}`, {
+      return new UpdateError('AGENT_NOT_RUNNING', `no agent answers on ${where}`, {
         cause: error,
         hint: 'start it with: updraft-agent run',
       })
     case 'EACCES':
     case 'EPERM':
-      return new UpdateError('PERMISSION', `the agent's socket ${socketPath} is not open to this user`, {
+      return new UpdateError('PERMISSION', `the agent's socket ${where} is not open to this user`, {
         cause: error,
       })
     case 'ECONNRESET':
     case 'EPIPE':
-      return new UpdateError('AGENT_NOT_RUNNING', `the agent on ${socketPath} closed the connection`, { cause: error })
+      return new UpdateError('AGENT_NOT_RUNNING', `the agent on ${where} closed the connection`, { cause: error })
     default:
       return new UpdateError('CONTROL_INVALID', `the conversation with the agent failed: ${messageOf(error)}`, {
         cause: error,

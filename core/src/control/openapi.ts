@@ -38,7 +38,19 @@ export const openApiDocument = (): object => ({
     description: DESCRIPTION,
     license: { name: 'MIT', identifier: 'MIT' },
   },
-  servers: [{ url: 'http://localhost', description: 'over the control socket: curl --unix-socket agent.sock' }],
+  servers: [
+    { url: 'http://localhost', description: 'over the control socket: curl --unix-socket agent.sock' },
+    {
+      url: 'http://{address}:{port}',
+      description: 'on a port of this machine, if the settings ask for it (control.loopback); with the token',
+      variables: {
+        address: { default: '127.0.0.1', enum: ['127.0.0.1', '[::1]', 'localhost'] },
+        port: { default: '8735' },
+      },
+    },
+  ],
+  // Nothing on the socket, which the operating system guards; the token on a port.
+  security: [{}, { token: [] }],
   paths: Object.fromEntries(
     Object.entries(OPERATIONS).map(([name, operation]) => [
       PATHS[name as keyof typeof PATHS].replaceAll(/:(\w+)/g, '{$1}'),
@@ -47,6 +59,14 @@ export const openApiDocument = (): object => ({
   ),
   components: {
     schemas: schemasOf(),
+    securitySchemes: {
+      token: {
+        type: 'http',
+        scheme: 'bearer',
+        description:
+          'What is in the file `control-token` of the state folder, which only the user of the agent may read: 256 random bits, others after each start',
+      },
+    },
     responses: {
       Problem: {
         description: 'Every failure, as problem details (RFC 9457); `code` says which of the errors of Updraft it is',
@@ -57,9 +77,11 @@ export const openApiDocument = (): object => ({
 })
 
 const DESCRIPTION =
-  `HTTP over a unix socket, which only its owner (and with a service of the machine its group) may open.
-Requests with an \`Origin\`, or for another \`Host\` than localhost, are refused. Fields and kinds of events may be added
-without a new version: pass over what you do not know.`.replaceAll('\n', ' ')
+  `HTTP over a unix socket, which only its owner (and the members of a group, if one is set) may open; if the settings
+ask for it also on a port of the loopback interface, with a token. Requests with an \`Origin\` that the settings do not
+name, or for another \`Host\` than the agent's own (localhost on the socket; 127.0.0.1, [::1] or localhost with just its
+port on a port), are refused. Fields and kinds of events may be added without a new version: pass over what you do not
+know.`.replaceAll('\n', ' ')
 
 const SCHEMAS = {
   Problem: problemSchema,

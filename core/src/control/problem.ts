@@ -40,7 +40,11 @@ const isErrorCode = (code: string): code is ErrorCode => Object.hasOwn(ERROR_COD
 
 const typeOf = (code: string): string => `urn:updraft:error:${code}`
 
-const STATUS_OF_CODE: Partial<Record<ErrorCode, number>> = { PERMISSION: 403, LIMIT_EXCEEDED: 413 }
+const STATUS_OF_CODE: Partial<Record<ErrorCode, number>> = {
+  TOKEN_INVALID: 401,
+  PERMISSION: 403,
+  LIMIT_EXCEEDED: 413,
+}
 
 const STATUS_OF_EXIT: Readonly<Record<ExitName, number>> = {
   ok: 200,

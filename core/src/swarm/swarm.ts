@@ -38,9 +38,12 @@ export interface TorrentOptions {
   readonly stored?: readonly StoredFile[] | undefined
   /**
    * What the files already hold: `check` hashes every piece on disk, `all` takes the caller's word that every piece was
-   * verified, a bitfield (one bit per piece, most significant first, BEP 3) likewise for those pieces.
+   * verified, a bitfield (one bit per piece, most significant first, BEP 3) likewise for those pieces. `believed` is all as
+   * well, but nothing is looked at before it is asked for, and each piece is hashed before it is sent for the first time.
    */
-  readonly have: 'check' | 'all' | Uint8Array
+  readonly have: 'check' | 'all' | 'believed' | Uint8Array
+  /** Only for `believed`, and once: a piece is not what it should be. It was not sent. */
+  readonly onDamaged?: (() => void) | undefined
   /** Absolute announce URLs. Unusable ones are reported by `onWarning`, never fatal. */
   readonly trackers: readonly string[]
   /** Absolute base URLs (BEP 19): a file is at `<base><name>/<path>`. */

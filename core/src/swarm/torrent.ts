@@ -10,17 +10,18 @@ import { createTrackers } from './announce/trackers.ts'
 import { type Completion, createCompletion } from './completion.ts'
 import { createExchange } from './exchange.ts'
 import { type Endpoint, formatEndpoint } from './peers/addresses.ts'
-import { type Gate, guardOutgoing } from './peers/connections.ts'
-import { addDormant } from './peers/dormant-torrent.ts'
+import type { Gate } from './peers/connections.ts'
 import { createDownload, type Download } from './peers/download.ts'
 import { createStaticPeers } from './peers/static-peers.ts'
 import { createUpload } from './peers/upload.ts'
 import { allBits, countBits, hasBit, isBitfieldFor, setBit } from './pieces/bits.ts'
 import { geometryOf } from './pieces/geometry.ts'
 import { openPieceFiles, type PieceFiles } from './pieces/piece-files.ts'
+import { createProofs } from './pieces/proofs.ts'
 import type { SlabReader } from './pieces/slab-reader.ts'
 import { checkPieces, isPiece } from './pieces/verify.ts'
 import { createWaiting } from './pieces/waiting.ts'
+import { createPresence, type Presence } from './presence.ts'
 import type { RateLimiter } from './rate-limiter.ts'
 import type { SwarmTorrent, TorrentOptions } from './swarm.ts'
 import type { GuardedHttp } from './web/guarded-http.ts'
@@ -36,14 +37,14 @@ export interface SwarmParts {
   readonly downloadLimiter: RateLimiter
   readonly random: () => number
   readonly now: () => number
-  /** By info hash, those that take peers. */
-  readonly torrents: Map<string, Torrent>
+  /** By info hash, those that take peers; one that rests has to come back first. */
+  readonly torrents: Map<string, () => Torrent | Promise<Torrent>>
   /** Undefined unless it was asked for. */
   readonly localDiscovery: LocalDiscovery | undefined
 }
 
 export interface JoinedTorrent extends SwarmTorrent {
-  /** Closes files that nobody uses. */
+  /** Closes files that nobody uses, and rests if nobody uses the torrent. */
   closeIdle(): Promise<void>
   /** The swarm as a whole failed. */
   fail(error: unknown): void
@@ -63,8 +64,16 @@ export const joinTorrent = async (
   const onWarning = options.onWarning ?? (() => {})
   const geometry = geometryOf(metainfo)
   const { directory, stored, have } = options
-  const files = await openPieceFiles({ metainfo, directory, stored, writable: have !== 'all' })
+  const isBelieved = have === 'believed'
+  const files = await openPieceFiles({
+    metainfo,
+    directory,
+    stored,
+    writable: have !== 'all' && !isBelieved,
+    isPrepared: isBelieved,
+  })
   const bits = await bitsOf(options, files)
+  const proofs = isBelieved ? createProofs(metainfo, files, options.onDamaged ?? (() => {})) : undefined
   const bytesOf = (held: Uint8Array): number => {
     let sum = countBits(held) * metainfo.pieceLength
     const last = geometry.pieces - 1
@@ -82,8 +91,11 @@ export const joinTorrent = async (
   const upload = createUpload({
     geometry,
     has: (index) => hasBit(bits, index),
-    read: (index, offset, length) => slabs.read(slabSource, index, offset, length),
-    isFirstCopy: (link, index) => exchange.isFirstCopy(link, index),
+    read: async (index, offset, length) => {
+      await proofs?.prove(index)
+      return slabs.read(slabSource, index, offset, length)
+    },
+    isFirstCopy: (link, index) => presence.exchange?.isFirstCopy(link, index) === true,
     limiter: uploadLimiter,
     random,
     now,
@@ -103,7 +115,7 @@ export const joinTorrent = async (
           haveBytes += geometry.pieceLengthOf(index)
           completion.progress('piece')
           waiting.arrived(index)
-          exchange.announce(index)
+          presence.exchange?.announce(index)
           if (isDone()) finish()
         },
         onUseful: () => completion.progress('block'),
@@ -113,37 +125,46 @@ export const joinTorrent = async (
         },
         onGuilty: (source, index) => {
           onWarning(`${source.name} sent bad data for piece ${index} and is banned`)
-          exchange.ban(source, `bad data for piece ${index} of ${metainfo.infoHash}`)
+          presence.exchange?.ban(source, `bad data for piece ${index} of ${metainfo.infoHash}`)
           webSeeds?.removeBanned()
         },
         onFailed: (error) => fail(error),
       })
 
-  const torrent = await addDormant(client, metainfo, (added) => {
-    guardOutgoing(added, gate, (endpoint) => exchange.isKnown(endpoint))
-  })
-  torrent.on('warning', (warning: unknown) => onWarning(String(warning)))
-  torrent.on('error', (error: unknown) => fail(error))
-
-  const exchange = createExchange({
-    torrent,
-    pieces: geometry.pieces,
-    pieceLength: metainfo.pieceLength,
-    random,
-    bits,
+  const presence: Presence = createPresence({
+    client,
+    gate,
+    metainfo,
     isDone,
-    port: client.torrentPort,
-    bans: gate.bans,
-    download,
-    upload,
-    now,
-    onLonely: () => {
-      if (!isDone()) announcer.hurry()
-    },
+    onWarning,
+    onError: (error) => fail(error),
+    createExchange: (torrent) =>
+      createExchange({
+        torrent,
+        pieces: geometry.pieces,
+        pieceLength: metainfo.pieceLength,
+        random,
+        bits,
+        isDone,
+        port: client.torrentPort,
+        bans: gate.bans,
+        download,
+        upload,
+        now,
+        onLonely: () => {
+          if (!isDone()) announcer.hurry()
+        },
+      }),
   })
-  parts.torrents.set(metainfo.infoHash, torrent)
-  const addPeer = (source: string) => (peer: Endpoint) =>
-    void (torrent.destroyed || torrent.addPeer(formatEndpoint(peer), source))
+  const linkCount = (): number => presence.exchange?.links.size ?? 0
+  if (!isDone() || client.dht) await presence.enter()
+  parts.torrents.set(metainfo.infoHash, presence.enter)
+  const addPeer = (source: string) => (peer: Endpoint) => {
+    const add = (torrent: Torrent): void => void (torrent.destroyed || torrent.addPeer(formatEndpoint(peer), source))
+    const torrent = presence.enter()
+    if (torrent instanceof Promise) torrent.then(add, fail)
+    else add(torrent)
+  }
   parts.localDiscovery?.add(metainfo.infoHash, addPeer('lsd'))
   const staticPeers = createStaticPeers({
     peers: options.peers ?? [],
@@ -163,7 +184,7 @@ export const joinTorrent = async (
       downloadedBytes: haveBytes - reusedBytes,
       leftBytes: metainfo.lengthBytes - haveBytes,
     }),
-    isAlone: () => !isDone() && exchange.links.size === 0,
+    isAlone: () => !isDone() && linkCount() === 0,
     onPeer: addPeer('tracker'),
     onWarning,
   })
@@ -177,7 +198,7 @@ export const joinTorrent = async (
       bans: gate.bans,
       limiter: downloadLimiter,
       now,
-      isWaitingForPeers: () => !announcer.isSettled || !staticPeers.isSettled || torrent._peers.size > 0,
+      isWaitingForPeers: () => !announcer.isSettled || !staticPeers.isSettled || presence.knownPeers > 0,
       onWarning,
     })
   const tick = setInterval(() => {
@@ -209,13 +230,14 @@ export const joinTorrent = async (
 
   const describeLack = (): string => {
     const missing = metainfo.lengthBytes - haveBytes
-    return `${missing} of ${metainfo.lengthBytes} bytes missing, ${exchange.links.size} peers, ${webSeeds?.count ?? 0} web seeds`
+    return `${missing} of ${metainfo.lengthBytes} bytes missing, ${linkCount()} peers, ${webSeeds?.count ?? 0} web seeds`
   }
 
   webSeeds?.wake()
   if (isDone()) {
     stopFetching()
     completion.done()
+    await files.closeAll()
   }
 
   let removal: Promise<void> | undefined
@@ -226,12 +248,8 @@ export const joinTorrent = async (
     const reason = new UpdateError('ABORTED', `${metainfo.name} was removed from the swarm`)
     completion.fail(reason)
     waiting.fail(reason)
-    exchange.close()
     slabs.drop(slabSource)
-    await Promise.all([
-      announcer.close(),
-      torrent.destroyed ? undefined : new Promise<void>((closed) => torrent.destroy(() => closed())),
-    ])
+    await Promise.all([announcer.close(), presence.close()])
     await files.close()
   }
 
@@ -242,16 +260,19 @@ export const joinTorrent = async (
       haveBytes,
       totalBytes: metainfo.lengthBytes,
       bytes: {
-        peers: exchange.receivedBytes.peers,
-        origin: exchange.receivedBytes.origin + (webSeeds?.receivedBytes ?? 0),
+        peers: presence.receivedBytes.peers,
+        origin: presence.receivedBytes.origin + (webSeeds?.receivedBytes ?? 0),
         reused: reusedBytes,
       },
       uploadedBytes: upload.uploadedBytes,
-      peers: exchange.links.size,
+      peers: linkCount(),
     }),
     whenDone: completion.whenDone,
     whenHave: waiting.whenHave,
-    closeIdle: files.closeIdle,
+    closeIdle: () => {
+      presence.rest()
+      return files.closeIdle()
+    },
     fail,
     warn: onWarning,
     remove: () => {
@@ -266,7 +287,7 @@ export const joinTorrent = async (
 
 const bitsOf = async ({ have, metainfo }: TorrentOptions, files: PieceFiles): Promise<Uint8Array> => {
   const { pieces } = geometryOf(metainfo)
-  if (have === 'all') return allBits(pieces)
+  if (have === 'all' || have === 'believed') return allBits(pieces)
   if (have === 'check') return checkPieces(metainfo, files)
   if (isBitfieldFor(have, pieces)) return Uint8Array.from(have)
   await files.close()

@@ -25,7 +25,10 @@ const CLOSE_IDLE_EVERY_MS = 30_000
  * Errors: PORT_IN_USE, PERMISSION.
  * Source: BEP 3, 6, 10 (peers), BEP 15, 23 (trackers), BEP 19 (web seeds).
  */
-export const openSwarm = async (options: SwarmOptions): Promise<Swarm> => {
+export const openSwarm = async (
+  options: SwarmOptions,
+  { closeIdleEveryMs = CLOSE_IDLE_EVERY_MS } = {},
+): Promise<Swarm> => {
   const gate: Gate = { policy: addressPolicy(options), bans: options.bans ?? memoryBans() }
   const client = await listen(options)
   const joining = new Map<string, Promise<JoinedTorrent>>()
@@ -52,10 +55,10 @@ export const openSwarm = async (options: SwarmOptions): Promise<Swarm> => {
         })
       : undefined,
   }
-  const closeHalfOpen = acceptPeers(client, gate, (infoHash) => parts.torrents.get(infoHash))
+  const closeHalfOpen = acceptPeers(client, gate, (infoHash) => parts.torrents.get(infoHash)?.())
   const sweep = setInterval(() => {
     for (const torrent of joined.values()) torrent.closeIdle().catch(() => undefined) // The next use reports it.
-  }, CLOSE_IDLE_EVERY_MS).unref()
+  }, closeIdleEveryMs).unref()
 
   // webtorrent ends its client when the listening socket or the DHT fails; no torrent can go on then.
   client.on('error', (error: unknown) => {

@@ -71,6 +71,8 @@ export interface DelegatedRole extends TufRole {
   readonly name: string
   readonly terminating: boolean
   readonly paths: readonly string[]
+  /** Who holds its keys: see identity.ts. */
+  readonly identity?: unknown
 }
 
 export interface Delegations {

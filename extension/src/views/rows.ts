@@ -32,7 +32,9 @@ export interface Row {
 export const rowsOf = (product: ProductView, source: SourceView | undefined): readonly Row[] => [
   installedRow(product),
   ...availableRows(product),
-  ...(product.update === undefined || product.update.phase === 'done' ? [] : [updateRow(product.update)]),
+  ...(product.update === undefined || product.update.phase === 'done'
+    ? []
+    : [updateRow(product.update, product.recheckAt)]),
   trustRow(product),
   ...product.findings.map(findingRow),
   sourceRow(product, source),
@@ -71,7 +73,7 @@ const availableRows = ({ installed, available }: ProductView): readonly Row[] =>
         },
       ]
 
-const updateRow = (update: UpdateView): Row => {
+const updateRow = (update: UpdateView, recheckAt: Date | undefined): Row => {
   const { phase, version, error } = update
   if (phase === 'failed') {
     return {
@@ -88,14 +90,19 @@ const updateRow = (update: UpdateView): Row => {
       children: error?.hint === undefined ? [] : [hintRow(error.hint)],
     }
   }
+  const again = phase === 'pending' ? againText(recheckAt) : ''
   return {
     id: 'update',
     label: progressOf(update),
-    description: transferOf(update),
-    tooltip: lines(l10n.t('{0}: {1}', version, progressOf(update)), transferOf(update), originOf(update)),
+    description: again === '' ? transferOf(update) : again,
+    tooltip: lines(l10n.t('{0}: {1}', version, progressOf(update)), again, transferOf(update), originOf(update)),
     icon: new ThemeIcon(phase === 'working' ? 'sync~spin' : 'clock'),
   }
 }
+
+/** When what waits is looked at again; empty if time does not decide it. */
+const againText = (recheckAt: Date | undefined): string =>
+  recheckAt === undefined ? '' : l10n.t('looked at again {0}', time(recheckAt))
 
 const trustRow = (product: ProductView): Row => ({
   id: 'trust',
@@ -149,6 +156,7 @@ const describeSource = ({
   expires,
   lastCheck,
   nextCheckAt,
+  importOnly,
 }: SourceView): string =>
   lines(
     url,
@@ -157,6 +165,7 @@ const describeSource = ({
     expires === undefined ? '' : l10n.t('Metadata is valid until {0} ({1})', time(expires.at), expires.role),
     lastCheck === undefined ? l10n.t('Not checked yet') : l10n.t('Last checked {0}', time(lastCheck.at)),
     lastCheck?.error === undefined ? '' : sentence(lastCheck.error.message),
+    importOnly ? l10n.t('Updates come by import only') : '',
     nextCheckAt === undefined ? '' : l10n.t('Next check {0}', time(nextCheckAt)),
   )
 
@@ -165,11 +174,15 @@ const decisionRow = ({ decision, level }: ProductView): Row => ({
   label: l10n.t('Why'),
   ...answerOf(decision, level),
   icon: new ThemeIcon('question'),
-  children: decision.map(({ rule, passed, detail }, index) => ({
+  children: decision.map(({ rule, passed, detail, recheckAt }, index) => ({
     id: `rule ${index}`,
     label: rule,
     description: detail,
-    tooltip: lines(passed ? l10n.t('Passed: {0}', rule) : l10n.t('Not passed: {0}', rule), detail),
+    tooltip: lines(
+      passed ? l10n.t('Passed: {0}', rule) : l10n.t('Not passed: {0}', rule),
+      detail,
+      againText(recheckAt),
+    ),
     icon: new ThemeIcon(passed ? 'pass' : 'circle-slash'),
   })),
 })

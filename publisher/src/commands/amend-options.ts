@@ -1,9 +1,9 @@
 // What the commands that change a published release have in common: how they name it, and what they say of it afterwards.
 import { parsePlatform, parseProduct, parseReleaseVersion } from '@updraft/core/names'
 import type { Command } from 'commander'
-import { shareText } from '../amend/rollout.ts'
-import { type Amended, type AmendedRelease, type Amendment, amend } from '../amend.ts'
+import { type Amended, type Amendment, amend } from '../amend.ts'
 import type { Context } from '../context.ts'
+import { offerText } from '../release-text.ts'
 import { addKeyOptions, type KeyOptions, keysFor } from './key-options.ts'
 
 export interface AmendCommandOptions extends KeyOptions {
@@ -45,20 +45,7 @@ const describe = ({ product, version, releases, changed, metadataVersions }: Ame
   const versions = [product, 'snapshot', 'timestamp'].map((role) => `${role} ${metadataVersions[role]}`)
   return [
     `${product} ${version}: ${changed ? 'signed anew' : 'nothing to change'}`,
-    ...releases.map((release) => `  ${release.platform.padEnd(16)} ${statusOf(release)}`),
+    ...releases.map((release) => `  ${release.platform.padEnd(16)} ${offerText(release)}`),
     `  metadata         ${versions.join(', ')}`,
   ].join('\n')
-}
-
-const statusOf = ({ channels, rollout, urgent, yanked }: AmendedRelease): string => {
-  if (yanked !== undefined) {
-    const way = yanked.goTo === undefined ? 'machines stay where they are' : `machines go to ${yanked.goTo}`
-    return `yanked, ${way}: ${yanked.reason}`
-  }
-  const curve = rollout?.map((step) => `${shareText(step)} from ${step.at}`).join(', ')
-  return [
-    `on ${channels.join(', ') || 'no channel'}`,
-    curve === undefined ? 'for all machines' : `for ${curve}`,
-    ...(urgent === undefined ? [] : ['urgent']),
-  ].join('; ')
 }

@@ -5,10 +5,11 @@ import { parseProduct } from '@updraft/core/names'
 import type { Command } from 'commander'
 import type { Context } from '../context.ts'
 import { initRepository, type NewRepository } from '../init.ts'
+import type { KeyType } from '../keys/private-key.ts'
 import { newPassphrase } from '../passphrase.ts'
 import { assertNothingAt } from '../repository.ts'
 import { parseRepositorySettings } from '../repository-settings.ts'
-import { addKeyOptions, type KeyOptions, keysFor } from './key-options.ts'
+import { addKeyOptions, type KeyOptions, keysFor, keyTypeOption } from './key-options.ts'
 
 interface InitCommandOptions extends KeyOptions {
   readonly product: readonly string[]
@@ -16,6 +17,11 @@ interface InitCommandOptions extends KeyOptions {
   readonly tracker?: readonly string[]
   readonly rootKeys: number
   readonly rootThreshold: number
+  readonly targetsKeys: number
+  readonly targetsThreshold: number
+  readonly productKeys: number
+  readonly productThreshold: number
+  readonly type: KeyType
   /** False with --no-passphrase. */
   readonly passphrase: boolean
   readonly json?: true
@@ -25,9 +31,10 @@ interface InitCommandOptions extends KeyOptions {
 const ROOT_KEYS_MAX = 16
 
 const HELP = `
-Example:
+Examples:
   $ updraft-publisher init r --product acme --url https://updates.example.com/
   $ updraft-publisher publish build/ --repo r --product acme --version 1.0.0
+  $ updraft-publisher init r --product acme --root-keys 3 --root-threshold 2 --targets-keys 3 --targets-threshold 2
 
 Everything in r may be served by any web server. The keys are in r.keys: keep them elsewhere.`
 
@@ -41,6 +48,11 @@ export const addInitCommand = (program: Command, context: Context): void => {
     .option('--tracker <url...>', "trackers besides the origin's own")
     .option('--root-keys <n>', 'how many root keys to make', parseCount, 1)
     .option('--root-threshold <n>', 'how many of them must sign a change of keys', parseCount, 1)
+    .option('--targets-keys <n>', 'how many keys of targets to make', parseCount, 1)
+    .option('--targets-threshold <n>', 'how many of them must sign a change of products', parseCount, 1)
+    .option('--product-keys <n>', 'how many keys to make for each product', parseCount, 1)
+    .option('--product-threshold <n>', 'how many of them must sign a release', parseCount, 1)
+    .addOption(keyTypeOption('the kind of the keys'))
     .option('--no-passphrase', 'leave the key files unencrypted')
     .option('--json', 'print the result as one JSON object')
     .addHelpText('after', HELP)
@@ -53,15 +65,21 @@ export const addInitCommand = (program: Command, context: Context): void => {
 const runInit = async (directory: string, options: InitCommandOptions, context: Context): Promise<NewRepository> => {
   const products = [...new Set(options.product)].map(parseProduct)
   const settings = parseRepositorySettings({ url: options.url, trackers: options.tracker }, 'the command line')
-  const { rootKeys, rootThreshold } = options
-  if (rootThreshold > rootKeys) {
-    throw new UpdateError('USAGE', `--root-threshold ${rootThreshold} cannot be met by --root-keys ${rootKeys}`)
-  }
+  const { rootKeys, rootThreshold, targetsKeys, targetsThreshold, productKeys, productThreshold, type } = options
+  assertThreshold('root', rootThreshold, rootKeys)
+  assertThreshold('targets', targetsThreshold, targetsKeys)
+  assertThreshold('product', productThreshold, productKeys)
   const keys = keysFor(directory, options, context)
   await assertNothingAt(directory) // Before a person is asked for a passphrase.
   const passphrase = options.passphrase ? await newPassphrase(keys.passphrase) : undefined
-  const request = { directory, keysDirectory: keys.directory, products, settings, rootKeys, rootThreshold }
+  const people = { rootKeys, rootThreshold, targetsKeys, targetsThreshold, productKeys, productThreshold, type }
+  const request = { directory, keysDirectory: keys.directory, products, settings, ...people }
   return await initRepository(request, { passphrase, now: context.now() })
+}
+
+const assertThreshold = (role: string, threshold: number, keys: number): void => {
+  if (threshold <= keys) return
+  throw new UpdateError('USAGE', `--${role}-threshold ${threshold} cannot be met by --${role}-keys ${keys}`)
 }
 
 const parseCount = (value: string): number => {

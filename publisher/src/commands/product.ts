@@ -3,14 +3,18 @@ import { basename } from 'node:path'
 import { parseProduct } from '@updraft/core/names'
 import type { Command } from 'commander'
 import type { Context } from '../context.ts'
-import { newPassphrase } from '../passphrase.ts'
 import { addProduct } from '../products.ts'
-import { addKeyOptions, type KeyOptions, keysFor } from './key-options.ts'
+import {
+  addKeyOptions,
+  addNewKeyOptions,
+  type KeyOptions,
+  keepNewKeys,
+  keysFor,
+  type NewKeyOptions,
+} from './key-options.ts'
 
-interface ProductAddOptions extends KeyOptions {
+interface ProductAddOptions extends KeyOptions, NewKeyOptions {
   readonly repo: string
-  /** False with --no-passphrase. */
-  readonly passphrase: boolean
   readonly json?: true
 }
 
@@ -18,7 +22,7 @@ const HELP = `
 Example:
   $ updraft-publisher product add acme-cli --repo r
 
-The keys of targets, snapshot and timestamp have to be at hand.`
+The keys of targets, snapshot and timestamp have to be at hand; if they are not: updraft-publisher sign prepare product`
 
 export const addProductCommand = (program: Command, context: Context): void => {
   const product = program.command('product').description('the products of a repository')
@@ -27,15 +31,15 @@ export const addProductCommand = (program: Command, context: Context): void => {
     .description('add a product, with a signing key of its own')
     .argument('<name>', 'a-z, 0-9 and -, beginning with a letter')
     .requiredOption('--repo <dir>', 'the repository')
-    .option('--no-passphrase', 'leave the new key file unencrypted')
     .option('--json', 'print the result as one JSON object')
     .addHelpText('after', HELP)
-  addKeyOptions(command).action(async (name: string, options: ProductAddOptions) => {
-    const { directory, source, passphrase } = keysFor(options.repo, options, context)
+  addKeyOptions(addNewKeyOptions(command, 'the new key')).action(async (name: string, options: ProductAddOptions) => {
+    const found = keysFor(options.repo, options, context)
+    const { directory, source } = found
     const added = await addProduct(options.repo, parseProduct(name), {
       keys: source,
       keysDirectory: directory,
-      passphrase: options.passphrase ? await newPassphrase(passphrase) : undefined,
+      ...(await keepNewKeys(options, found)),
       now: context.now(),
     })
     context.print(

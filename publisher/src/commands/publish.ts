@@ -1,8 +1,4 @@
 // `publish BUILD`: makes a signed release of a build.
-import { lstat } from 'node:fs/promises'
-import { UpdateError } from '@updraft/core/errors'
-import { readFileBounded } from '@updraft/core/files/atomic'
-import { LIMITS } from '@updraft/core/limits'
 import { parseChannel, parsePlatform, parseProduct, parseReleaseVersion } from '@updraft/core/names'
 import { formatBytes, noProgress, showProgress } from '@updraft/core/terminal/progress'
 import type { Command } from 'commander'
@@ -11,6 +7,7 @@ import type { Context } from '../context.ts'
 import type { Published } from '../publish/result.ts'
 import { publish } from '../publish.ts'
 import { addKeyOptions, type KeyOptions, keysFor } from './key-options.ts'
+import { readNotes } from './read-notes.ts'
 
 interface PublishCommandOptions extends KeyOptions {
   readonly repo: string
@@ -60,7 +57,7 @@ const runPublish = async (build: string, options: PublishCommandOptions, context
   }
   const channels = [...new Set(options.channel)].map(parseChannel)
   const keys = keysFor(options.repo, options, context)
-  const notes = options.notes === undefined ? undefined : await readNotes(options.notes)
+  const notes = options.notes === undefined ? undefined : await readNotes(options.notes, '--notes')
   const now = context.now()
   const rollout = options.rollout === undefined ? undefined : parseRollout(options.rollout, now)
   const request = { ...name, channels, notes, rollout, build, repository: options.repo, keysDirectory: keys.directory }
@@ -72,17 +69,6 @@ const runPublish = async (build: string, options: PublishCommandOptions, context
     onProgress: progress.listener(name.product),
     onStep: options.json || process.stderr.isTTY ? undefined : (step) => process.stderr.write(`step ${step}\n`),
   })
-}
-
-/** A word that is no file is more likely a mistyped file name than all there is to say. */
-const readNotes = async (value: string): Promise<string> => {
-  const isFile = await lstat(value).then(
-    (stats) => stats.isFile(),
-    () => false, // Not a name at all, perhaps because it is a sentence.
-  )
-  if (isFile) return (await readFileBounded(value, LIMITS.notesLengthBytes)).toString('utf8')
-  if (/\s/.test(value.trim())) return value
-  throw new UpdateError('USAGE', `--notes ${JSON.stringify(value)} is neither a file nor a sentence`)
 }
 
 const describe = (published: Published, repository: string): string => {

@@ -1,9 +1,8 @@
-// Private keys as encrypted PKCS#8 PEM (PBES2: PBKDF2 with HMAC-SHA-256, AES-256-CBC), which OpenSSL and every other
-// tool can read. node-forge only lays out the structure; deriving and encrypting are node:crypto's. Never used on
-// anything that comes from outside: node:crypto reads the files back.
+// Private keys as encrypted PKCS#8 (PBES2: PBKDF2 with HMAC-SHA-256, AES-256-CBC), which OpenSSL and every other tool can
+// read. Deriving and encrypting are node:crypto's, and so is reading the files back.
 import { createCipheriv, createPrivateKey, type KeyObject, pbkdf2, randomBytes } from 'node:crypto'
 import { promisify } from 'node:util'
-import forge from 'node-forge'
+import { type Asn1, encode, integer, nothing, octets, oid, pemOf, sequence } from './asn1.ts'
 
 /**
  * OWASP's recommendation for PBKDF2-HMAC-SHA256 (2023); a tenth of a second on a laptop. Node's own export writes 2,048,
@@ -14,55 +13,41 @@ const SALT_BYTES = 16
 const IV_BYTES = 16
 const KEY_BYTES = 32
 
+const PBES2 = '1.2.840.113549.1.5.13'
+const PBKDF2 = '1.2.840.113549.1.5.12'
+const HMAC_SHA256 = '1.2.840.113549.2.9'
+const AES_256_CBC = '2.16.840.1.101.3.4.1.42'
+
 const derive = promisify(pbkdf2)
 
-/**
- * Source: RFC 5958 (EncryptedPrivateKeyInfo), RFC 8018 A.2 (PBKDF2), A.4 (PBES2).
- */
-export const encryptPrivateKey = async (key: KeyObject, passphrase: string): Promise<string> => {
+export const encryptPrivateKey = async (key: KeyObject, passphrase: string): Promise<string> =>
+  pemOf('ENCRYPTED PRIVATE KEY', encode(await encryptedPrivateKeyInfo(key, passphrase)))
+
+/** Source: RFC 5958 (EncryptedPrivateKeyInfo), RFC 8018 A.2 (PBKDF2), A.4 (PBES2). */
+export const encryptedPrivateKeyInfo = async (key: KeyObject, passphrase: string): Promise<Asn1> => {
   const salt = randomBytes(SALT_BYTES)
   const iv = randomBytes(IV_BYTES)
   const derived = await derive(passphrase, salt, PBKDF2_ITERATIONS, KEY_BYTES, 'sha256')
   const cipher = createCipheriv('aes-256-cbc', derived, iv)
   const encrypted = Buffer.concat([cipher.update(key.export({ format: 'der', type: 'pkcs8' })), cipher.final()])
-  return forge.pki.encryptedPrivateKeyToPem(encryptedPrivateKeyInfo(salt, iv, encrypted)).replaceAll('\r\n', '\n')
+  const derivation = sequence(
+    octets(salt),
+    integer(PBKDF2_ITERATIONS),
+    integer(KEY_BYTES),
+    sequence(oid(HMAC_SHA256), nothing()),
+  )
+  const scheme = sequence(
+    oid(PBES2),
+    sequence(sequence(oid(PBKDF2), derivation), sequence(oid(AES_256_CBC), octets(iv))),
+  )
+  return sequence(scheme, octets(encrypted))
 }
 
 export const plainPrivateKey = (key: KeyObject): string => key.export({ format: 'pem', type: 'pkcs8' }).toString()
 
-export const isEncryptedPem = (pem: string): boolean => pem.includes('-----BEGIN ENCRYPTED PRIVATE KEY-----')
+export const isEncryptedPem = (pem: string): boolean =>
+  pem.includes('-----BEGIN ENCRYPTED PRIVATE KEY-----') || pem.includes('Proc-Type: 4,ENCRYPTED')
 
 /** Throws whatever OpenSSL throws; a wrong passphrase and a damaged file look alike to it. */
 export const readPrivateKey = (pem: string, passphrase: string | undefined): KeyObject =>
   createPrivateKey(passphrase === undefined ? pem : { key: pem, passphrase })
-
-const { asn1, pki } = forge
-
-const sequence = (...values: forge.asn1.Asn1[]) => asn1.create(asn1.Class.UNIVERSAL, asn1.Type.SEQUENCE, true, values)
-const oid = (name: string) =>
-  asn1.create(asn1.Class.UNIVERSAL, asn1.Type.OID, false, asn1.oidToDer(pki.oids[name] ?? '').getBytes())
-const octets = (bytes: Buffer) =>
-  asn1.create(asn1.Class.UNIVERSAL, asn1.Type.OCTETSTRING, false, bytes.toString('binary'))
-const integer = (value: number) =>
-  asn1.create(asn1.Class.UNIVERSAL, asn1.Type.INTEGER, false, asn1.integerToDer(value).getBytes())
-const nothing = () => asn1.create(asn1.Class.UNIVERSAL, asn1.Type.NULL, false, '')
-
-const encryptedPrivateKeyInfo = (salt: Buffer, iv: Buffer, encrypted: Buffer): forge.asn1.Asn1 =>
-  sequence(
-    sequence(
-      oid('pkcs5PBES2'),
-      sequence(
-        sequence(
-          oid('pkcs5PBKDF2'),
-          sequence(
-            octets(salt),
-            integer(PBKDF2_ITERATIONS),
-            integer(KEY_BYTES),
-            sequence(oid('hmacWithSHA256'), nothing()),
-          ),
-        ),
-        sequence(oid('aes256-CBC'), octets(iv)),
-      ),
-    ),
-    octets(encrypted),
-  )

@@ -1,35 +1,27 @@
 // Private keys as files, one per key, in a folder that is never inside a repository. A key is in memory only between
 // opening and signing, and no message says anything of it but its id.
-import { createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
+import { createPublicKey, type KeyObject } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { UpdateError } from '@updraft/core/errors'
 import { makeDirectory, readFileIfThere, writeFileAtomic } from '@updraft/core/files/atomic'
 import { keyIdOf } from '@updraft/core/trust/keys'
-import type { TufKey } from '@updraft/core/trust/metadata'
 import type { PassphraseSource } from '../passphrase.ts'
 import { encryptPrivateKey, isEncryptedPem, plainPrivateKey, readPrivateKey } from './encrypted-pem.ts'
-import { readFingerprints } from './keys-directory.ts'
-import { tufKeyOf } from './public-key.ts'
+import { keyFileName, keyFiles, readFingerprints } from './keys-directory.ts'
+import { generatePrivateKey, type KeyType, signerOf } from './private-key.ts'
+import { KEY_FILE_MAX_BYTES, type PublicKey, publicPemOf, tufKeyOf } from './public-key.ts'
 import type { KeySource, Signer } from './signer.ts'
 
-/** An RSA key of 16,384 bits has 13 KB in PEM. */
-const KEY_FILE_MAX_BYTES = 64 * 1024
-
-/** Disposing of a new key deletes its file, so that a repository that could not be made leaves no keys behind. */
-export interface NewKey extends AsyncDisposable {
+/** Disposing of a new key deletes its files, so that a repository that could not be made leaves no keys behind. */
+export interface NewKey extends AsyncDisposable, PublicKey {
   readonly role: string
   readonly path: string
-  readonly keyId: string
-  readonly publicKey: TufKey
   readonly signer: Signer
 }
 
-/** `root-3f9a01c4.pem`: the role, for people, and enough of the key id to tell keys apart. */
-export const keyFileName = (role: string, keyId: string): string => `${role}-${keyId.slice(0, 8)}.pem`
-
 /**
- * Makes an Ed25519 key for `role` and writes it, readable by its owner only; unencrypted if `passphrase` is undefined.
+ * Makes a key and writes it, readable by its owner only; unencrypted if `passphrase` is undefined. Beside it, its public half.
  *
  * Errors: DISK_FULL, PERMISSION, IO.
  */
@@ -37,23 +29,37 @@ export const createKeyFile = async (
   directory: string,
   role: string,
   passphrase: string | undefined,
+  type: KeyType = 'ed25519',
+): Promise<NewKey> => writeKeyFile(directory, role, await generatePrivateKey(type), passphrase)
+
+/** The same with a key that is there. Errors: KEY_INVALID if it cannot sign metadata; DISK_FULL, PERMISSION, IO. */
+export const writeKeyFile = async (
+  directory: string,
+  role: string,
+  privateKey: KeyObject,
+  passphrase: string | undefined,
 ): Promise<NewKey> => {
-  const { privateKey, publicKey } = generateKeyPairSync('ed25519')
-  const tufKey = tufKeyOf(publicKey)
-  const keyId = keyIdOf(tufKey)
-  const path = join(directory, keyFileName(role, keyId))
+  const signer = signerOf(privateKey)
+  const { keyId, publicKey } = signer
+  const path = join(directory, keyFileName(role, keyId, 'pem'))
   await makeDirectory(directory, 0o700)
   const pem = passphrase === undefined ? plainPrivateKey(privateKey) : await encryptPrivateKey(privateKey, passphrase)
   await writeFileAtomic(path, pem, { mode: 0o600 })
-  return {
-    role,
-    path,
-    keyId,
-    publicKey: tufKey,
-    signer: signerOf(keyId, privateKey),
-    [Symbol.asyncDispose]: () => rm(path, { force: true }),
+  const publicPath = join(directory, keyFileName(role, keyId, 'pub'))
+  await writeFileAtomic(publicPath, publicPemOf(publicKey))
+  const remove = async () => {
+    await rm(path, { force: true })
+    await rm(publicPath, { force: true })
   }
+  return { role, path, keyId, publicKey, signer, [Symbol.asyncDispose]: remove }
 }
+
+/** Keys that were made a moment ago, and are open still; `made` may grow. */
+export const newKeys = (made: readonly NewKey[]): KeySource => ({
+  description: 'memory',
+  rootFingerprints: async () => [],
+  open: async (keyId) => made.find((key) => key.keyId === keyId)?.signer,
+})
 
 /** The keys in `directory`. The passphrase is asked for once, and only if a key that is needed is encrypted. */
 export const fileKeys = (directory: string, passphrase: PassphraseSource): KeySource => {
@@ -62,23 +68,30 @@ export const fileKeys = (directory: string, passphrase: PassphraseSource): KeySo
   return {
     description: directory,
     rootFingerprints: () => readFingerprints(directory),
-    open: async (role, keyId) => {
-      const path = join(directory, keyFileName(role, keyId))
-      const file = await readFileIfThere(path, KEY_FILE_MAX_BYTES)
-      if (file === undefined) return undefined
-      const privateKey = await openPem(path, file.toString('utf8'), ask)
+    open: async (keyId) => {
+      const [name] = await keyFiles(directory, keyId, 'pem')
+      const privateKey = name === undefined ? undefined : await openKeyFile(join(directory, name), ask)
+      if (name === undefined || privateKey === undefined) return undefined
       const found = keyIdOf(tufKeyOf(createPublicKey(privateKey)))
       if (found !== keyId) {
-        throw new UpdateError('KEY_MISSING', `${path} holds the key ${found}, not ${keyId}`, {
+        throw new UpdateError('KEY_MISSING', `${join(directory, name)} holds the key ${found}, not ${keyId}`, {
           hint: 'put the right key file back in its place',
         })
       }
-      return signerOf(keyId, privateKey)
+      return signerOf(privateKey)
     },
   }
 }
 
-const openPem = async (path: string, pem: string, ask: PassphraseSource): Promise<KeyObject> => {
+/**
+ * The private key in the file, or undefined if there is no such file.
+ *
+ * Errors: PASSPHRASE_MISSING, PASSPHRASE_WRONG, KEY_MISSING if it is no private key; IO, PERMISSION.
+ */
+export const openKeyFile = async (path: string, ask: PassphraseSource): Promise<KeyObject | undefined> => {
+  const file = await readFileIfThere(path, KEY_FILE_MAX_BYTES)
+  if (file === undefined) return undefined
+  const pem = file.toString('utf8')
   const encrypted = isEncryptedPem(pem)
   const passphrase = encrypted ? await ask() : undefined
   if (encrypted && passphrase === undefined) {
@@ -97,9 +110,3 @@ const openPem = async (path: string, pem: string, ask: PassphraseSource): Promis
     })
   }
 }
-
-const signerOf = (keyId: string, privateKey: KeyObject): Signer => ({
-  keyId,
-  // Ed25519 hashes by itself, hence no digest. Source: RFC 8032.
-  sign: async (bytes) => sign(null, bytes, privateKey).toString('hex'),
-})

@@ -32,6 +32,7 @@ declare module 'bittorrent-tracker/server' {
     readonly ip: string
     readonly port: unknown
     readonly left: unknown
+    readonly downloaded?: unknown
     readonly offers?: unknown
     readonly socket?: WebSocketConnection
   }

@@ -9,15 +9,20 @@ const NOTICE_DAYS = 30
 /** Snapshot and timestamp are renewed at half of their life: who has let it come to this has missed it. */
 const ONLINE_NOTICE_SHARE = 1 / 4
 
+export interface ExpiryProblem extends Problem {
+  readonly expired: boolean
+}
+
 /** One for each role that a person has to care about; none if nobody has to. */
-export const expiryProblems = (repository: Repository, now: Date): readonly Problem[] =>
-  repository.roles.flatMap((state) => {
+export const expiryProblems = (repository: Repository, now: Date): readonly ExpiryProblem[] =>
+  repository.roles.flatMap((state): ExpiryProblem[] => {
     const { role, expires } = state
     const detail = `renew it with: updraft-publisher renew ${repository.directory} --role ${role}`
     const when = expires.toISOString()
-    if (expires <= now) return [{ summary: `the ${role} metadata expired at ${when}, so updates have stopped`, detail }]
+    if (expires <= now)
+      return [{ summary: `the ${role} metadata expired at ${when}, so updates have stopped`, detail, expired: true }]
     const soon = expires.getTime() - now.getTime() < noticeMsOf(state, repository)
-    return soon ? [{ summary: `the ${role} metadata expires at ${when}`, detail }] : []
+    return soon ? [{ summary: `the ${role} metadata expires at ${when}`, detail, expired: false }] : []
   })
 
 const noticeMsOf = ({ role }: RoleState, { settings }: Repository): number => {

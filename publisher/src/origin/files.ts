@@ -39,6 +39,12 @@ export interface Pace {
 
 const PACE: Pace = { graceMs: LIMITS.originIdleTimeoutMs, bytesPerSecondMin: LIMITS.originSendBytesPerSecondMin }
 
+export interface FileServerOptions {
+  readonly pace?: Pace | undefined
+  /** Bytes of a bundle that went out, whole or in part. */
+  readonly onSent?: ((bytes: number) => void) | undefined
+}
+
 export interface FileServer {
   /** Answers GET and HEAD for a public path; 404 if there is no such regular file below the root. */
   serve(path: PublicPath, request: IncomingMessage, response: ServerResponse): Promise<void>
@@ -49,13 +55,16 @@ export interface FileServer {
  *
  * Source: RFC 9110 (13 conditional requests, 14 ranges), BEP 19 (web seeds).
  */
-export const openFileServer = async (root: string, pace: Pace = PACE): Promise<FileServer> => {
+export const openFileServer = async (
+  root: string,
+  { pace = PACE, onSent = () => {} }: FileServerOptions = {},
+): Promise<FileServer> => {
   const base = await realpath(root)
   return {
     serve: async (path, request, response) => {
       await using file = await openPublicFile(base, path)
       if (file === undefined) sendText(response, 404, 'not found')
-      else await sendFile(file, { path, pace }, request, response)
+      else await sendFile(file, { path, pace, onSent }, request, response)
     },
   }
 }
@@ -109,14 +118,16 @@ const ABSENT = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'EISDIR', 'ENAMETOOLONG', 
 interface Sending {
   readonly path: PublicPath
   readonly pace: Pace
+  readonly onSent: (bytes: number) => void
 }
 
 const sendFile = async (
   file: PublicFile,
-  { path, pace }: Sending,
+  sending: Sending,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> => {
+  const { path } = sending
   const headers = {
     etag: file.etag,
     'cache-control': cacheControlOf(path),
@@ -141,10 +152,15 @@ const sendFile = async (
     ...(range === undefined ? {} : { 'content-range': `bytes ${start}-${end}/${file.sizeBytes}` }),
   })
   if (request.method === 'HEAD' || lengthBytes === 0) response.end()
-  else await sendBytes(file.handle, { start, end }, pace, response)
+  else await sendBytes(file.handle, { start, end }, sending, response)
 }
 
-const sendBytes = async (handle: FileHandle, { start, end }: Range, pace: Pace, response: ServerResponse) => {
+const sendBytes = async (
+  handle: FileHandle,
+  { start, end }: Range,
+  { path, pace, onSent }: Sending,
+  response: ServerResponse,
+) => {
   const lengthBytes = end - start + 1
   const allowedMs = pace.graceMs + (lengthBytes / pace.bytesPerSecondMin) * 1_000
   const tooSlow = setTimeout(() => response.destroy(), Math.min(allowedMs, TIMER_MAX_MS))
@@ -158,6 +174,7 @@ const sendBytes = async (handle: FileHandle, { start, end }: Range, pace: Pace, 
     if (!GONE.has(systemCodeOf(error) ?? '')) throw error
   } finally {
     clearTimeout(tooSlow)
+    if (path.startsWith('bundles/')) onSent(bytes.bytesRead)
   }
 }
 

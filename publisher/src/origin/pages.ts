@@ -1,29 +1,23 @@
-// What the origin answers to people and to monitors: one plain page that says what this is, and `/healthz`. Reads a
-// snapshot of the origin's state; changes nothing.
-
-import { formatBytes } from '@updraft/core/terminal/progress'
+// What the origin answers to people and to monitors: one page, the same as JSON, `/healthz` and `/metrics`. Reads a snapshot of
+// the origin's state; changes nothing.
+import { EXPOSITION_TYPE } from '@updraft/core/exposition'
 import { Hono } from 'hono'
-import { html } from 'hono/html'
-import type { PublishedRelease } from '../repository.ts'
-import { bySoonest, type Catalog, newestReleases } from './catalog.ts'
-import type { Problem } from './problem.ts'
-import type { SwarmCounts } from './tracker.ts'
+import { textOfOriginMetrics } from './metrics.ts'
+import { frontPage, LIVE_SCRIPT, livePart } from './page/front.ts'
+import type { OriginStatus } from './status.ts'
 
-export interface PagesOptions {
-  readonly catalog: () => Catalog
-  readonly countsOf: (infoHash: string) => SwarmCounts
-  /** Infohashes that this process seeds. */
-  readonly seeding: () => ReadonlySet<string>
-  /** What is wrong now. Of each, everyone sees the summary only. */
-  readonly problems: () => readonly Problem[]
-  readonly now: () => Date
-}
+/** Nothing from elsewhere, and no script but our own. */
+const POLICY = [
+  "default-src 'none'",
+  "style-src 'unsafe-inline'",
+  "script-src 'self'",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ')
 
-/** Neither scripts nor anything from elsewhere: the page is text, a table and a few lines of style. */
-const POLICY =
-  "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-
-export const createPages = (options: PagesOptions): ((request: Request) => Response | Promise<Response>) => {
+export const createPages = (status: () => OriginStatus): ((request: Request) => Response | Promise<Response>) => {
   const app = new Hono()
   app.use(async (context, next) => {
     await next()
@@ -31,10 +25,16 @@ export const createPages = (options: PagesOptions): ((request: Request) => Respo
   })
   app.get('/', (context) => {
     context.header('content-security-policy', POLICY)
-    return context.html(frontPage(options))
+    return context.html(frontPage(status()))
   })
+  app.get('/live', (context) => context.html(livePart(status())))
+  app.get('/live.js', (context) => context.body(LIVE_SCRIPT, 200, { 'content-type': 'text/javascript; charset=utf-8' }))
+  app.get('/status.json', (context) => context.json(status()))
+  app.get('/metrics', async (context) =>
+    context.body(await textOfOriginMetrics(status()), 200, { 'content-type': EXPOSITION_TYPE }),
+  )
   app.get('/healthz', (context) => {
-    const health = healthOf(options)
+    const health = healthOf(status())
     return context.json(health, health.status === 'expired' ? 503 : 200)
   })
   app.notFound((context) => context.text('not found\n', 404))
@@ -54,49 +54,11 @@ export interface Health {
   readonly problems: readonly string[]
 }
 
-const healthOf = ({ catalog, seeding, problems, now }: PagesOptions): Health => {
-  const roles = bySoonest(catalog())
-  const expired = roles.some(({ expires }) => expires <= now())
-  const { releases } = catalog()
-  return {
-    status: expired ? 'expired' : problems().length > 0 ? 'degraded' : 'ok',
-    products: new Set(releases.map(({ release }) => release.product)).size,
-    releases: releases.length,
-    seeding: releases.filter(({ release }) => seeding().has(release.torrent.btih)).length,
-    expires: roles.map(({ role, expires }) => ({ role, at: expires.toISOString() })),
-    problems: problems().map(({ summary }) => summary),
-  }
-}
-
-const STYLE = `
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color-scheme: light dark }
-table { border-collapse: collapse; width: 100% } th, td { text-align: left; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid #8884 }
-.problem { border-left: 4px solid #c33; padding-left: .8rem }`
-
-const frontPage = ({ catalog, countsOf, seeding, problems, now }: PagesOptions) => {
-  const { releases } = catalog()
-  const row = ({ release }: PublishedRelease) => {
-    const { seeders, leechers } = countsOf(release.torrent.btih)
-    const seeded = seeding().has(release.torrent.btih) ? ', this origin among them' : ''
-    return html`<tr><td>${release.product}</td><td>${release.version}</td><td>${release.platform}</td>
-      <td>${release.channels.join(', ')}</td><td><time datetime="${release.published}">${dayOf(release.published)}</time></td>
-      <td>${formatBytes(release.sizes.installedBytes)}</td><td>${seeders} seeding${seeded}, ${leechers} fetching</td></tr>`
-  }
-  const [soonest] = bySoonest(catalog())
-  return html`<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Updraft origin</title>
-<style>${STYLE}</style></head><body>
-<h1>Updraft origin</h1>
-<p>Signed software updates, delivered from peer to peer. This is the repository, the tracker and the first seeder of the
-products below; machines follow it with <code>updraft-agent</code>. Nothing on this page is signed: trust only what the agent
-verified against a root that you compared.</p>
-${problems().map(({ summary }) => html`<p class="problem">${summary}</p>`)}
-<table><thead><tr><th>Product</th><th>Newest</th><th>Platform</th><th>Channels</th><th>Published</th><th>Size</th><th>Machines</th></tr></thead>
-<tbody>${newestReleases(releases, 1).map(row)}</tbody></table>
-${releases.length === 0 ? html`<p>Nothing has been published yet.</p>` : ''}
-${soonest === undefined ? '' : html`<p>The ${soonest.role} signature ${soonest.expires <= now() ? 'expired' : 'expires'} at ${soonest.expires.toISOString()}.</p>`}
-</body></html>
-`
-}
-
-const dayOf = (isoTime: string): string => isoTime.slice(0, 10)
+const healthOf = ({ at, products, releases, seeding, expires, problems }: OriginStatus): Health => ({
+  status: expires.some((role) => role.at <= at) ? 'expired' : problems.length > 0 ? 'degraded' : 'ok',
+  products: new Set(products.map(({ product }) => product)).size,
+  releases,
+  seeding,
+  expires,
+  problems,
+})

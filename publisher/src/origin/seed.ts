@@ -3,17 +3,19 @@
 import { dirname } from 'node:path'
 import { messageOf } from '@updraft/core/errors'
 import type { Swarm, SwarmTorrent } from '@updraft/core/swarm/swarm'
+import { verifyTorrent } from '../repository/verify-torrent.ts'
 import type { PublishedRelease, PublishedTorrent } from '../repository.ts'
 import { newestReleases } from './catalog.ts'
 import type { Log } from './log.ts'
 import type { Problem } from './problem.ts'
-import { verifyTorrent } from './verify-torrent.ts'
 
 export interface Seeder extends AsyncDisposable {
   /** TCP port for peers; 0 if nothing is ever seeded. */
   readonly port: number
   /** Infohashes that are shared now. */
   seeding(): ReadonlySet<string>
+  /** All that was sent to peers so far. */
+  sentBytes(): number
   /** One for each torrent that should be shared and cannot be. */
   problems(): readonly Problem[]
   /** Stops what is no longer among the newest, then verifies and shares what is new. Not to be called twice at a time. */
@@ -33,6 +35,7 @@ export interface SeederOptions {
 export const noSeeder: Seeder = {
   port: 0,
   seeding: () => new Set(),
+  sentBytes: () => 0,
   problems: () => [],
   follow: async () => {},
   [Symbol.asyncDispose]: async () => {},
@@ -41,6 +44,8 @@ export const noSeeder: Seeder = {
 /** Owns the swarm: disposing of the seeder leaves all swarms and closes it. */
 export const openSeeder = ({ swarm, releasesMax, trackers, log }: SeederOptions): Seeder => {
   const torrents = new Map<string, SwarmTorrent>()
+  /** By torrents that are seeded no longer. */
+  let formerBytes = 0
   let problems: readonly Problem[] = []
 
   const start = async (published: PublishedTorrent, signal: AbortSignal): Promise<void> => {
@@ -61,6 +66,7 @@ export const openSeeder = ({ swarm, releasesMax, trackers, log }: SeederOptions)
   return {
     port: swarm.port,
     seeding: () => new Set(torrents.keys()),
+    sentBytes: () => torrents.values().reduce((sum, torrent) => sum + torrent.state().uploadedBytes, formerBytes),
     problems: () => problems,
     follow: async (releases, signal) => {
       const wanted = new Map(
@@ -71,6 +77,7 @@ export const openSeeder = ({ swarm, releasesMax, trackers, log }: SeederOptions)
       for (const [infoHash, torrent] of torrents) {
         if (wanted.has(infoHash)) continue
         torrents.delete(infoHash)
+        formerBytes += torrent.state().uploadedBytes
         await torrent.remove()
         log.info({ infoHash }, 'no longer seeding')
       }

@@ -20,9 +20,13 @@ import type { Log } from './log.ts'
 import type { RememberedPeer } from './remembered-peers.ts'
 import { judgeUdpPacket } from './udp-guard.ts'
 
-export interface SwarmCounts {
-  readonly seeders: number
-  readonly leechers: number
+/** A peer as the tracker sees it. */
+export interface TrackedPeer {
+  readonly infoHash: string
+  readonly peerId: string
+  readonly ip: string
+  readonly port: number
+  readonly complete: boolean
 }
 
 export interface Tracker extends AsyncDisposable {
@@ -34,7 +38,8 @@ export interface Tracker extends AsyncDisposable {
   listenUdp(host: string, port: number): Promise<void>
   /** From now on these infohashes are known and no others. */
   track(infoHashes: ReadonlySet<string>): void
-  countsOf(infoHash: string): SwarmCounts
+  /** Everybody who has announced itself and has not gone. */
+  members(): readonly TrackedPeer[]
   /** Everybody who can be told to others after a restart: a WebSocket does not outlive one. */
   peers(): readonly RememberedPeer[]
   /** Takes up peers of an earlier run, as if each had just announced itself. */
@@ -61,6 +66,8 @@ const PATHS = new Set(['/', '/announce'])
 
 export interface TrackerOptions {
   readonly log: Log
+  /** What a peer says that it has received so far, in bytes; anything can be said. */
+  readonly onAnnounce?: ((infoHash: string, peerId: string, downloadedBytes: number) => void) | undefined
   /** How many peers in all. */
   readonly peersMax?: number | undefined
   /** How often those that have gone are forgotten. */
@@ -74,6 +81,7 @@ export interface TrackerOptions {
  */
 export const openTracker = ({
   log,
+  onAnnounce = () => {},
   peersMax = LIMITS.trackerPeersMax,
   sweepMs = SWEEP_MS,
 }: TrackerOptions): Tracker => {
@@ -107,6 +115,7 @@ export const openTracker = ({
       const announce = swarm.announce.bind(swarm)
       swarm.announce = (params, answer) => {
         const before = swarm.peers.length
+        onAnnounce(infoHash, params.peer_id, Number(params.downloaded ?? 0))
         announce(params, answer && ((error, given) => answer(error, given && answerFor(params, given, swarm))))
         peers += swarm.peers.length - before
       }
@@ -129,6 +138,14 @@ export const openTracker = ({
       }
     }
   }, sweepMs)
+
+  const present = () =>
+    Object.entries(server.torrents).flatMap(([infoHash, swarm]) =>
+      swarm.peers.keys.flatMap((id) => {
+        const peer = swarm.peers.peek(id)
+        return peer === undefined ? [] : [{ infoHash, peer }]
+      }),
+    )
 
   return {
     answer: (request, response) => {
@@ -171,18 +188,11 @@ export const openTracker = ({
     track: (infoHashes) => {
       known = infoHashes
     },
-    countsOf: (infoHash) => {
-      const swarm = server.torrents[infoHash]
-      return { seeders: swarm?.complete ?? 0, leechers: swarm?.incomplete ?? 0 }
-    },
+    members: () => present().map(trackedOf),
     peers: () =>
-      Object.entries(server.torrents).flatMap(([infoHash, swarm]) =>
-        swarm.peers.keys.flatMap((id) => {
-          const peer = swarm.peers.peek(id)
-          if (peer === undefined || peer.type === 'ws') return []
-          return [{ infoHash, peerId: peer.peerId, ip: peer.ip, port: peer.port, complete: peer.complete }]
-        }),
-      ),
+      present()
+        .filter(({ peer }) => peer.type !== 'ws')
+        .map(trackedOf),
     restore: (remembered) => {
       for (const { infoHash, peerId, ip, port, complete } of remembered) {
         const addr = `${ip.includes(':') ? `[${ip}]` : ip}:${port}`
@@ -201,6 +211,14 @@ export const openTracker = ({
     },
   }
 }
+
+const trackedOf = ({ infoHash, peer }: { readonly infoHash: string; readonly peer: Peer }): TrackedPeer => ({
+  infoHash,
+  peerId: peer.peerId,
+  ip: peer.ip,
+  port: peer.port,
+  complete: peer.complete,
+})
 
 const UNKNOWN = 'this tracker does not know the torrent'
 

@@ -1,10 +1,19 @@
 // Puts a signed change into a repository: bytes first, then the metadata that names them, and `timestamp.json` last.
-// Until that one is renamed into its place, no client can see any of it.
-import { copyFile, rm } from 'node:fs/promises'
+// Until that one is renamed into its place, no client can see any of it, but for a new root: clients look for that one by
+// itself. So root and timestamp are noted together before the first of them appears, and an interrupted change is completed.
+import { access, copyFile, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { fromFileSystem } from '@updraft/core/errors'
-import { makeDirectory, renameDurably, syncDirectory, writeFileAtomic } from '@updraft/core/files/atomic'
+import { fromFileSystem, messageOf, systemCodeOf, UpdateError } from '@updraft/core/errors'
+import {
+  makeDirectory,
+  readFileIfThere,
+  renameDurably,
+  syncDirectory,
+  writeFileAtomic,
+} from '@updraft/core/files/atomic'
 import { tryLink } from '@updraft/core/files/whole'
+import { LIMITS } from '@updraft/core/limits'
+import { z } from 'zod'
 import { metadataFileOf, type SignedRole } from './edition.ts'
 import { layoutOf, targetFileName } from './layout.ts'
 
@@ -20,7 +29,7 @@ export interface NewFiles {
   /** Folders of torrents, flushed, on the repository's file system; they are moved away. */
   readonly bundles?: readonly { readonly name: string; readonly directory: string }[]
   readonly targets?: readonly NewTarget[]
-  /** In the order in which they are to appear; a timestamp comes last. */
+  /** Those that others name come first whatever their order here; then root and timestamp. */
   readonly metadata: readonly SignedRole[]
 }
 
@@ -42,11 +51,70 @@ export const commitFiles = async (
   }
   if (targets.length > 0) onStep('targets')
   for (const target of targets) await storeTarget(layout.targets, target)
-  for (const signed of metadata) {
+  const write = async (signed: SignedRole): Promise<void> => {
     onStep(signed.role)
     await writeFileAtomic(join(layout.metadata, metadataFileOf(signed)), signed.bytes)
   }
+  const isVisible = ({ role }: SignedRole) => role === 'root' || role === 'timestamp'
+  const visible = metadata.filter(isVisible)
+  const hasRoot = visible.some(({ role }) => role === 'root')
+  for (const signed of metadata.filter((signed) => !isVisible(signed))) await write(signed)
+  if (hasRoot) await notePending(directory, visible)
+  for (const signed of visible) await write(signed)
+  if (hasRoot) await rm(join(directory, PENDING_FILE), { force: true }).catch(() => {}) // Completing it again does no harm.
 }
+
+/** Exact texts of the root and the timestamp of a change that has begun to be visible, by file name. */
+const PENDING_FILE = '.pending.json'
+const PENDING_MAX_BYTES = 2 * (LIMITS.rootLengthBytes + LIMITS.timestampLengthBytes)
+const pendingSchema = z.record(z.string().regex(/^(?:[1-9][0-9]{0,8}\.root|timestamp)\.json$/), z.string())
+
+const notePending = (directory: string, visible: readonly SignedRole[]): Promise<void> => {
+  const texts = visible.map((signed) => [metadataFileOf(signed), signed.bytes.toString('utf8')])
+  return writeFileAtomic(join(directory, PENDING_FILE), JSON.stringify(Object.fromEntries(texts)))
+}
+
+/** Whether a change with a new root was interrupted, so that the repository does not verify until it is completed. */
+export const isInterrupted = (directory: string): Promise<boolean> => isThere(join(directory, PENDING_FILE))
+
+/**
+ * Completes a change that was interrupted between root and timestamp: a root that clients may have seen is never taken back.
+ * Whoever calls it holds the lock. Errors: REPOSITORY_INVALID, DISK_FULL, PERMISSION, IO.
+ */
+export const completeInterrupted = async (directory: string): Promise<void> => {
+  const noted = await readPending(directory)
+  if (noted === undefined || (await forgetUnseen(directory, noted))) return
+  for (const [name, text] of Object.entries(noted))
+    await writeFileAtomic(join(layoutOf(directory).metadata, name), text)
+  await rm(join(directory, PENDING_FILE), { force: true })
+}
+
+/** Forgets a change whose root never appeared: no client saw any of it. Returns whether there is nothing to complete. */
+export const forgetUnseen = async (directory: string, noted?: Pending): Promise<boolean> => {
+  const pending = noted ?? (await readPending(directory))
+  const root = Object.keys(pending ?? {}).find((name) => name.endsWith('root.json'))
+  if (root !== undefined && (await isThere(join(layoutOf(directory).metadata, root)))) return false
+  await rm(join(directory, PENDING_FILE), { force: true })
+  return true
+}
+
+type Pending = z.output<typeof pendingSchema>
+
+const readPending = async (directory: string): Promise<Pending | undefined> => {
+  const path = join(directory, PENDING_FILE)
+  const noted = await readFileIfThere(path, PENDING_MAX_BYTES)
+  try {
+    return noted && pendingSchema.parse(JSON.parse(noted.toString('utf8')))
+  } catch (error) {
+    throw new UpdateError('REPOSITORY_INVALID', `${path} is damaged: ${messageOf(error)}`, { cause: error })
+  }
+}
+
+const isThere = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    (error: unknown) => systemCodeOf(error) !== 'ENOENT',
+  )
 
 /** Writes the target once, and gives it its second name if it has one. */
 const storeTarget = async (folder: string, target: NewTarget): Promise<void> => {

@@ -1,7 +1,7 @@
 // What a repository has to be like before anything is signed in it for a product. Pure; whether its metadata is intact was
 // seen when it was opened.
 import { UpdateError } from '@updraft/core/errors'
-import type { Product } from '@updraft/core/names'
+import { describeRelease, type Product } from '@updraft/core/names'
 import type { Repository } from '../repository.ts'
 
 /** Errors: PRODUCT_UNKNOWN. */
@@ -24,5 +24,26 @@ export const assertNotExpired = ({ roles }: Repository, now: Date): void => {
     throw new UpdateError('METADATA_EXPIRED', `role ${role} expired at ${expires.toISOString()}`, {
       hint: `sign it anew with: updraft-publisher renew DIR --role ${role}`,
     })
+  }
+}
+
+/** Clocks that differ by less than this are as good as the same. */
+const CLOCK_TOLERANCE_MS = 60 * 60 * 1000
+
+/**
+ * What is dated in the repository was signed before now. A clock that is behind would sign metadata that expires too early, and
+ * releases that look older than those before them.
+ *
+ * Errors: CLOCK_WRONG.
+ */
+export const assertClock = ({ releases }: Repository, now: Date): void => {
+  for (const { release } of releases) {
+    const dated = Date.parse(release.yanked?.at ?? release.published)
+    if (dated <= now.getTime() + CLOCK_TOLERANCE_MS) continue
+    throw new UpdateError(
+      'CLOCK_WRONG',
+      `this machine's clock says ${now.toISOString()}, but ${describeRelease(release)} was signed at ${new Date(dated).toISOString()}`,
+      { hint: 'set the clock; if it is right, the release was signed on a machine whose clock was ahead: yank it' },
+    )
   }
 }

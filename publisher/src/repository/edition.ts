@@ -132,6 +132,21 @@ const readRole = async <Signed extends SignedCommon>(
   const bytes = await readFileBounded(file, metadataMaxBytes(role)).catch((error: unknown) => {
     throw hasCode(error, 'IO') ? damaged(file, messageOf(error), error) : error
   })
+  return verifyRole(file, role, bytes, listed, delegators)
+}
+
+/**
+ * The file of `role` in `bytes`, if it is what `listed` says and signed as its delegators demand. `file` names it to the reader.
+ *
+ * Errors: REPOSITORY_INVALID.
+ */
+export const verifyRole = <Signed extends SignedCommon>(
+  file: string,
+  role: string,
+  bytes: Buffer,
+  listed: MetaFile | undefined,
+  delegators: (own: Signed) => readonly Delegator[],
+): SignedRole<Signed> => {
   try {
     const json = parseMetadata(bytes, basename(file))
     assertMetadataPolicy(role, json, {}, basename(file))

@@ -2,7 +2,15 @@
 // for what is read from a repository and for what is about to be written to it.
 import { canonicalBytes } from '@updraft/core/trust/canonical'
 import { verifySignature } from '@updraft/core/trust/keys'
-import type { Metadata, SignedCommon, SignedRoot, SignedTargets, TufKeys, TufRole } from '@updraft/core/trust/metadata'
+import type {
+  Metadata,
+  SignedCommon,
+  SignedRoot,
+  SignedTargets,
+  TufKey,
+  TufKeys,
+  TufRole,
+} from '@updraft/core/trust/metadata'
 
 /** The file that says who may sign another one. */
 export type Delegator = SignedRoot | SignedTargets
@@ -21,7 +29,7 @@ export const signatureFault = (
   const bytes = canonicalBytes(signed)
   const signedBy = new Set<string>()
   for (const { keyid, sig } of signatures) {
-    const key = delegators.map((delegator) => keysOf(delegator)[keyid]).find((found) => found !== undefined)
+    const key = delegators.map((delegator) => keyInDelegator(delegator, keyid)).find((found) => found !== undefined)
     if (key === undefined) return `it carries a signature of the unknown key ${keyid}`
     // Upper case would verify, but it is not what was written.
     if (sig !== sig.toLowerCase() || !verifySignature(key, bytes, sig)) return `its signature by ${keyid} is wrong`
@@ -44,3 +52,9 @@ export const demandOf = (delegator: Delegator, role: string): TufRole | undefine
 
 const keysOf = (delegator: Delegator): TufKeys =>
   delegator._type === 'root' ? delegator.keys : (delegator.delegations?.keys ?? {})
+
+/** The key of this id, if `delegator` has it. */
+export const keyInDelegator = (delegator: Delegator, keyId: string): TufKey | undefined => {
+  const keys = keysOf(delegator)
+  return Object.hasOwn(keys, keyId) ? keys[keyId] : undefined
+}

@@ -1,12 +1,8 @@
 // The contents of root and of the delegations to products, made from public keys. Pure.
 import type { Product } from '@updraft/core/names'
-import type { DelegatedRole, TopLevelRole, TufKey, TufKeys, TufRole } from '@updraft/core/trust/metadata'
+import type { DelegatedRole, TopLevelRole, TufKeys, TufRole } from '@updraft/core/trust/metadata'
+import type { PublicKey } from '../keys/public-key.ts'
 import type { RootContent, TargetsContent } from '../sign.ts'
-
-export interface PublicKey {
-  readonly keyId: string
-  readonly publicKey: TufKey
-}
 
 export interface RoleHolders {
   readonly keys: readonly PublicKey[]

@@ -7,8 +7,8 @@ import { serveControl } from '@updraft/agent/control'
 import { openStore } from '@updraft/agent/store'
 import { EVENT_KINDS, PATHS } from '@updraft/core/control/api'
 import { openApiDocument } from '@updraft/core/control/openapi'
-import { UpdateError } from '@updraft/core/errors'
 import { PROJECT } from '../../../scripts/steps.ts'
+import { bareHandlers } from '../../support/control-handlers.ts'
 import { type TemporaryHome, temporaryHome } from '../../support/fake-agent-parts.ts'
 
 interface Operation {
@@ -63,20 +63,8 @@ test('nothing forbids what is added later, and every kind of event is there', ()
 test('an agent serves it', async () => {
   mkdirSync(home.stateDirectory)
   using store = openStore(home.stateDirectory)
-  const never = async () => {
-    throw new UpdateError('USAGE', 'nobody asks for this')
-  }
-  const handlers = {
-    status: never,
-    check: never,
-    import: never,
-    history: never,
-    rollback: never,
-    retry: never,
-    wish: never,
-    metrics: never,
-  }
-  await using _control = await serveControl(home.socketPath, { ...handlers, events: store.events, onDefect: never })
+  const tokenFile = join(home.stateDirectory, 'control-token')
+  await using _control = await serveControl(home.socketPath, bareHandlers(store.events), { tokenFile })
   const text = await new Promise<string>((resolve, reject) => {
     request({ socketPath: home.socketPath, path: PATHS.openapi, headers: { host: 'localhost' } }, async (response) => {
       let answer = ''

@@ -1,4 +1,5 @@
 // The swarm between honest parties on loopback: who gets what from whom, and what is counted.
+import { randomBytes } from 'node:crypto'
 import { mkdir, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
@@ -214,6 +215,32 @@ describe('what is there already', () => {
     const swarm = await open()
     const options = await fetching(build, { have: new Uint8Array(3) })
     await expect(swarm.add(options)).rejects.toMatchObject({ code: 'STATE_DAMAGED' })
+  })
+
+  test('when it is only believed, is checked before it is sent, and damage is told', async () => {
+    const build = await makeBuild()
+    const [a, b] = await Promise.all([open(), open()])
+    const told: string[] = []
+    await a.add(seeding(build, { have: 'believed', onDamaged: () => void told.push('damaged') }))
+    const pack = join(build.directory, build.metainfo.name, 'pack')
+    await writeFile(
+      pack,
+      Buffer.concat([build.pack.subarray(0, 100_000), randomBytes(5), build.pack.subarray(100_005)]),
+    )
+    const options = await fetching(build, { peers: [peerAt(a)] })
+    const torrent = await b.add(options)
+    await until(
+      () => told.length > 0 && torrent.state().haveBytes >= build.metainfo.lengthBytes - PIECE_LENGTH,
+      'all but one piece',
+    )
+    expect([told.length, options.warnings.filter((warning) => warning.includes('bad'))]).toEqual([1, []])
+  })
+
+  test('when it is only believed, nothing is opened before somebody asks', async () => {
+    const build = await makeBuild()
+    await rm(join(build.directory, build.metainfo.name), { recursive: true })
+    const torrent = await (await open()).add(seeding(build, { have: 'believed' }))
+    expect(torrent.state()).toMatchObject({ done: true, haveBytes: build.metainfo.lengthBytes })
   })
 
   test('is refused when it should be all and a file is missing or cut', async () => {

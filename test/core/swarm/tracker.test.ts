@@ -52,6 +52,8 @@ describe('over HTTP', () => {
   test('all forms of peers are read, and names among them are not', async () => {
     const compact = await answering(
       encodeBencode({
+        complete: 4,
+        incomplete: 2,
         interval: 900,
         'min interval': 60,
         peers: Buffer.from([10, 0, 0, 1, 0x1a, 0xe1, 10, 0, 0, 2, 0, 0]),
@@ -61,6 +63,7 @@ describe('over HTTP', () => {
     expect(compact).toEqual({
       intervalMs: 900_000,
       minIntervalMs: 60_000,
+      leechers: 2,
       peers: [
         { host: '10.0.0.1', port: 6_881 },
         { host: '2001:db8:0:0:0:0:0:1', port: 80 },
@@ -122,7 +125,7 @@ describe('over UDP', () => {
   const isConnect = (request: Buffer): boolean => request.length === 16
   const connected = (request: Buffer): Buffer => numbers(0, request.readUInt32BE(12), 0xabcd, 0xef01)
   const peers = Buffer.from([10, 0, 0, 1, 0x1a, 0xe1])
-  const announced = (request: Buffer): Buffer => Buffer.concat([numbers(1, request.readUInt32BE(12), 120, 1, 1), peers])
+  const announced = (request: Buffer): Buffer => Buffer.concat([numbers(1, request.readUInt32BE(12), 120, 3, 1), peers])
 
   test('a real tracker introduces two peers to each other', async () => {
     const { udp } = await openTracker()
@@ -142,6 +145,7 @@ describe('over UDP', () => {
     expect(answer).toEqual({
       intervalMs: 120_000,
       minIntervalMs: undefined,
+      leechers: 3,
       peers: [{ host: '10.0.0.1', port: 6_881 }],
     })
     const [connect, announce] = requests as [Buffer, Buffer]
@@ -192,26 +196,27 @@ describe('the announcer', () => {
   beforeEach(() => void jest.useFakeTimers())
   afterEach(() => void jest.useRealTimers())
 
-  const announcing = (answer: () => Promise<Partial<TrackerAnswer>>, isAlone = () => true) => {
+  const announcing = (answer: () => Promise<Partial<TrackerAnswer>>, isAlone = () => true, leftBytes = 1) => {
     const events: (string | undefined)[] = []
     const times: number[] = []
+    const peers: number[] = []
     const started = Date.now()
     const warnings: string[] = []
     const tracker: Tracker = {
       announce: async ({ event }) => {
         events.push(event)
         times.push((Date.now() - started) / 1_000)
-        return { intervalMs: undefined, minIntervalMs: undefined, peers: [], ...(await answer()) }
+        return { intervalMs: undefined, minIntervalMs: undefined, leechers: undefined, peers: [], ...(await answer()) }
       },
     }
     const announcer = createAnnouncer({
       trackers: new Map([['http://t', tracker]]),
-      counts: () => ({ uploadedBytes: 0, downloadedBytes: 0, leftBytes: 1 }),
+      counts: () => ({ uploadedBytes: 0, downloadedBytes: 0, leftBytes }),
       isAlone,
-      onPeer: () => {},
+      onPeer: ({ port }) => peers.push(port),
       onWarning: (warning) => warnings.push(warning),
     })
-    return { announcer, events, times, warnings }
+    return { announcer, events, times, peers, warnings }
   }
 
   test('asks again soon while there is nobody, then ever more seldom, and never more often than the tracker bears', async () => {
@@ -257,6 +262,19 @@ describe('the announcer', () => {
       'tracker http://t: broken; trying again in 2 s',
       'tracker http://t: broken; trying again in 4 s',
     ])
+    await announcer.close()
+  })
+
+  test.each([
+    ['a seed does not call anybody when the tracker knows only seeds', 0, 0, []],
+    ['a seed calls whoever there is when somebody lacks something', 0, 1, [7]],
+    ['a seed calls whoever there is when the tracker does not say', 0, undefined, [7]],
+    ['who lacks something calls everybody', 1, 0, [7]],
+  ] as const)('%s', async (_, leftBytes, leechers, called) => {
+    const answer = async () => ({ leechers, peers: [{ host: '10.0.0.1', port: 7 }] })
+    const { announcer, peers } = announcing(answer, () => false, leftBytes)
+    await jest.advanceTimersByTimeAsync(1)
+    expect(peers).toEqual(called)
     await announcer.close()
   })
 

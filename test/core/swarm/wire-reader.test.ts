@@ -122,3 +122,21 @@ test('whatever is sent after the handshake, nothing but a violation comes of it'
     }),
   )
 })
+
+test('takes no message behind one that it is held after, and says where it stopped', () => {
+  const wire = new Wire()
+  const events: string[] = []
+  let isHeld = false
+  wire.on('handshake', () => {
+    events.push('handshake')
+    isHeld = true
+  })
+  wire.on('unchoke', () => events.push('unchoke'))
+  const read = createWireReader({ wire, sinkFor: () => undefined, isHeld: () => isHeld, onViolation: () => {} })
+  const stream = Buffer.concat([HANDSHAKE, message(1)])
+  const taken = read(stream)
+  expect([taken, events]).toEqual([HANDSHAKE.length, ['handshake']])
+  isHeld = false
+  expect(read(stream.subarray(taken))).toBe(5)
+  expect(events).toEqual(['handshake', 'unchoke'])
+})

@@ -77,6 +77,17 @@ export const rowTests: HostTests = {
     assert.deepEqual(summaries(rows).at(-1), ['Why', 'it opens at 22:00'])
   },
 
+  'an update that waits says when it is looked at again, if time decides that': () => {
+    const update = updateOf({ state: 'waiting' })
+    const decision = [
+      { rule: 'window', passed: false, detail: 'it opens at 22:00', recheckAt: '2026-03-03T22:00:00.000Z' },
+    ]
+    const [waiting] = rowsFor('acme', { update, decision }).filter(({ id }) => id === 'update')
+    assert.match(waiting?.description ?? '', /^looked at again .*2026/)
+    const [held] = rowsFor('acme', { update }).filter(({ id }) => id === 'update')
+    assert.doesNotMatch(held?.description ?? '', /again/)
+  },
+
   'while updates are refused, rules that passed earlier are no answer': () => {
     const trust = { level: 'untrusted', signers: [], threshold: 1, findings: [] } as const
     assert.deepEqual(summaries(rowsFor('acme', { trust })).at(-1), ['Why', undefined])

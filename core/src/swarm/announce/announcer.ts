@@ -88,7 +88,9 @@ const announceForEver = (url: string, tracker: Tracker, options: AnnouncerOption
       const answer = await tracker.announce({ ...counts(), event }, signal)
       isKnown = true
       failures = 0
-      for (const peer of answer.peers) onPeer(peer)
+      // Two seeds have nothing to say to each other: a fleet at rest makes no connections at all.
+      const isOfUse = counts().leftBytes > 0 || answer.leechers !== 0
+      if (isOfUse) for (const peer of answer.peers) onPeer(peer)
       waitMs = nextWaitMs(answer.intervalMs ?? INTERVAL_DEFAULT_MS, answer.minIntervalMs ?? 0)
     } catch (error) {
       due ??= event // The tracker has not heard it.

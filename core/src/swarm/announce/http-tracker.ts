@@ -57,9 +57,13 @@ const parseAnswer = (answer: BencodeValue): TrackerAnswer => {
   return {
     intervalMs: millisecondsOf(entries.get('interval')),
     minIntervalMs: millisecondsOf(entries.get('min interval')),
+    leechers: countOf(entries.get('incomplete')),
     peers: [...peersOf(entries.get('peers'), 4), ...peersOf(entries.get('peers6'), 16)],
   }
 }
+
+const countOf = (value: BencodeValue | undefined): number | undefined =>
+  typeof value === 'number' && value >= 0 ? value : undefined
 
 const millisecondsOf = (value: BencodeValue | undefined): number | undefined =>
   typeof value === 'number' && value > 0 ? value * 1000 : undefined

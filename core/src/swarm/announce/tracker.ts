@@ -13,6 +13,8 @@ export interface TrackerAnswer {
   readonly intervalMs: number | undefined
   /** The shortest wait that it tolerates. */
   readonly minIntervalMs: number | undefined
+  /** How many of the torrent's peers lack something, where the tracker says so. */
+  readonly leechers: number | undefined
   /** Address literals; not checked yet. */
   readonly peers: readonly Endpoint[]
 }

@@ -65,6 +65,7 @@ const announceRequest = (
 const parseAnswer = (answer: Buffer, addressLength: 4 | 16): TrackerAnswer => ({
   intervalMs: answer.readUInt32BE(8) * 1000 || undefined,
   minIntervalMs: undefined,
+  leechers: answer.readUInt32BE(12),
   peers: parseCompactPeers(answer.subarray(20), addressLength),
 })
 

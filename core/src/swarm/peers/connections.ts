@@ -11,7 +11,7 @@ import { LIMITS } from '../../limits.ts'
 import { type AddressPolicy, formatEndpoint, isLoopback, parseEndpoint } from './addresses.ts'
 import { type BanList, banSubjectsOf } from './bans.ts'
 import { dialPeers } from './dialer.ts'
-import { pipeDirectly } from './direct-pipe.ts'
+import { pipeDirectly, pipeOf } from './direct-pipe.ts'
 import { addressOfSocket, bracketed } from './link.ts'
 
 export interface Gate {
@@ -34,7 +34,7 @@ const KNOWN_PEERS_MAX = 500
 export const acceptPeers = (
   client: WebTorrent,
   { policy, bans }: Gate,
-  torrentOf: (infoHash: string) => Torrent | undefined,
+  torrentOf: (infoHash: string) => Torrent | Promise<Torrent> | undefined,
 ): (() => void) => {
   const halfOpen = new Set<Socket>()
 
@@ -72,13 +72,24 @@ export const acceptPeers = (
     peer.wire?.once('handshake', (infoHash: string, peerId: string) => {
       settle()
       const torrent = torrentOf(infoHash)
-      if (torrent === undefined || torrent.destroyed || !hasRoomFor(torrent, address)) {
-        peer.destroy()
+      const enter = (found: Torrent | undefined): void => {
+        if (peer.destroyed) return
+        if (found === undefined || found.destroyed || !hasRoomFor(found, address)) {
+          peer.destroy()
+          return
+        }
+        peer.swarm = found
+        found._addIncomingPeer(peer)
+        peer.onHandshake(infoHash, peerId)
+      }
+      if (!(torrent instanceof Promise)) {
+        enter(torrent)
         return
       }
-      peer.swarm = torrent
-      torrent._addIncomingPeer(peer)
-      peer.onHandshake(infoHash, peerId)
+      const goOn = pipeOf(peer)?.hold()
+      torrent
+        .then(enter, (error) => peer.destroy(error)) // It was just removed; whoever did that knows.
+        .finally(() => goOn?.())
     })
   }
 

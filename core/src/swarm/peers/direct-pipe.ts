@@ -13,6 +13,8 @@ export interface Pipe {
   readonly queuedBytes: number
   sinkFor: (index: number, offset: number, length: number) => BlockSink | undefined
   onHeard: () => void
+  /** Keeps what the peer says next until the answer is called: nobody listens to it yet. */
+  hold(): () => void
 }
 
 const pipes = new WeakMap<Peer, Pipe>()
@@ -37,13 +39,31 @@ export const pipeDirectly = (peer: Peer): void => {
       },
       sinkFor: () => undefined,
       onHeard: () => {},
+      hold: () => {
+        isHeld = true
+        conn.pause()
+        return () => {
+          isHeld = false
+          for (const bytes of held.splice(0)) take(bytes)
+          conn.resume()
+        }
+      },
     }
-    const read = createWireReader({ wire, sinkFor: (...block) => pipe.sinkFor(...block), onViolation })
+    let isHeld = false
+    /** What a socket had read already when it was paused: one packet, seldom two. */
+    const held: Uint8Array[] = []
+    const read = createWireReader({
+      wire,
+      sinkFor: (...block) => pipe.sinkFor(...block),
+      isHeld: () => isHeld,
+      onViolation,
+    })
     const take = (bytes: Uint8Array): void => {
       if (peer.destroyed) return
       try {
         pipe.onHeard()
-        read(bytes)
+        const taken = isHeld ? 0 : read(bytes)
+        if (isHeld) held.push(Uint8Array.from(bytes.subarray(taken)))
       } catch (error) {
         peer.destroy(error as Error)
       }

@@ -16,6 +16,8 @@ export interface WireReaderOptions {
   readonly wire: Wire
   /** Undefined for a block that nobody asked for. */
   readonly sinkFor: (index: number, offset: number, length: number) => BlockSink | undefined
+  /** Asked after each message: while it says so, no more are taken. */
+  readonly isHeld?: () => boolean
   readonly onViolation: (reason: string) => void
 }
 
@@ -29,8 +31,12 @@ const PIECE_MESSAGE = 7
 
 type Stage = 'first byte' | 'handshake' | 'length' | 'kind' | 'message' | 'block head' | 'block' | 'over'
 
-/** Gives the function that takes the bytes as they come. They may be overwritten when it returns. */
-export const createWireReader = ({ wire, sinkFor, onViolation }: WireReaderOptions): ((bytes: Uint8Array) => void) => {
+/**
+ * Gives the function that takes the bytes as they come, and says how many it has taken: fewer than all if it was held. They may
+ * be overwritten when it returns.
+ */
+export const createWireReader = (options: WireReaderOptions): ((bytes: Uint8Array) => number) => {
+  const { wire, sinkFor, isHeld = () => false, onViolation } = options
   let stage: Stage = 'first byte'
   const head = Buffer.alloc(HANDSHAKE_LENGTH)
   let collected: Uint8Array = head
@@ -149,9 +155,11 @@ export const createWireReader = ({ wire, sinkFor, onViolation }: WireReaderOptio
   }
 
   return (bytes) => {
-    for (let at = 0; at < bytes.length && stage !== 'over' && !wire._finished; ) {
+    let at = 0
+    while (at < bytes.length && stage !== 'over' && !wire._finished && !isHeld()) {
       const rest = at === 0 ? bytes : bytes.subarray(at)
       at += stage === 'block' ? takeBlock(rest) : collect(rest)
     }
+    return at
   }
 }

@@ -20,6 +20,8 @@ export interface PieceFiles {
   sync(): Promise<void>
   /** Closes what has not been used since the last call. A thousand seeded torrents hold no file open for nothing. */
   closeIdle(): Promise<void>
+  /** Closes what is not in use at this moment. */
+  closeAll(): Promise<void>
   close(): Promise<void>
 }
 
@@ -31,6 +33,8 @@ export interface PieceFilesOptions {
   readonly stored?: readonly StoredFile[] | undefined
   /** Read-only files must be complete; writable ones are created, and brought to their length. */
   readonly writable: boolean
+  /** The files are known to be there: none is opened before it is used. */
+  readonly isPrepared?: boolean
 }
 
 interface OpenFile {
@@ -42,7 +46,7 @@ interface OpenFile {
 
 /** Errors: IO if a file is missing or has another length (read-only), DISK_FULL, PERMISSION. */
 export const openPieceFiles = async (options: PieceFilesOptions): Promise<PieceFiles> => {
-  const { metainfo, directory, writable } = options
+  const { metainfo, directory, writable, isPrepared = false } = options
   const kept: readonly StoredFile[] = options.stored ?? metainfo.files.map((file) => ({ ...file, isFixed: false }))
   const { pieceLengthOf, partsOf } = geometryOf({ ...metainfo, files: kept })
   const paths = kept.map(({ path }) => join(directory, metainfo.name, ...path.split('/')))
@@ -99,10 +103,14 @@ export const openPieceFiles = async (options: PieceFilesOptions): Promise<PieceF
     })
   }
 
+  const closeAll = async (): Promise<void> => {
+    await Promise.all([...opened].map(([file, entry]) => entry.users === 0 && closeFile(file, entry)))
+  }
+
   const bytesAt = (index: number, offset: number): number => index * metainfo.pieceLength + offset
 
   try {
-    for (const file of paths.keys()) await prepare(file)
+    if (!isPrepared) for (const file of paths.keys()) await prepare(file)
   } catch (error) {
     closed = true
     await Promise.all([...opened].map(([file, entry]) => closeFile(file, entry)))
@@ -148,6 +156,8 @@ export const openPieceFiles = async (options: PieceFilesOptions): Promise<PieceF
       for (const entry of opened.values()) entry.used = false
       await Promise.all(idle.map(([file, entry]) => closeFile(file, entry)))
     },
+
+    closeAll,
 
     close: async () => {
       closed = true

@@ -6,8 +6,8 @@ import { readFileBounded } from '@updraft/core/files/atomic'
 import { LIMITS } from '@updraft/core/limits'
 import { type Metainfo, parseMetainfo } from '@updraft/core/swarm/metainfo'
 import { hashPieces } from '@updraft/core/swarm/piece-hashes'
-import { isWhole } from '../repository/releases.ts'
 import type { PublishedTorrent } from '../repository.ts'
+import { isWhole } from './releases.ts'
 
 /**
  * Gives the metainfo of a torrent that is whole.

@@ -1,0 +1,152 @@
+// `npm run bench:publish`: what it takes to publish a tree of large files and one of many small ones, and again with a hundredth
+// changed, beside casync, zchunk, and mktorrent with a compressed tar, on the same trees in the same run; and to change what is
+// signed in a repository with many releases. Prints seconds, MB of the tree per second, peak memory and what has to be stored.
+// `--json FILE` writes the same figures; `--mib`, `--files`, `--products`, `--releases` make it smaller.
+import { cp, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { ensureDebianPackages, PUBLISH_PACKAGES } from '../../scripts/debian-packages.ts'
+import { makeTar } from './delta/competitors.ts'
+import { isInstalled, type Measured, measure } from './delta/measured.ts'
+import { makeManyReleases } from './publish/many-releases.ts'
+import { changeHundredth, makeLargeTree, makeSmallTree } from './publish/trees.ts'
+
+const { values } = parseArgs({
+  options: {
+    json: { type: 'string' },
+    mib: { type: 'string', default: '1024' },
+    files: { type: 'string', default: '20000' },
+    products: { type: 'string', default: '1000' },
+    releases: { type: 'string', default: '10000' },
+  },
+})
+const [mib, files, products, releases] = [values.mib, values.files, values.products, values.releases].map(Number)
+if (mib === undefined || files === undefined || products === undefined || releases === undefined) throw new Error()
+
+interface Row {
+  readonly tree: string
+  readonly way: string
+  readonly seconds: number
+  readonly peakMib: number
+  /** What a server has to hold for the release, bytes. */
+  readonly stored: number
+}
+
+const rows: Row[] = []
+const print = (line: string): void => void process.stdout.write(`${line}\n`)
+const packages = ensureDebianPackages(PUBLISH_PACKAGES)
+if (packages.missing.length > 0) print(`not there: ${packages.missing.join(', ')}: ${packages.why}`)
+if (packages.missing.includes('time'))
+  throw new Error('without GNU time nothing can be measured: install the package time')
+
+const scratch = await mkdtemp(join(tmpdir(), 'updraft-publish-'))
+try {
+  await compare('large files', (folder) => makeLargeTree(folder, mib), true)
+  await compare('small files', (folder) => makeSmallTree(folder, files), false)
+  await changeMetadata()
+  if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(rows, null, 2)}\n`)
+} finally {
+  await rm(scratch, { recursive: true, force: true })
+}
+
+async function compare(tree: string, make: (folder: string) => Promise<void>, isLarge: boolean): Promise<void> {
+  const work = await mkdtemp(join(scratch, 'tree-'))
+  const before = join(work, 'before')
+  const after = join(work, 'after')
+  await make(before)
+  await cp(before, after, { recursive: true })
+  await changeHundredth(after, files ?? 0, isLarge, mib ?? 0)
+  const treeBytes = await sizeOf(before)
+  print(`\n${tree}: ${(treeBytes / 1e6).toFixed(0)} MB`)
+  const told = (way: string, measured: readonly Measured[], stored: number): void => {
+    const seconds = measured.reduce((sum, each) => sum + each.seconds, 0)
+    const peakMib = Math.max(...measured.map((each) => each.peakMib))
+    rows.push({ tree, way, seconds, peakMib, stored })
+    const speed = treeBytes / 1e6 / seconds
+    print(
+      `  ${way.padEnd(28)} ${seconds.toFixed(1).padStart(7)} s ${speed.toFixed(1).padStart(7)} MB/s ${peakMib.toFixed(0).padStart(6)} MiB ${(stored / 1e6).toFixed(1).padStart(8)} MB`,
+    )
+  }
+
+  const repository = join(work, 'r')
+  publisher('init', repository, '--product', 'acme', '--no-passphrase')
+  const named = ['--repo', repository, '--product', 'acme', '--version']
+  told('updraft publish', [publisher('publish', before, ...named, '1.0.0')], await sizeOf(join(repository, 'bundles')))
+  told(
+    'updraft publish, 1 % changed',
+    [publisher('publish', after, ...named, '1.1.0')],
+    await sizeOf(join(repository, 'bundles')),
+  )
+
+  if (isInstalled('casync')) {
+    const store = join(work, 'store.castr')
+    const casync = (from: string, name: string) =>
+      measure([
+        'casync',
+        'make',
+        '--without=all',
+        '--with=permissions',
+        '--with=symlinks',
+        `--store=${store}`,
+        join(work, name),
+        from,
+      ])
+    told('casync make', [casync(before, 'a.caidx')], await sizeOf(store))
+    told('casync make, 1 % changed', [casync(after, 'b.caidx')], await sizeOf(store))
+  }
+  const tar = join(work, 'before.tar')
+  makeTar(before, tar)
+  if (isInstalled('zck')) {
+    told(
+      'zck, of a tar',
+      [measure(['zck', '-o', join(work, 'before.zck'), tar])],
+      await sizeOf(join(work, 'before.zck')),
+    )
+  }
+  if (isInstalled('mktorrent') && isInstalled('zstd')) {
+    for (const level of ['-3', '-19']) {
+      const packed = join(work, `before${level}.tar.zst`)
+      const torrent = `${packed}.torrent`
+      const made = [
+        measure(['zstd', '-q', '-T2', level, tar, '-o', packed]),
+        measure(['mktorrent', '-a', 'http://localhost/announce', '-o', torrent, packed]),
+      ]
+      told(`zstd -T2 ${level} of a tar, mktorrent`, made, await sizeOf(packed))
+    }
+  }
+  await rm(work, { recursive: true })
+}
+
+async function changeMetadata(): Promise<void> {
+  const build = join(scratch, 'build')
+  await mkdir(build)
+  await writeFile(join(build, 'file'), 'content')
+  const size = { products: products ?? 0, releases: releases ?? 0 }
+  const { repository, product, version } = await makeManyReleases(scratch, build, size)
+  print(`\n${size.products} products, ${size.releases} releases`)
+  const commands: readonly (readonly [string, ...string[]])[] = [
+    ['rollout', '10%'],
+    ['promote', '--to', 'beta'],
+    ['yank', '--reason', 'it breaks'],
+  ]
+  for (const [command, ...args] of commands) {
+    const { seconds, peakMib } = publisher(command, product, version, ...args, '--repo', repository)
+    rows.push({ tree: 'metadata', way: command, seconds, peakMib, stored: 0 })
+    print(`  updraft ${command.padEnd(20)} ${seconds.toFixed(2).padStart(7)} s ${peakMib.toFixed(0).padStart(6)} MiB`)
+  }
+}
+
+function publisher(...args: readonly string[]): Measured {
+  const program = join(import.meta.dirname, '../../publisher/bin/updraft-publisher.mjs')
+  return measure([process.execPath, '--disable-warning=ExperimentalWarning', program, ...args])
+}
+
+/** Of a file, or of all files below a folder. */
+async function sizeOf(path: string): Promise<number> {
+  const found = await stat(path)
+  if (!found.isDirectory()) return found.size
+  const names = await readdir(path, { recursive: true })
+  const sizes = await Promise.all(names.map(async (name) => await stat(join(path, name))))
+  return sizes.reduce((sum, each) => sum + (each.isFile() ? each.size : 0), 0)
+}
