@@ -44,7 +44,6 @@ export interface Ended {
 export const runHook = async ([program, ...args]: ProgramCommand, options: HookOptions): Promise<Ended> => {
   const { directory, mark, signal } = options
   signal.throwIfAborted()
-  await endLeftovers(mark) // Of an agent that was killed over it: never two at once.
   try {
     const file = isAbsolute(program) ? program : join(directory, program)
     // As when the settings were read: it may have come, or changed hands, since.

@@ -96,7 +96,14 @@ const now = (): Date => {
 }
 const reportOf = (settings: ProductSettings) => openReport({ product: settings, store, now, onWarning: () => {} })
 const dependenciesOf = (settings: ProductSettings) =>
-  ({ home, store, report: reportOf(settings).report, now, signal }) as object as CycleDependencies
+  ({
+    home,
+    store,
+    settings: parseSettings('{}', ''),
+    report: reportOf(settings).report,
+    now,
+    signal,
+  }) as object as CycleDependencies
 
 /** An agent that was killed when `current` pointed to the version already. */
 const interrupted = (settings: ProductSettings, version: string): void => {

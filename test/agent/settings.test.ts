@@ -148,10 +148,10 @@ describe('the way to install', () => {
     [
       'an undo that is part of what is left',
       { kind: 'command', command: ['a'], undo: ['a'] },
-      'install.undo: "a" is not',
+      'install.undo.0: "a" is not an absolute path',
     ],
     ['no time', { kind: 'command', command: ['a'], timeoutSeconds: 0 }, 'install.timeoutSeconds: too small'],
-    ['a command line without a path', { kind: 'vsix', cli: ['code'] }, 'install.cli: "code" is not an absolute path'],
+    ['a command line without a path', { kind: 'vsix', cli: ['code'] }, 'install.cli.0: "code" is not an absolute path'],
   ])('of %s is refused, with its line', (_, install, message) => {
     const text = JSON.stringify({ products: { acme: { source: 'main', install } } }, undefined, 1)
     expect(messageOfRefusal(text)).toMatch(/agent\.json:\d+:\d+/)

@@ -4,6 +4,7 @@ import { isAbsolute } from 'node:path'
 import { UpdateError } from '@updraft/core/errors'
 import { LIMITS } from '@updraft/core/limits'
 import type { Activator, ActivatorContext, VersionInPlace } from '../activation.ts'
+import { endLeftovers } from '../hook/leftovers.ts'
 import { runHook, wordsOfEnding } from '../hook.ts'
 import type { InstallKind } from '../settings/install-kind.ts'
 import type { ProgramCommand } from '../settings/program.ts'
@@ -47,6 +48,7 @@ interface RunOptions extends ActivatorContext {
 
 const runToEnd = async (program: ProgramCommand, options: RunOptions): Promise<void> => {
   const { directory, environment, timeoutSeconds, signal } = options
+  await endLeftovers(hookMarkOf(options)) // Of an agent that was killed over it: never two at once.
   const ended = await runHook(program, {
     directory,
     environment,

@@ -1,6 +1,7 @@
 // Kind `vsix`: an extension, installed into VS Code by its own command line, and confirmed by what that lists afterwards.
 import { isUpdateError, UpdateError } from '@updraft/core/errors'
 import type { Activator, ActivatorContext, VersionInPlace } from '../activation.ts'
+import { endLeftovers } from '../hook/leftovers.ts'
 import { type Ended, runHook, wordsOfEnding } from '../hook.ts'
 import type { InstallKind } from '../settings/install-kind.ts'
 import { fileOf } from './file-of-release.ts'
@@ -14,6 +15,7 @@ export const vsixActivator = ({ cli, from, timeoutSeconds }: VsixInstall, contex
   const fileIn = (version: VersionInPlace) => fileOf(version, from, product, '.vsix')
 
   const run = async (...args: readonly string[]): Promise<Ended> => {
+    await endLeftovers(hookMarkOf(context)) // Of an agent that was killed over it: never two at once.
     const ended = await runHook([...cli, ...args], {
       directory: productsDirectory,
       environment: {},
