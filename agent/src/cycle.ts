@@ -35,6 +35,7 @@ export const runCycle: Cycle = async (product, dependencies) => {
   const release = await planUpdate(product, trusted, dependencies)
   if (release === undefined) {
     await seedAgain(product, trusted, dependencies)
+    await tidyUp(product, dependencies)
     return { kind: 'current' }
   }
   await using staged = await fetchRelease(release, dependencies)
@@ -292,6 +293,16 @@ const seedAgain = async (
   const silent = { ...fetchOptions(release, dependencies), onProgress: () => {} } // This is no update.
   await using staged = await fetchBundle(release, silent)
   await seedVerified(await verifyBundle(staged, { signal, onComplete: () => {} }), dependencies)
+}
+
+/** What an agent that was killed after an update, or other settings, have left to be taken away. */
+const tidyUp = async ({ name }: ProductSettings, dependencies: CycleDependencies): Promise<void> => {
+  const { store } = dependencies
+  const installed = store.installed.current(name)
+  if (installed === undefined || !(await isCurrent(installed, dependencies))) return
+  // While nobody knows which version is in use, it may be one that would go.
+  const inUse = store.activations.of(name)
+  if (inUse === undefined || inUse.version === installed.version) await removeSurplus(installed, dependencies)
 }
 
 const findingsOf = ({ pin }: TrustedSource, { rejected }: RefreshResult): readonly NewFinding[] => {

@@ -1,15 +1,16 @@
-// After an update: takes away installed versions, and their bundles, that are more than the settings keep. Never the current
-// version, and for the sake of disk space never the one before it either.
+// Takes away installed versions, and their bundles, that are more than the settings keep: after an update, and with each look
+// that finds nothing new, for an agent may have been killed before. Never the current version, and for the sake of disk space
+// never the one before it either.
 import { join } from 'node:path'
 import type { CycleDependencies } from './cycle-types.ts'
-import type { HealthyVersion } from './probe.ts'
 import { dropBundle } from './seed.ts'
 import type { Settings } from './settings.ts'
+import type { InstalledRecord } from './store/installed.ts'
 import { lengthOfVersion, removeVersionsExcept } from './versions.ts'
 
-/** Errors: PERMISSION, IO. What the store has forgotten by then is taken away after the next update. */
+/** Errors: PERMISSION, IO. What the store has forgotten by then is taken away with the next look. */
 export const removeSurplus = async (
-  { product, version }: HealthyVersion,
+  { product, version }: Pick<InstalledRecord, 'product' | 'version'>,
   { home, store, settings, torrentOf, self }: CycleDependencies,
 ): Promise<void> => {
   const productsDirectory = join(home.dataDirectory, 'products')
@@ -37,7 +38,7 @@ export const removeSurplus = async (
 }
 
 interface Size {
-  readonly version: HealthyVersion['version']
+  readonly version: InstalledRecord['version']
   readonly lengthBytes: number
 }
 

@@ -126,5 +126,12 @@ test('an agent that is killed while a command brings a version into use runs it 
   await rm(hangs)
   await agent.whenInstalled('1.3.0')
   expect((await readFile(log, 'utf8')).trim().split('\n')).toEqual(['>1.1.0', '1.1.0>1.3.0', '1.1.0>1.3.0'])
+
+  // What an agent that was killed has not taken away any more, the next one does, without an update.
+  await agent.stop()
+  await mkdir(join(agent.home, 'products/acme/versions/1.0.9'))
+  await agent.start()
+  await told(agent, await cursorOf(agent), (event) => event.kind === 'idle')
+  expect((await readdir(join(agent.home, 'products/acme/versions'))).sort()).toEqual(['1.1.0', '1.3.0'])
   await agent.stop()
 }, 120_000)

@@ -52,6 +52,11 @@ const install = async (product: Product, options: InstallOptions, context: Conte
   const subscribe = () => editProduct(home.configDirectory, { name: product, source, channel, install: kind })
 
   const { status, isNew } = await seeThrough({ product, home, context, subscribe, progress: progressFor(options) })
+  const { update } = status ?? {}
+  if (status?.installed === undefined && update?.state === 'probing') {
+    context.print(options.json ? JSON.stringify({ product, new: isNew, update }) : tookOver(product, update.version))
+    return
+  }
   const installed = assertInstalled(product, status)
   const inUse = status?.use?.kind === 'directory' ? undefined : status?.use
   context.print(
@@ -61,6 +66,10 @@ const install = async (product: Product, options: InstallOptions, context: Conte
           (inUse?.place === undefined ? '' : `\n  in use     as ${inUse.kind}, ${inUse.place}`),
   )
 }
+
+/** The agent itself: only the one that starts now can say that it is well. */
+const tookOver = (product: Product, version: string): string =>
+  `${product} ${version} is in place and takes over; see: updraft-agent status`
 
 export const progressFor = ({ json }: { readonly json?: true }): ProgressDisplay => (json ? noProgress : showProgress())
 
