@@ -4,10 +4,10 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, readlink, rm, symlink, writeF
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import type { AgentEvent } from '../../core/src/control/api.ts'
-import { changeSettings, openStage, type Stage, type StageAgent } from '../../scripts/demo/stage.ts'
+import { changeSettings, openStage, type Stage } from '../../scripts/demo/stage.ts'
 import { processesNaming } from '../support/processes.ts'
 import { makeSmallBuild } from '../support/small-build.ts'
+import { cursorOf, isIn, told } from '../support/told.ts'
 
 let directory: string
 let bin: string
@@ -35,17 +35,6 @@ const publish = async (version: string, selfTest = 0): Promise<void> => {
   await chmod(join(build, 'bin/acme'), 0o755)
   await stage.publish(build, version)
 }
-
-/** Resolves once an event after `after` was told for which `holds`. */
-const told = async (agent: StageAgent, after: number, holds: (event: AgentEvent) => boolean): Promise<void> => {
-  for await (const { event } of agent.client.events(after, { signal: AbortSignal.timeout(60_000) })) {
-    if (holds(event)) return
-  }
-  throw new Error(`${agent.name} stopped`)
-}
-const isIn = (version: string, state: string) => (event: AgentEvent) =>
-  event.kind === 'update' && event.update.version === version && event.update.state === state
-const cursorOf = async (agent: StageAgent) => (await agent.client.status()).cursor
 
 test('a file follows good releases, stays at the old one for a bad one, and whoever changes it is noticed', async () => {
   const agent = await stage.agent('a')
