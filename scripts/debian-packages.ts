@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process'
 
 /** Each package, and what the tests do with it. */
 const PACKAGES: Readonly<Record<string, string>> = {
+  iproute2: 'a small run of the lab, in network namespaces with shaped links',
   chromium: 'drives VS Code',
   'g++': 'builds the logger of the VS Code server',
   make: 'builds the logger of the VS Code server',
@@ -41,6 +42,14 @@ export const PUBLISH_PACKAGES: Readonly<Record<string, string>> = {
 export const AGENT_PACKAGES: Readonly<Record<string, string>> = {
   'transmission-daemon': 'a competitor',
   syncthing: 'a competitor',
+}
+
+/** What `npm run bench:swarm` and `npm run bench:wire` compare with, and what the former is made of. */
+export const LAB_PACKAGES: Readonly<Record<string, string>> = {
+  iproute2: 'network namespaces with shaped links',
+  'python3-libtorrent': 'a competitor',
+  aria2: 'a competitor',
+  curl: 'plain HTTP',
 }
 
 export interface PackagesResult {

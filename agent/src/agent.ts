@@ -13,11 +13,11 @@ import { makeDirectory } from '@updraft/core/files/atomic'
 import { type Lock, takeLock } from '@updraft/core/files/lock'
 import { LIMITS } from '@updraft/core/limits'
 import { isNewer, type Product, parseProduct, parseReleaseVersion, type ReleaseVersion } from '@updraft/core/names'
-import { type BanList, memoryBans } from '@updraft/core/swarm/peers/bans'
 import { watchClock } from './clock.ts'
 import { type ControlHandlers, serveControl } from './control.ts'
 import type { Cycle } from './cycle-types.ts'
 import { historyOf } from './history.ts'
+import { assertHomeIsOwn } from './home-guard.ts'
 import { openImportFolder } from './imports/folder.ts'
 import { openImports } from './imports.ts'
 import { eventLogger, type Log } from './log.ts'
@@ -25,6 +25,7 @@ import { lookWith } from './look.ts'
 import { countTransferred } from './metrics/transferred.ts'
 import { recheckAtOf } from './plan/recheck.ts'
 import { forgetRemoved } from './recover.ts'
+import { rememberedBans } from './remembered-bans.ts'
 import { openReport } from './report.ts'
 import { resumeSeeds, type SeedKept } from './resume-seeds.ts'
 import { rollBackByHand } from './rollback.ts'
@@ -99,6 +100,7 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
   const { handedOver = NOTHING_HANDED_OVER, starter, onReplaced = () => {} } = options
   const startedAt = now().toISOString()
 
+  await assertHomeIsOwn(home, process.geteuid?.() ?? 0)
   await prepareHome(home)
   using _lock = takeHome(home)
   using store = openStore(home.stateDirectory)
@@ -120,7 +122,7 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
   await using sharing = openSharing({
     openSwarm: parts.openSwarm,
     network: initial.network,
-    bans: loggedBans(log),
+    bans: rememberedBans({ store: store.bans, log, now }),
     resume: once ? async () => {} : resumeSeeds({ store, home, seedKept: parts.seedKept, log }),
   })
 
@@ -350,18 +352,6 @@ export const takeHome = ({ stateDirectory, dataDirectory }: Home): Lock => {
       cause: error,
       hint: 'look at it with: updraft-agent status; or set UPDRAFT_HOME to give this one a home of its own',
     })
-  }
-}
-
-/** Bans are worth a line: a person may want to know whose machine sends bad data. */
-const loggedBans = (log: Log): BanList => {
-  const bans = memoryBans()
-  return {
-    isBanned: (subject) => bans.isBanned(subject),
-    ban: (subject, reason) => {
-      bans.ban(subject, reason)
-      log.warn(`banned ${subject}: ${reason}`)
-    },
   }
 }
 

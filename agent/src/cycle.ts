@@ -7,6 +7,7 @@ import { readCurrentVersion } from './current-link.ts'
 import type { Cycle, CycleDependencies } from './cycle-types.ts'
 import { chooseLocal } from './fetch/local.ts'
 import { type FetchOptions, fetchBundle, type StagedBundle } from './fetch.ts'
+import { type IdentifiedRefresh, refreshIdentified } from './identified-refresh.ts'
 import { activatorFor, keepInUse } from './in-use.ts'
 import { type InstalledVersion, type InstallOptions, installBundle, takeUpInstalled } from './install.ts'
 import { readMachineFacts } from './machine-facts.ts'
@@ -14,7 +15,7 @@ import { findingsOfYank } from './plan/yank.ts'
 import { type Plan, type PlanInput, plan } from './plan.ts'
 import { type HealthyVersion, probeVersion } from './probe.ts'
 import { recover } from './recover.ts'
-import { type RefreshResult, refresh, type TrustedRelease } from './refresh.ts'
+import type { RefreshResult, TrustedRelease } from './refresh.ts'
 import { putBack, rollBack } from './rollback.ts'
 import { bundleDirectoryOf, keepBundle, seedBundle } from './seed.ts'
 import type { ProductSettings } from './settings.ts'
@@ -87,23 +88,15 @@ const isNextAgent = ({ product, version }: ReleaseName, { self }: CycleDependenc
   self?.product === product && self.version !== version
 
 /** What the source offers of the product, all of it trusted. */
-const refreshSource = async (product: ProductSettings, dependencies: CycleDependencies): Promise<RefreshResult> => {
-  const { home, store, report, now, carrier, signal } = dependencies
+const refreshSource = async (product: ProductSettings, dependencies: CycleDependencies): Promise<IdentifiedRefresh> => {
+  const { home, store, report, carrier } = dependencies
   const source = await readTrustedSource(home.stateDirectory, product.source)
-  const result = await dependencies.alone(`source ${source.name}`, () =>
-    refresh(source, [product.name], {
-      cacheDirectory: join(home.stateDirectory, 'metadata'),
-      floors: store.floors,
-      now,
-      carrier,
-      signal,
-    }),
-  )
-  for (const { error } of result.failed) throw error
-  const { rootVersion, expires } = result
+  const result = await refreshIdentified(source, product, dependencies)
+  const { rootVersion, expires, refusal } = result
   const installed = store.installed.current(product.name)?.version
-  const findings = [...findingsOf(source, result), ...findingsOfYank(product, result.releases, installed)]
-  report.refreshed({ rootVersion, expires, findings })
+  const yanked = findingsOfYank(product, result.releases, installed)
+  report.refreshed({ rootVersion, expires, findings: [...findingsOf(source, result), ...yanked, ...result.findings] })
+  if (refusal !== undefined) throw refusal
   if (carrier === undefined) return result
   // Signed are all releases, brought is one of them. A yanked one is never picked, but says where to go instead.
   const isOffered = ({ release }: TrustedRelease) => carrier.carries(release) || release.yanked !== undefined
@@ -113,10 +106,10 @@ const refreshSource = async (product: ProductSettings, dependencies: CycleDepend
 /** The release to install now, or undefined; either way the decision is reported with its reasons. */
 const planUpdate = async (
   product: ProductSettings,
-  { releases }: RefreshResult,
+  trusted: IdentifiedRefresh,
   dependencies: CycleDependencies,
 ): Promise<TrustedRelease | undefined> => {
-  const decision = plan(await planInput(product, releases, dependencies))
+  const decision = plan(await planInput(product, trusted, dependencies))
   reportDecision(decision, dependencies)
   return decision.kind === 'update' ? decision.release : undefined
 }
@@ -128,12 +121,12 @@ const planUpdate = async (
 const isStillPlanned = async (
   { release: { version, platform } }: TrustedRelease,
   product: ProductSettings,
-  { releases }: RefreshResult,
+  trusted: IdentifiedRefresh,
   dependencies: CycleDependencies,
 ): Promise<boolean> => {
   const isIt = (candidate: TrustedRelease | undefined) =>
     candidate?.release.version === version && candidate.release.platform === platform
-  const input = await planInput({ ...product, maximumLoad: undefined, onMetered: 'install' }, releases, dependencies)
+  const input = await planInput({ ...product, maximumLoad: undefined, onMetered: 'install' }, trusted, dependencies)
   const decision = plan({ ...input, machine: { ...input.machine, freeBytes: undefined } })
   if (decision.kind === 'update' && isIt(decision.release)) return true
   reportDecision(decision, dependencies)
@@ -145,7 +138,7 @@ const isStillPlanned = async (
 
 const planInput = async (
   { onMetered, ...others }: ProductSettings,
-  releases: readonly TrustedRelease[],
+  { releases, identityChange }: IdentifiedRefresh,
   { home, settings, store, agentVersion, now, carrier }: CycleDependencies,
 ): Promise<PlanInput<TrustedRelease>> => {
   // What is carried here costs no network.
@@ -161,6 +154,7 @@ const planInput = async (
     machine,
     badMarks: store.badMarks.all(product.name),
     wishes: store.wishes.of(product.name),
+    identityChange,
     firstSeen: store.firstSeen.note(product.name, offered, machine.now.toISOString()),
   }
 }

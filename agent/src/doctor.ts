@@ -9,7 +9,9 @@ import { controlClient } from '@updraft/core/control/client'
 import { type Home, homeOf } from '@updraft/core/control/home'
 import { fromFileSystem, hasCode, systemCodeOf, UpdateError } from '@updraft/core/errors'
 import type { AgentParts } from './agent.ts'
+import { readAuthorities } from './authorities.ts'
 import { type Check, diagnose, type Knowledge, type Outcome, type Socket, type Use } from './doctor/diagnosis.ts'
+import { faultsOfHome } from './home-guard.ts'
 import { faultOfUse } from './in-use.ts'
 import { placeOfUse } from './settings/install-kind.ts'
 import { parseSettings, readSettings, type Settings, settingsPathOf } from './settings.ts'
@@ -42,6 +44,8 @@ export const examine = async ({ home, parts, now, uid, signal }: DoctorOptions):
     knowledge: await outcome(() => readKnowledge(home, settings, sources)),
     uses: settings.kind === 'failed' ? [] : await readUses(home, settings.value, signal),
     socket: await readSocket(home.socketPath),
+    homeFaults: await outcome(async () => faultsOfHome(home, (await ownerOf(home.stateDirectory)) ?? uid)),
+    authorities: await outcome(() => (settings.kind === 'read' ? readAllAuthorities(settings.value) : [])),
     disk: await outcome(() => readDisk(home.dataDirectory)),
     port: await outcome(() =>
       isRunning || settings.kind === 'failed' ? undefined : tryPort(settings.value.network.port),
@@ -107,6 +111,18 @@ const faultIn = async (home: Home, product: Parameters<typeof faultOfUse>[0], si
   if (!existsSync(databasePathOf(home.stateDirectory))) return undefined
   using store = openStore(home.stateDirectory, { readOnly: true })
   return await faultOfUse(product, { home, store, signal })
+}
+
+const readAllAuthorities = ({ products }: Settings) =>
+  readAuthorities([...new Set(products.flatMap(({ authorities }) => authorities))])
+
+/** Whose agent it is: root and the members of a group also ask about the one of the machine's service. */
+const ownerOf = async (path: string): Promise<number | undefined> => {
+  try {
+    return (await lstat(path)).uid
+  } catch {
+    return undefined // No agent has run here, or this user may not look.
+  }
 }
 
 const readSocket = async (path: string): Promise<Socket | undefined> => {

@@ -12,6 +12,7 @@ import { oldEnough } from './plan/minimum-age.ts'
 import { type Candidate, type OfferInput, offer } from './plan/offer.ts'
 import { idleEnough, powered } from './plan/power.ts'
 import { rolledOut } from './plan/rollout.ts'
+import { sameSigner } from './plan/same-signer.ts'
 import { agentNewEnough, previousNewEnough } from './plan/stepping-stone.ts'
 import { inWindow } from './plan/window.ts'
 
@@ -20,7 +21,7 @@ export type { Candidate } from './plan/offer.ts'
 export interface PlanInput<T extends Candidate>
   extends OfferInput<T>,
     Moment,
-    Pick<Question, 'firstSeen' | 'badMarks'> {
+    Pick<Question, 'firstSeen' | 'badMarks' | 'identityChange'> {
   readonly agentVersion: ReleaseVersion
 }
 
@@ -47,6 +48,7 @@ const READY: readonly (readonly [string, Rule<Question>])[] = [
   ['rollout', rolledOut],
   ['minimum-age', oldEnough],
   ['approved', approved],
+  ['same-signer', sameSigner],
   ['disk-space', fitsOnDisk],
 ]
 

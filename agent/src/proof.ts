@@ -13,7 +13,11 @@ import type { Home } from '@updraft/core/control/home'
 import { fromFileSystem, hasCode, UpdateError } from '@updraft/core/errors'
 import { readFileBounded } from '@updraft/core/files/atomic'
 import { bundleNameOf, type Product } from '@updraft/core/names'
+import { FINDINGS } from '@updraft/core/trust/finding'
+import { readAuthorities } from './authorities.ts'
 import { type Carrier, carrierOf } from './carrier.ts'
+import { BEFORE_EVERYTHING } from './identified-refresh.ts'
+import { identify } from './identity.ts'
 import { findingsInBundle } from './proof/bundle.ts'
 import { carrierOfCache } from './proof/cached-metadata.ts'
 import { altered, finding, type ProofFinding, refusalOf, unknownRelease } from './proof/findings.ts'
@@ -141,9 +145,6 @@ interface Judged {
   readonly expires?: RefreshResult['expires']
 }
 
-/** Long before anything was signed: at this time nothing has expired, and every other rule holds as it does today. */
-const BEFORE_EVERYTHING = new Date(0)
-
 /** The refresh room's word on the metadata. What has expired is told, and the rest is judged as it was before. */
 const judge = async (
   source: TrustedSource,
@@ -170,12 +171,35 @@ const judge = async (
     findings.push(...expired.map((error) => refusalOf(error, false)))
     const result = expired.length === 0 ? (today as RefreshResult) : await run(BEFORE_EVERYTHING)
     for (const { error } of [...result.failed, ...result.rejected]) findings.push(refusalOf(error, false))
-    const { releases, rootVersion, expires } = result
+    const { rootVersion, expires } = result
+    const identified = await identifiedAs(product, result, { home, now })
+    findings.push(...identified.findings)
+    const releases = result.releases.map((release) => ({ ...release, signers: identified.signers ?? release.signers }))
     return { releases, findings, isVerified: result.failed.length === 0, rootVersion, expires }
   } catch (error) {
     return { releases: [], findings: [...findings, refusalOf(error, false)], isVerified: false }
   } finally {
     await rm(cacheDirectory, { recursive: true, force: true })
+  }
+}
+
+/** What the authorities that this machine's owner has pinned for the product say of who signed it. */
+const identifiedAs = async (
+  product: Product,
+  { signedRoles: [role] }: RefreshResult,
+  { home, now }: Pick<ProofOptions, 'home' | 'now'>,
+): Promise<{ readonly signers?: readonly Signer[]; readonly findings: readonly ProofFinding[] }> => {
+  const { products } = await readSettings(home.configDirectory)
+  const settings = products.find(({ name }) => name === product)
+  if (settings === undefined || role === undefined) return { findings: [] }
+  const authorities = await readAuthorities(settings.authorities)
+  const { signers, findings } = identify({ role, authorities, level: settings.verification, installedSigners: [], now })
+  return {
+    signers,
+    findings: findings.map(({ code, message, hint, severity }) => ({
+      ...finding(code, message, hint),
+      severity: severity ?? FINDINGS[code].severity,
+    })),
   }
 }
 

@@ -6,6 +6,7 @@ import { hasCode, UpdateError } from '@updraft/core/errors'
 import { LIMITS } from '@updraft/core/limits'
 import type { Product } from '@updraft/core/names'
 import type { Release } from '@updraft/core/release'
+import type { SignedRole } from '@updraft/core/trust/holders'
 import { type Metadata, parseMetadata } from '@updraft/core/trust/metadata'
 import type { Carrier } from './carrier.ts'
 import { download } from './download.ts'
@@ -60,6 +61,8 @@ export interface RefreshResult {
   readonly rejected: readonly { readonly path: string; readonly error: UpdateError }[]
   /** Products whose own role is unknown or was refused. The others are not affected. */
   readonly failed: readonly { readonly product: Product; readonly error: UpdateError }[]
+  /** Who signed each product's role, and what was signed about them. */
+  readonly signedRoles: readonly SignedRole[]
   readonly rootVersion: number
   /** The first of the roles in use to expire; `at` as ISO 8601 in UTC. */
   readonly expires: { readonly role: string; readonly at: string }
@@ -109,6 +112,7 @@ export const refresh = async (
     ),
     rejected: listings.flatMap(({ rejected }) => rejected),
     failed,
+    signedRoles: roles.map((role) => signedRoleOf(role, topLevel)),
     rootVersion: topLevel.root.signed.version,
     expires: firstToExpire(topLevel, roles),
     changed: followed.changed,
@@ -160,6 +164,14 @@ const readOffer = async (session: Session, topLevel: TopLevel, products: readonl
   }
   return { mirror: session.mirror, topLevel, roles, failed }
 }
+
+const signedRoleOf = ({ product, signers, threshold }: ProductRole, { targets }: TopLevel): SignedRole => ({
+  role: product,
+  identity: targets.signed.delegations?.roles.find(({ name }) => name === product)?.identity,
+  keys: targets.signed.delegations?.keys ?? {},
+  signers: signers.map(({ keyId }) => keyId),
+  threshold,
+})
 
 const trust = (facts: ReleaseFacts): TrustedRelease => facts as TrustedRelease
 

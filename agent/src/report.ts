@@ -124,7 +124,7 @@ export const openReport = ({ product, store, now, onWarning }: ReportOptions): O
           appendUpdate()
         }
         append({ kind: 'installed', product: name, version, ...(previous === undefined ? {} : { previous }) })
-        for (const code of [...UNTIL_INSTALLED, ABOUT_INSTALLED]) clear(code)
+        for (const code of [...UNTIL_INSTALLED, ...ABOUT_INSTALLED]) clear(code)
       }),
 
     condemned: ({ release, by, error, goTo }) =>
@@ -247,7 +247,7 @@ const UNTIL_INSTALLED: ReadonlySet<FindingCode> = new Set<FindingCode>([
 ])
 
 /** What was installed is another release now. */
-const ABOUT_INSTALLED: FindingCode = 'release-yanked'
+const ABOUT_INSTALLED: readonly FindingCode[] = ['release-yanked', 'identity-changed']
 
 const findingOf = (error: unknown, afterRefresh: boolean): NewFinding | undefined => {
   if (!isUpdateError(error)) return undefined

@@ -14,6 +14,7 @@ import {
   platformOfThisMachine,
   STABLE_CHANNEL,
 } from '@updraft/core/names'
+import { VERIFICATION_LEVELS, type VerificationLevel } from '@updraft/core/trust/verification'
 import { applyEdits, findNodeAtLocation, modify, parseTree } from 'jsonc-parser'
 import semver from 'semver'
 import * as z from 'zod'
@@ -60,6 +61,10 @@ export interface ProductSettings {
   readonly minimumAgeHours: number
   /** `required`: a release is installed only after the owner of the machine has approved its version. */
   readonly approval: 'automatic' | 'required'
+  /** Which findings stop updates, and which are only told. */
+  readonly verification: VerificationLevel
+  /** Absolute paths of PEM files: who has to vouch for the holders of the product's keys; with none, the keys alone count. */
+  readonly authorities: readonly string[]
   readonly onBattery: 'install' | 'wait'
   /** What a metered connection means for updates. */
   readonly onMetered: 'install' | 'wait'
@@ -196,6 +201,11 @@ const parsePeer = (text: string): string => {
   return text
 }
 
+const parseFile = (text: string): string => {
+  if (isAbsolute(text)) return resolve(text)
+  throw new UpdateError('SETTINGS_INVALID', `file ${JSON.stringify(text)} is not an absolute path`)
+}
+
 const parseFolder = (text: string): string => {
   if (isAbsolute(text)) return resolve(text)
   throw new UpdateError('SETTINGS_INVALID', `folder ${JSON.stringify(text)} is not an absolute path`)
@@ -258,6 +268,19 @@ const productSchema = z
       .enum(['automatic', 'required'])
       .default('automatic')
       .describe('Whether a release is installed only after updraft-agent approve'),
+    verification: z
+      .enum(VERIFICATION_LEVELS)
+      .default('strict')
+      .describe(
+        'Which trust findings stop updates: strict all, permissive not those of time and revocation, audit only those of integrity',
+      ),
+    authorities: z
+      .array(named(parseFile))
+      .max(16)
+      .default([])
+      .describe(
+        'Absolute paths of PEM files with the certificate authorities that have to vouch for who signs; else the keys alone count',
+      ),
     onBattery: z
       .enum(['install', 'wait'])
       .default('install')

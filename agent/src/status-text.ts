@@ -27,6 +27,7 @@ export const textOfStatus = ({ agent, products, sources }: StatusView, now: Date
     ...products.flatMap(useText),
     ...products.flatMap(updateTrouble),
     ...products.flatMap((product) => badText(product, now)),
+    ...products.flatMap(lowered),
     ...products.flatMap(({ name, trust }) => trust.findings.map((finding) => findingText(name, finding, now))),
     ...seedingText(products),
   ].join('\n\n')
@@ -77,8 +78,17 @@ export const stateOf = ({ installed, available, update, decision }: ProductStatu
 const hasFailed = ({ installed, update }: Pick<ProductStatus, 'installed' | 'update'>): boolean =>
   update?.error !== undefined && update.version !== installed?.version
 
+export const VERIFICATION_TEXTS = {
+  strict: 'strict: every trust finding stops updates',
+  permissive: 'permissive: expiry and revocation are only told',
+  audit: 'audit: only what is wrongly signed stops updates; all else is only told',
+} as const
+
 export const signersText = (signers: readonly Signer[]): string =>
-  signers.length === 0 ? '-' : signers.map(({ name, keyId }) => name ?? `key ${keyId.slice(0, 8)}`).join(', ')
+  signers.length === 0 ? '-' : signers.map(signerText).join(', ')
+
+const signerText = ({ name, authority, keyId }: Signer): string =>
+  name === undefined ? `key ${keyId.slice(0, 8)}` : `${name}${authority === undefined ? '' : ` (${authority})`}`
 
 const sourceRow = (
   { name, lastCheck, nextCheckAt, expires, root, importOnly }: SourceStatus,
@@ -131,6 +141,12 @@ const badText = ({ name, bad = [] }: ProductStatus, now: Date): readonly string[
           .map(({ version, by, reason, at }) => `  ${version}, marked by ${by} ${span(at, now)} ago: ${reason}`)
           .join('\n')}`,
       ]
+
+/** Whoever looks should see that some findings do not stop updates here. */
+const lowered = ({ name, trust: { verification } }: ProductStatus): readonly string[] =>
+  verification === undefined || verification === 'strict'
+    ? []
+    : [`i ${name}: verified as ${VERIFICATION_TEXTS[verification]}`]
 
 /** Why the last update failed, unless a finding says the same. */
 const updateTrouble = ({ name, installed, update, trust }: ProductStatus): readonly string[] => {

@@ -73,7 +73,7 @@ const lastCheckOf = ({ at, problem }: Pick<ProductCheck, 'at' | 'problem'>) => (
 })
 
 const subscribedStatus = (
-  { name, source, channel, platform, install }: ProductSettings,
+  { name, source, channel, platform, install, verification }: ProductSettings,
   store: Store,
   live: LiveState,
 ): ProductStatus => {
@@ -94,7 +94,7 @@ const subscribedStatus = (
     ...(decision === undefined ? {} : { decidedAt: decision.at }),
     ...(check === undefined ? {} : { lastCheck: lastCheckOf(check) }),
     ...(nextCheckAt === undefined ? {} : { nextCheckAt: nextCheckAt.toISOString() }),
-    trust: trustPart(name, store),
+    trust: { ...trustPart(name, store), verification },
     seeding: seedingPart(name, store, live),
   }
 }

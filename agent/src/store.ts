@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { VersionFloors } from './refresh.ts'
 import { type Activations, openActivations } from './store/activations.ts'
 import { type BadMarks, openBadMarks } from './store/bad-marks.ts'
+import { type Bans, openBans } from './store/bans.ts'
 import { type Checks, openChecks } from './store/checks.ts'
 import { type OpenOptions, openDatabase } from './store/database.ts'
 import { type EventLog, type EventLogOptions, openEvents } from './store/events.ts'
@@ -25,6 +26,7 @@ export interface Store extends Disposable {
   readonly checks: Checks
   readonly activations: Activations
   readonly badMarks: BadMarks
+  readonly bans: Bans
   readonly wishes: Wishes
   readonly firstSeen: FirstSeen
   /** Everything that `work` writes, or nothing of it. `work` does not wait for anything. */
@@ -48,6 +50,7 @@ export const openStore = (stateDirectory: string, options: OpenOptions & EventLo
     checks: openChecks(database),
     activations: openActivations(database),
     badMarks: openBadMarks(database),
+    bans: openBans(database),
     wishes: openWishes(database),
     firstSeen: openFirstSeen(database),
     transaction: (work) => database.transaction(work),

@@ -3,7 +3,7 @@
 import type { ProductStatus, Rule, SourceStatus } from '@updraft/core/control/api'
 import { span, spanUntil, timeText } from '@updraft/core/terminal/plain-text'
 import { titleOfFinding } from '@updraft/core/trust/finding'
-import { signersText, stateOf, versionOfUse } from './status-text.ts'
+import { signersText, stateOf, VERIFICATION_TEXTS, versionOfUse } from './status-text.ts'
 
 /** What is known about one product; of its source, if that is still trusted. */
 export interface Why {
@@ -26,6 +26,7 @@ export const textOfWhy = ({ running, product, source }: Why, now: Date): string 
       available === undefined ? 'nothing that is known' : `${available.version}, published ${day(available.published)}`,
     ),
     line('signed by', signersText(trust.signers)),
+    ...(trust.verification === undefined ? [] : [line('verified', VERIFICATION_TEXTS[trust.verification])]),
     line('source', sourceText(product, source, now)),
     line('next look', nextText({ product, running, source }, now)),
     '',

@@ -73,6 +73,7 @@ export const ERROR_CODES = {
     exit: 'untrusted',
     title: 'a ceremony file was altered, or carries a signature that is not good',
   },
+  IDENTITY_UNTRUSTED: { exit: 'untrusted', title: 'no certificate that this machine demands vouches for who signed' },
   LIMIT_EXCEEDED: { exit: 'untrusted', title: 'something from outside is larger than its limit' },
 
   SOURCE_UNREACHABLE: { exit: 'unreachable', title: 'the source could not be reached' },
@@ -81,6 +82,7 @@ export const ERROR_CODES = {
   DISK_FULL: { exit: 'local', title: 'the disk is full' },
   PERMISSION: { exit: 'local', title: 'the operating system denied access' },
   IO: { exit: 'local', title: 'reading or writing failed' },
+  HOME_UNSAFE: { exit: 'local', title: "others may write in the agent's folders, or above them" },
   STATE_DAMAGED: { exit: 'local', title: "the agent's own state is damaged" },
   ACTIVATION_FAILED: { exit: 'local', title: 'a version could not be brought into use on this machine' },
   CLOCK_WRONG: { exit: 'local', title: "this machine's clock cannot be right" },

@@ -109,6 +109,8 @@ export const LIMITS = {
   socketPathBytes: 103,
 
   settingsLengthBytes: 1 * MIB,
+  /** A PEM file with the authorities that a machine's owner pins. */
+  authorityFileBytes: 256 * KIB,
 
   // Probes and other programs of the machine's owner. What one writes to its log in a minute or so fits.
   hookOutputBytes: 1 * MIB,

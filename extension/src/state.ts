@@ -98,6 +98,10 @@ const FINDING_ASKS: Readonly<Record<FindingCode, Asks>> = {
   'metadata-expired': 'nothing',
   'metadata-expiring': 'nothing',
   'metadata-policy': 'blocked',
+  'identity-unknown': 'blocked',
+  'identity-changed': 'decision',
+  'identity-expired': 'blocked',
+  'identity-revoked': 'blocked',
   'release-invalid': 'blocked',
   'release-yanked': 'nothing',
   'bundle-tampered': 'blocked',
@@ -109,8 +113,9 @@ const FINDING_ASKS: Readonly<Record<FindingCode, Asks>> = {
 
 /** What a newer agent calls an error refuses updates, so it counts as the worst; anything milder colours nothing. */
 const asksOf = ({ code, severity }: { readonly code: string; readonly severity: Severity }): Asks => {
-  if (isFindingCode(code)) return FINDING_ASKS[code]
-  return severity === 'error' ? 'blocked' : 'nothing'
+  // What is no error refuses nothing, also where its code usually does: the owner has said that it is only to be told.
+  if (severity !== 'error') return 'nothing'
+  return isFindingCode(code) ? FINDING_ASKS[code] : 'blocked'
 }
 
 /** What everything amounts to, from worst to best. Only `blocked` and `decision` may be coloured. */

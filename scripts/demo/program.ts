@@ -14,6 +14,8 @@ export interface RunOptions {
   /** Where the program's standard error goes: shown as it comes, or kept for the error. */
   readonly errors?: 'show' | 'keep'
   readonly signal?: AbortSignal
+  /** The folder that it is started in. */
+  readonly cwd?: string
 }
 
 export interface Finished {
@@ -30,6 +32,7 @@ const start = (program: ProgramName, args: readonly string[], options: RunOption
     env: { ...process.env, ...options.environment },
     stdio: ['ignore', 'pipe', options.errors === 'show' ? 'inherit' : 'pipe'],
     ...(options.signal === undefined ? {} : { signal: options.signal }),
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   })
 
 /** Runs a command to its end, whatever its exit code. */

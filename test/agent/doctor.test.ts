@@ -59,6 +59,8 @@ const well: Facts = {
   agent: running(6_881),
   uses: [],
   socket: { path: '/home/a/agent.sock', uid: 1_000, mode: 0o600 },
+  authorities: { kind: 'read', value: [] },
+  homeFaults: { kind: 'read', value: [] },
   disk: { kind: 'read', value: { path: '/home/a', freeBytes: 1_000_000 } },
   port: { kind: 'read', value: undefined },
 }
@@ -70,6 +72,7 @@ test('a machine that is well has nothing but good news', () => {
     'ok store: whole: 1 product installed, 2 bundles kept',
     'ok source main: root 3 pinned by file; timestamp expires in 20 h',
     'ok clock: 2026-01-10 12:00:00 UTC is after all that is known',
+    'ok home: nobody else may write in it, or above it',
     'ok disk: 976.6 KiB free at /home/a; 2 bundles kept, 150 B',
     'ok agent: version 1.2.3 answers (process 7)',
     'ok port: peers reach port 6881',
@@ -99,6 +102,8 @@ const errors: readonly (readonly [says: string, check: string, exit: string, fac
   ['piece 3 is wrong (bundle-tampered)', 'trust in acme', 'untrusted', { knowledge: knowing([source], [withFinding]) }],
   ['the last check of main is of 2026-01-10 11:00:00, but it is 2026-01-05 00:00:00 UTC here', 'clock', 'local', { now: new Date('2026-01-05T00:00:00.000Z') }],
   ['acme 2.0.0 is of 2027-01-01 00:00:00', 'clock', 'local', { knowledge: knowing([source], [{ ...product, available: { version: '2.0.0', published: '2027-01-01T00:00:00.000Z' } }]) }],
+  ['the authority /ca.pem cannot be read', 'authorities', 'local', { authorities: failing(new UpdateError('IO', 'the authority /ca.pem cannot be read', { hint: 'h' })) }],
+  ['/home may be written by everybody, and 1 more', 'home', 'local', { homeFaults: { kind: 'read', value: [{ path: '/home/a', what: 'is odd', level: 'warning' }, { path: '/home', what: 'may be written by everybody', level: 'error' }] } }],
   ['the agent needs to write in /home/a', 'disk', 'local', { disk: failing(noDisk) }],
   ['99 B free', 'disk', 'local', { disk: { kind: 'read', value: { path: '/', freeBytes: 99 } } }],
   ['0 B free', 'disk', 'local', { disk: { kind: 'read', value: { path: '/', freeBytes: 0 } }, knowledge: { kind: 'read', value: undefined } }],
@@ -133,6 +138,9 @@ const warnings: readonly (readonly [says: string, facts: Partial<Facts>])[] = [
   ['nobody else can run what is installed: /var/lib/updraft is closed to others', { disk: { kind: 'read', value: { path: '/var/lib/updraft', freeBytes: 1e9, isClosed: true } } }],
   ['1.0.0 is installed, but acme is not in the settings, so nothing updates it', { knowledge: knowing([source], [{ ...product, decision: [{ rule: 'subscribed', passed: false, detail: 'no' }] }]) }],
   ['never reached: nobody is there', { knowledge: knowing([{ ...source, expires: undefined, lastCheck: { at: '2026-01-10T11:00:00.000Z', error: problem } }], []) }],
+  ['it is audit, so some trust findings do not stop updates', { settings: settingsOf('{"products": {"acme": {"source": "main", "verification": "audit"}}}') }],
+  ['expired 2 h ago; updates go on', { now: new Date('2026-01-11T10:00:00.000Z'), settings: settingsOf('{"products": {"acme": {"source": "main", "verification": "permissive"}}}') }],
+  ['/h may be written by the members', { homeFaults: { kind: 'read', value: [{ path: '/h', what: 'may be written by the members of its group', level: 'warning' }] } }],
   ['250 B free', { disk: { kind: 'read', value: { path: '/', freeBytes: 250 } } }],
 ] // biome-ignore format: one case per line
 

@@ -20,6 +20,25 @@ interface Case extends Partial<Given> {
 }
 
 const table: Readonly<Record<string, readonly Case[]>> = {
+  'same-signer': [
+    { name: 'nothing while the same people sign', expected: undefined },
+    {
+      name: 'somebody else, whom the owner has not let in',
+      identityChange: { detail: 'it was A; now it is B', isEnforced: true },
+      expected: { passed: false, detail: 'it was A; now it is B; 1.1.0 waits for: updraft-agent approve acme 1.1.0' },
+    },
+    {
+      name: 'somebody else, and the version is approved',
+      identityChange: { detail: 'it was A; now it is B', isEnforced: true },
+      verdicts: { '1.1.0': 'approved' },
+      expected: { passed: true, detail: 'it was A; now it is B; 1.1.0 is approved' },
+    },
+    {
+      name: 'somebody else, which is only told',
+      identityChange: { detail: 'it was A; now it is B', isEnforced: false },
+      expected: { passed: true, detail: 'it was A; now it is B; at the level of the product that is only told' },
+    },
+  ],
   'not-held': [
     { name: 'nothing without a hold', expected: undefined },
     {

@@ -67,6 +67,7 @@ export interface Given {
   readonly bad?: readonly (readonly [version: string, by: BadMark['by']])[]
   /** By version. */
   readonly firstSeen?: Readonly<Record<string, string>>
+  readonly identityChange?: PlanInput<Candidate>['identityChange']
 }
 
 export const inputOf = ({ releases, settings, installed, agent = '1.0.0', ...given }: Given): PlanInput<Candidate> => {
@@ -101,6 +102,7 @@ export const inputOf = ({ releases, settings, installed, agent = '1.0.0', ...giv
       problem: { type: 't', title: 't', status: 500, detail: 'it ended with exit code 3', code: 'PROBE_FAILED' },
       at: '2026-01-05T00:00:00Z',
     })),
+    identityChange: given.identityChange,
     firstSeen: new Map(
       candidates.flatMap(({ release }) => {
         const at = firstSeen[release.version]

@@ -68,6 +68,8 @@ describe('what settings mean', () => {
         approval: 'automatic',
         onBattery: 'install',
         onMetered: 'install',
+        verification: 'strict',
+        authorities: [],
         maximumLoad: undefined,
       },
     ])

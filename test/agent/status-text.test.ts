@@ -110,6 +110,7 @@ test('the whole text says who, what, until when, what is wrong and what to do', 
         trust: {
           ...product.trust,
           level: 'attention',
+          verification: 'permissive',
           findings: [
             {
               code: 'metadata-expired',
@@ -140,7 +141,9 @@ main    2 min ago, failed  in 30 min   timestamp expired 24 h ago  version 3, pi
 ! acme: the update to 1.1.0 failed
   no peer had piece 7
 
-! acme: metadata has expired, so updates have stopped (metadata-expired, for 24 h)
+i acme: verified as permissive: expiry and revocation are only told
+
+! acme: metadata has expired (metadata-expired, for 24 h)
   timestamp expired on 9 January
   hint: tell the publisher
 

@@ -304,7 +304,8 @@ describe('a damaged database is never replaced by an empty one', () => {
       using raw = new DatabaseSync(databasePathOf(directory))
       raw.exec(
         `DROP TABLE bad_mark; DROP TABLE hold; DROP TABLE verdict; DROP TABLE first_seen; DROP TABLE product_check; DROP TABLE activation;
-         ALTER TABLE seed DROP COLUMN stamp; ALTER TABLE installed DROP COLUMN nth; PRAGMA user_version = 1`,
+         ALTER TABLE seed DROP COLUMN stamp; ALTER TABLE installed DROP COLUMN nth;
+         DROP TABLE ban; ALTER TABLE finding DROP COLUMN severity; PRAGMA user_version = 1`,
       )
     }
     expect(refusalOf(() => openStore(directory, { readOnly: true }))).toMatchObject({ code: 'STATE_DAMAGED' })
@@ -369,7 +370,7 @@ describe('a damaged database is never replaced by an empty one', () => {
       expect(refusalOf(() => openStore(directory))).toMatchObject({ code: 'STATE_DAMAGED' })
       using raw = new DatabaseSync(databasePathOf(directory))
       expect(raw.prepare('SELECT count(*) AS tables FROM tomorrow').get()).toEqual({ tables: 0 })
-      raw.exec('DROP TABLE tomorrow; PRAGMA user_version = 7')
+      raw.exec('DROP TABLE tomorrow; PRAGMA user_version = 8')
       store = openStore(directory)
     })
 
@@ -389,13 +390,13 @@ describe('a damaged database is never replaced by an empty one', () => {
     writeFileSync(`${databasePathOf(directory)}.schema-1`, 'of long ago')
     {
       using raw = new DatabaseSync(databasePathOf(directory))
-      raw.exec('DROP TABLE activation; PRAGMA user_version = 6')
+      raw.exec('DROP TABLE activation; PRAGMA user_version = 7')
     }
     store = openStore(directory)
     reopen()
-    expect(readdirSync(directory).filter((name) => name.includes('.schema-'))).toEqual(['agent.db.schema-6'])
-    using copy = new DatabaseSync(`${databasePathOf(directory)}.schema-6`)
-    expect(copy.prepare('PRAGMA user_version').get()).toEqual({ user_version: 6 })
+    expect(readdirSync(directory).filter((name) => name.includes('.schema-'))).toEqual(['agent.db.schema-7'])
+    using copy = new DatabaseSync(`${databasePathOf(directory)}.schema-7`)
+    expect(copy.prepare('PRAGMA user_version').get()).toEqual({ user_version: 7 })
     expect(copy.prepare('SELECT version FROM floor').get()).toEqual({ version: 3 })
   })
 

@@ -19,6 +19,8 @@ export interface VictimOptions {
   readonly root: Buffer
   readonly products?: readonly string[]
   readonly allowLoopback?: boolean
+  /** More settings of each product. */
+  readonly settings?: Readonly<Record<string, unknown>>
 }
 
 /** What `run --once` and `status --json` showed, and what lies in the home. */
@@ -50,6 +52,8 @@ export interface Victim extends AsyncDisposable {
   /** The same, of each product in its order. Exit code, time and memory are those of the one process. */
   lookAtEach(): Promise<readonly Look[]>
   deleteMetadataCache(): Promise<void>
+  /** Writes other settings for each product, and for the network. */
+  configure(settings: Readonly<Record<string, unknown>>, network?: Readonly<Record<string, unknown>>): Promise<void>
 }
 
 export const openVictim = async (options: VictimOptions): Promise<Victim> => {
@@ -58,11 +62,13 @@ export const openVictim = async (options: VictimOptions): Promise<Victim> => {
   const home = join(directory, 'h')
   const environment = { UPDRAFT_HOME: home }
   await mkdir(home)
-  const settings = {
-    network: { allowLoopback, stallTimeoutSeconds: 2 },
-    products: Object.fromEntries(products.map((name) => [name, { source: 'source', platform: 'linux-x64' }])),
+  const configure: Victim['configure'] = async (settings, more = {}) => {
+    const each = { source: 'source', platform: 'linux-x64', ...settings }
+    const network = { allowLoopback, stallTimeoutSeconds: 2, ...more }
+    const all = { network, products: Object.fromEntries(products.map((name) => [name, each])) }
+    await writeFile(join(home, 'agent.json'), JSON.stringify(all))
   }
-  await writeFile(join(home, 'agent.json'), JSON.stringify(settings))
+  await configure(options.settings ?? {})
   for (const url of urls) {
     await pinRoot(join(home, 'state'), {
       name: 'source',
@@ -81,6 +87,7 @@ export const openVictim = async (options: VictimOptions): Promise<Victim> => {
   return {
     home,
     environment,
+    configure,
     lookAtEach,
     look: async () => {
       const [look] = await lookAtEach()

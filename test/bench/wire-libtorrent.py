@@ -7,6 +7,9 @@ import time
 
 import libtorrent as lt
 
+sys.dont_write_bytecode = True
+from plain_libtorrent import PLAIN
+
 role, torrent, directory = sys.argv[1:4]
 peer = sys.argv[4] if len(sys.argv) > 4 else None
 
@@ -21,17 +24,9 @@ def cpu_seconds():
 
 
 session = lt.session({
+    **PLAIN,
     'listen_interfaces': '127.0.0.1:0',
-    'enable_dht': False,
-    'enable_lsd': False,
-    'enable_upnp': False,
-    'enable_natpmp': False,
-    'enable_incoming_utp': False,
-    'enable_outgoing_utp': False,
-    'allow_multiple_connections_per_ip': True,
     'alert_mask': 0,
-    'out_enc_policy': int(lt.enc_policy.disabled),
-    'in_enc_policy': int(lt.enc_policy.disabled),
 })
 params = lt.add_torrent_params()
 params.ti = lt.torrent_info(torrent)

@@ -2,17 +2,16 @@
 // webtorrent as it comes, libtorrent and aria2, one after the other on the same files. What is not installed is left out
 // and named. Prints throughput and the receiver's CPU as ratios to libtorrent; `--json FILE` writes the same figures.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { randomFillSync } from 'node:crypto'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
-import { mkdir, mkdtemp, open, rm, statfs, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
 import { createMetainfo } from '@updraft/core/swarm/metainfo'
 import { Server as TrackerServer } from 'bittorrent-tracker'
+import { ensureDebianPackages, LAB_PACKAGES } from '../../scripts/debian-packages.ts'
 import { freePort } from './free-port.ts'
+import { figuresOf, NODE, PYTHON, startSpeaker } from './processes.ts'
+import { median, workFolder, writeRandomFile } from './samples.ts'
 
 const MIB = 1024 * 1024
 const { values } = parseArgs({
@@ -48,25 +47,7 @@ interface Arena {
   readonly fetch: string
 }
 
-const NODE = [process.execPath, '--disable-warning=ExperimentalWarning'] as const
 const here = (file: string): string => join(import.meta.dirname, file)
-
-/** A process that says what it has to say in JSON lines, and ends when its input is closed. */
-const start = (command: readonly string[]) => {
-  const [program = '', ...args] = command
-  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] })
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
-  const next = async <T>(): Promise<T> => {
-    const { value, done } = await lines.next()
-    if (done === true) throw new Error(`${command.join(' ')} ended too early`)
-    return JSON.parse(value) as T
-  }
-  const stop = async (): Promise<void> => {
-    child.stdin.end()
-    if (child.exitCode === null) await once(child, 'exit')
-  }
-  return { next, stop }
-}
 
 /** A contestant whose two ends speak JSON lines. */
 const speaking = (
@@ -78,9 +59,9 @@ const speaking = (
   name,
   missing,
   run: async (arena) => {
-    const seed = start(seedCommand(arena))
+    const seed = startSpeaker(seedCommand(arena))
     const { port } = await seed.next<{ port: number }>()
-    const fetch = start(fetchCommand(arena, `127.0.0.1:${port}`))
+    const fetch = startSpeaker(fetchCommand(arena, `127.0.0.1:${port}`))
     await fetch.next()
     const { seconds, cpuSeconds } = await fetch.next<{ seconds: number; cpuSeconds: number }>()
     await fetch.stop()
@@ -115,8 +96,6 @@ const stock = speaking(
   ({ torrent, fetch }, peer) => [...NODE, here('wire-webtorrent.mjs'), 'fetch', torrent, fetch, peer],
 )
 
-/** Debian's Python is the one that has Debian's libtorrent. */
-const PYTHON = '/usr/bin/python3'
 const libtorrent = speaking(
   'libtorrent',
   () => (spawnSync(PYTHON, ['-c', 'import libtorrent']).status === 0 ? undefined : 'needs python3-libtorrent'),
@@ -169,46 +148,17 @@ const aria2: Contestant = {
   },
 }
 
-/** User and system time of a running process, from /proc (clock ticks of 10 ms). */
-const cpuSecondsOf = (pid: number | undefined): number | undefined => {
-  try {
-    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
-      .replace(/^.*\) /s, '')
-      .split(' ')
-    return (Number(fields[11]) + Number(fields[12])) / 100
-  } catch {
-    return undefined // It has just ended.
-  }
-}
+const cpuSecondsOf = (pid: number | undefined): number | undefined => figuresOf(pid)?.cpuSeconds
 
 const blocksOf = (file: string): number => Number(spawnSync('stat', ['-c', '%b', file]).stdout.toString() || 0)
 
-/** Memory if there is room, so that the disk is not what is measured. */
-const workFolder = async (): Promise<string> => {
-  for (const parent of ['/dev/shm', tmpdir()]) {
-    const space = await statfs(parent).catch(() => undefined)
-    if (space !== undefined && space.bavail * space.bsize > 2.5 * sizeBytes)
-      return mkdtemp(join(parent, 'updraft-wire-'))
-  }
-  throw new Error(`no room for twice ${sizeBytes} bytes in /dev/shm or ${tmpdir()}`)
-}
-
-const writeRandom = async (file: string): Promise<void> => {
-  await using handle = await open(file, 'w')
-  const buffer = Buffer.allocUnsafeSlow(8 * MIB)
-  for (let left = sizeBytes; left > 0; left -= buffer.length) {
-    await handle.write(randomFillSync(buffer), 0, Math.min(left, buffer.length))
-  }
-}
-
-const median = (numbers: readonly number[]): number =>
-  [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN
-
-const work = await workFolder()
+const packages = ensureDebianPackages(LAB_PACKAGES)
+if (packages.missing.length > 0) process.stdout.write(`not there: ${packages.missing.join(', ')}: ${packages.why}\n`)
+const work = await workFolder('wire', 2.5 * sizeBytes)
 try {
   await mkdir(join(work, 'seed', 'bench'), { recursive: true })
   const pack = join(work, 'seed', 'bench', 'pack')
-  await writeRandom(pack)
+  await writeRandomFile(pack, sizeBytes)
   const metainfo = await createMetainfo({
     name: 'bench',
     files: [{ path: 'pack', file: pack }],

@@ -5,6 +5,8 @@ import type { SourceStatus, Status } from '@updraft/core/control/api'
 import { ERROR_CODES, type ExitName, isUpdateError, messageOf } from '@updraft/core/errors'
 import { count, span, timeText } from '@updraft/core/terminal/plain-text'
 import { formatBytes } from '@updraft/core/terminal/progress'
+import { actionOn } from '@updraft/core/trust/verification'
+import type { HomeFault } from '../home-guard.ts'
 import type { Settings } from '../settings.ts'
 import type { StateOfAll } from '../status.ts'
 
@@ -58,6 +60,9 @@ export interface Facts {
   /** Undefined inside if no agent runs. */
   readonly agent: Outcome<Status | undefined>
   readonly socket: Socket | undefined
+  /** Of all products; without any, none. */
+  readonly authorities: Outcome<readonly unknown[]>
+  readonly homeFaults: Outcome<readonly HomeFault[]>
   readonly disk: Outcome<{
     readonly path: string
     readonly freeBytes: number
@@ -75,7 +80,10 @@ export const diagnose = (facts: Facts): readonly Check[] => [
   ...sourceChecks(facts),
   ...findingChecks(facts),
   ...leftoverChecks(facts),
+  ...verificationChecks(facts),
+  ...authorityChecks(facts),
   clockCheck(facts),
+  homeCheck(facts),
   diskCheck(facts),
   agentCheck(facts),
   portCheck(facts),
@@ -166,13 +174,19 @@ const sourceChecks = ({ sources, settings, knowledge, now }: Facts): readonly Ch
       sourceCheck(
         name,
         known.find((source) => source.name === name),
+        wanted.filter(({ source }) => source === name),
         now,
       ),
     ),
   ]
 }
 
-const sourceCheck = (source: string, known: SourceStatus | undefined, now: Date): Check => {
+const sourceCheck = (
+  source: string,
+  known: SourceStatus | undefined,
+  products: Settings['products'],
+  now: Date,
+): Check => {
   const name = `source ${source}`
   if (known?.importOnly) return importCheck(name, known, now)
   if (known?.expires === undefined) {
@@ -182,12 +196,14 @@ const sourceCheck = (source: string, known: SourceStatus | undefined, now: Date)
   }
   const { expires, lastCheck, root } = known
   if (Date.parse(expires.at) <= now.getTime()) {
-    return wrong(
-      name,
-      'untrusted',
-      `${expires.role} metadata expired ${span(expires.at, now)} ago, so updates have stopped`,
-      'the publisher has to renew it; also compare the clock of this machine',
-    )
+    const detail = `${expires.role} metadata expired ${span(expires.at, now)} ago`
+    const hint = 'the publisher has to renew it; also compare the clock of this machine'
+    const isOnlyTold =
+      products.length > 0 &&
+      products.every(({ verification }) => actionOn('metadata-expired', verification) === 'logged')
+    return isOnlyTold
+      ? warning(name, `${detail}; updates go on, because verification is lower`, hint)
+      : wrong(name, 'untrusted', `${detail}, so updates have stopped`, hint)
   }
   if (lastCheck?.error !== undefined) {
     return warning(name, `the last check failed: ${lastCheck.error.detail}`, lastCheck.error.hint ?? '')
@@ -239,6 +255,19 @@ const leftoverChecks = ({ knowledge }: Facts): readonly Check[] => {
         ),
   )
 }
+/** Somebody has lowered it; whoever looks at this machine later should know. */
+const verificationChecks = ({ settings }: Facts): readonly Check[] =>
+  settings.kind === 'failed'
+    ? []
+    : settings.value.products
+        .filter(({ verification }) => verification !== 'strict')
+        .map(({ name, verification }) =>
+          warning(
+            `verification of ${name}`,
+            `it is ${verification}, so some trust findings do not stop updates`,
+            `set "verification": "strict" for ${name} in agent.json once there is no reason left for it`,
+          ),
+        )
 
 /** Clocks of machines in order differ by seconds; what is further ahead was not written yet. */
 const CLOCK_TOLERANCE_MS = 5 * 60_000
@@ -264,6 +293,22 @@ const clockCheck = ({ knowledge, now }: Facts): Check => {
     `${ahead.what} is of ${timeText(ahead.at)}, but it is ${timeText(now.toISOString())} UTC here`,
     'set the clock of this machine (or tell the publisher, if it is right): expiry cannot be judged without it',
   )
+}
+
+const authorityChecks = ({ authorities }: Facts): readonly Check[] => {
+  if (authorities.kind === 'failed') return [failed('authorities', authorities.error)]
+  const { length } = authorities.value
+  return length === 0 ? [] : [ok('authorities', `${count(length, 'certificate')} of authorities can be read`)]
+}
+
+const homeCheck = ({ homeFaults }: Facts): Check => {
+  if (homeFaults.kind === 'failed') return failed('home', homeFaults.error)
+  const [first, ...others] = homeFaults.value.toSorted((a, b) => a.level.localeCompare(b.level))
+  if (first === undefined) return ok('home', 'nobody else may write in it, or above it')
+  const detail = `${first.path} ${first.what}${others.length === 0 ? '' : `, and ${others.length} more`}`
+  return first.level === 'error'
+    ? wrong('home', 'local', detail, 'give the agent another home, or take their right away (chown, chmod go-w)')
+    : warning('home', detail, `if not all of them are to decide what is installed here, run: chmod g-w ${first.path}`)
 }
 
 const diskCheck = ({ disk, knowledge }: Facts): Check => {

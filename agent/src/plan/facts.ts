@@ -58,6 +58,8 @@ export interface Question extends Moment {
   /** When this machine first saw each release, by the name of its bundle. */
   readonly firstSeen: ReadonlyMap<string, string>
   readonly badMarks: readonly BadMark[]
+  /** Other people sign now than signed the version in use. */
+  readonly identityChange?: { readonly detail: string; readonly isEnforced: boolean } | undefined
   /** The installed release was yanked, and this is where its publisher sends the machines that have it. */
   readonly isWayOut: boolean
 }

@@ -5,12 +5,12 @@ import { makeDirectory } from '@updraft/core/files/atomic'
 import { takeLock } from '@updraft/core/files/lock'
 import { LIMITS } from '@updraft/core/limits'
 import { type Metadata, parseMetadata, type SignedSnapshot } from '@updraft/core/trust/metadata'
-import { checkMetadata } from '@updraft/core/trust/policy'
 import { type CacheDisk, type MetadataFiles, openCache } from './cache.ts'
 import { roleOfFile } from './file-names.ts'
 import type { VersionFloors } from './floors.ts'
 import { findFresher } from './fresher.ts'
 import { openSession, type Session, type TopLevel } from './session.ts'
+import { soundFiles } from './sound-files.ts'
 import { CACHE } from './source-files.ts'
 
 /** What is followed, and from where. */
@@ -169,30 +169,6 @@ const worstOf = (skipped: readonly SkippedMirror[], name: string): UpdateError =
     errors[0] ??
     new UpdateError('STATE_DAMAGED', `the source ${name} has no address`)
   )
-}
-
-/** What of the cache is fit to be verified: roots after the pinned one, and files that keep the policy. */
-const soundFiles = (files: MetadataFiles, rootBytes: Buffer, anyNames: boolean): MetadataFiles => {
-  const pinnedVersion = versionOf(rootBytes)
-  const isSound = ([name, bytes]: readonly [string, Buffer]): boolean => {
-    const { role, version } = roleOfFile(name) ?? {}
-    if (role === undefined || (role === 'root') !== (version !== undefined)) return false
-    if (role === 'root' && (version ?? 0) <= pinnedVersion) return false
-    try {
-      return checkMetadata(role, parseMetadata(bytes, name), { received: true, anyNames }).length === 0
-    } catch {
-      return false // Torn or altered: the same as missing.
-    }
-  }
-  return new Map([...files].filter(isSound))
-}
-
-const versionOf = (rootBytes: Buffer): number => {
-  try {
-    return (parseMetadata(rootBytes, 'the pinned root') as Metadata).signed.version
-  } catch {
-    return 0 // Opening the session says what is wrong with it.
-  }
 }
 
 /** Without files of roles that the snapshot no longer lists. */

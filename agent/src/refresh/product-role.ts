@@ -37,9 +37,7 @@ export const loadProductRole = async (
   if (listed === undefined) {
     throw untrusted(`${file} is not listed in the snapshot from ${session.mirror}, though its role exists`)
   }
-  // Looking for any path of the role makes the library load it. Our policy admits whole wildcards only.
-  const [pattern = ''] = role.paths
-  await session.find(pattern.replaceAll('*', '0.0.0'))
+  await session.load(product)
 
   const metadata = session.read(product)
   if (metadata === undefined || metadata.signed.version !== listed.version) {

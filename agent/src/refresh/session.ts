@@ -55,7 +55,9 @@ export interface Session {
   refresh(): Promise<TopLevel>
   /** What the repository says of a target path, loading the roles that may say so. After `refresh`; the same errors. */
   find(path: string): Promise<TargetFile | undefined>
-  /** The file of a delegated role as it lies before the library: verified if `find` came by it, cached otherwise. */
+  /** Loads and verifies a role that targets.json delegates to. After `refresh`; the same errors. */
+  load(role: string): Promise<void>
+  /** The file of a delegated role as it lies before the library: verified if it was loaded or found, cached otherwise. */
   read(role: string): Metadata<SignedTargets> | undefined
   /** What was verified, as far as that got; what was cached before stays where nothing newer was. */
   files(): MetadataFiles
@@ -80,12 +82,18 @@ export const openSession = async (options: SessionOptions): Promise<Session> => 
   setReferenceTime(updater, options.now)
 
   const accepted = new Map<string, Buffer>()
+  let looked = 0
   let verified: VerifiedSet | undefined
 
-  /** Takes what the library kept: what it was given and did not keep, it did not believe. */
+  /**
+   * Takes what the library kept: what it was given and did not keep, it did not believe. Each delivery is looked at once, when
+   * the call that asked for it is over: with a thousand products, looking at all of them again would be a million times.
+   */
   const acceptKept = (): void => {
     const rootVersion = parsed<SignedRoot>('root')?.signed.version ?? 0
-    for (const { file, role, bytes } of source.deliveries) {
+    const fresh = source.deliveries.slice(looked)
+    looked = source.deliveries.length
+    for (const { file, role, bytes } of fresh) {
       const kept =
         role === 'root' ? (roleOfFile(file)?.version ?? 0) <= rootVersion : read(role)?.equals(bytes) === true
       if (kept) accepted.set(role === 'root' ? file : fileNameOf({ role }), bytes)
@@ -132,6 +140,15 @@ export const openSession = async (options: SessionOptions): Promise<Session> => 
       if (failure !== undefined) throw failure
       assertRootsWithinLimit(options.pinnedRoot, parsed('root'))
       return topLevel(parsed)
+    },
+    load: async (role) => {
+      try {
+        await loadDelegated(updater, role)
+      } catch (error) {
+        throw fail(error)
+      } finally {
+        acceptKept()
+      }
     },
     find: async (path) => {
       try {
@@ -188,6 +205,16 @@ const openUpdater = (options: SessionOptions, source: SourceFiles): Updater => {
       hint: 'compare the root with the publisher, then remove the source and add it again',
     })
   }
+}
+
+/**
+ * TUF 5.6 for one role. Looking for a path would make tuf-js 6.0.2 verify targets.json again for each product, and match the
+ * path with the patterns of all of them.
+ */
+const loadDelegated = (updater: Updater, role: string): Promise<unknown> => {
+  const { loadTargets } = updater as unknown as { loadTargets?: (role: string, parent: string) => Promise<unknown> }
+  if (loadTargets === undefined) throw new TypeError('tuf-js loads delegated roles by another name now')
+  return loadTargets.call(updater, role, 'targets')
 }
 
 /** TUF 5.1: one time for the whole run. tuf-js 6.0.2 takes the machine's clock and has no option for another. */

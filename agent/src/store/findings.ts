@@ -2,7 +2,7 @@
 // of those kept afterwards.
 
 import type { Product } from '@updraft/core/names'
-import { FINDINGS, type FindingCode, type TrustFinding } from '@updraft/core/trust/finding'
+import { FINDINGS, type FindingCode, SEVERITIES, type Severity, type TrustFinding } from '@updraft/core/trust/finding'
 import * as z from 'zod'
 import type { Database } from './database.ts'
 
@@ -10,6 +10,8 @@ export interface NewFinding {
   readonly code: FindingCode
   readonly message: string
   readonly hint: string
+  /** Other than that of the code, where the owner of the machine takes it for less. */
+  readonly severity?: Severity | undefined
 }
 
 export interface Findings {
@@ -27,19 +29,21 @@ export const openFindings = (database: Database): Findings => {
 
   return {
     open: (product) => database.all(finding, `${SELECT} AND product = ? ORDER BY id`, product),
-    raise: (product, { code, message, hint }, at) =>
+    raise: (product, { code, message, hint, severity }, at) =>
       database.transaction(() => {
         const known = find(product, code)
-        if (known?.message === message && known.hint === hint) return undefined
+        const isSame = known?.severity === (severity ?? FINDINGS[code].severity)
+        if (known?.message === message && known.hint === hint && isSame) return undefined
         database.run(
-          `INSERT INTO finding (product, code, message, hint, since) VALUES (?, ?, ?, ?, ?)
+          `INSERT INTO finding (product, code, message, hint, since, severity) VALUES (?, ?, ?, ?, ?, ?)
            ON CONFLICT (product, code) WHERE cleared_at IS NULL
-           DO UPDATE SET message = excluded.message, hint = excluded.hint`,
+           DO UPDATE SET message = excluded.message, hint = excluded.hint, severity = excluded.severity`,
           product,
           code,
           message,
           hint,
           at,
+          severity ?? null,
         )
         return find(product, code)
       }),
@@ -67,7 +71,7 @@ export const openFindings = (database: Database): Findings => {
 /** Per product. A source that comes and goes would leave a row each time, for years. */
 const CLEARED_KEPT = 50
 
-const SELECT = 'SELECT code, message, hint, since FROM finding WHERE cleared_at IS NULL'
+const SELECT = 'SELECT code, message, hint, since, severity FROM finding WHERE cleared_at IS NULL'
 
 const finding = z
   .object({
@@ -75,5 +79,6 @@ const finding = z
     message: z.string(),
     hint: z.string(),
     since: z.string(),
+    severity: z.enum(SEVERITIES).nullable(),
   })
-  .transform((row): TrustFinding => ({ ...row, severity: FINDINGS[row.code].severity }))
+  .transform((row): TrustFinding => ({ ...row, severity: row.severity ?? FINDINGS[row.code].severity }))

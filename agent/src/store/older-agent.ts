@@ -68,7 +68,7 @@ export const goBackToCopy = (path: string, migrations: number): boolean => {
 }
 
 /** What the owner of the machine has said, and what this machine has found out: the newer rows are the ones that hold. */
-const KEPT = ['hold', 'verdict', 'bad_mark', 'first_seen'] as const
+const KEPT = ['hold', 'verdict', 'bad_mark', 'first_seen', 'ban'] as const
 
 const carryOver = (older: DatabaseSync): void => {
   older.exec(`

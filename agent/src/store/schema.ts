@@ -111,6 +111,13 @@ const MIGRATIONS: readonly string[] = [
   );
   `,
   `
+  -- Who sent bad data, and until when nobody speaks to them; the subject is the swarm's word for an address, a peer or a web seed.
+  CREATE TABLE ban (subject TEXT PRIMARY KEY, reason TEXT NOT NULL, until TEXT NOT NULL) STRICT, WITHOUT ROWID;
+
+  -- NULL is the one that the code has; another where the owner has said that it is only to be told.
+  ALTER TABLE finding ADD COLUMN severity TEXT;
+  `,
+  `
   -- Who may find a version bad is no longer this table's business: SQLite cannot change a CHECK.
   CREATE TABLE bad_mark_any (
     product TEXT NOT NULL, version TEXT NOT NULL, marked_by TEXT NOT NULL, problem TEXT NOT NULL, at TEXT NOT NULL,

@@ -3,6 +3,7 @@
 // A namespace import, so that a bundler can leave out what is not used (447 KB of zod become 94).
 import * as z from 'zod'
 import { findingSchema, TRUST_LEVELS } from '../trust/finding.ts'
+import { VERIFICATION_LEVELS } from '../trust/verification.ts'
 
 export const API_VERSION = 1
 
@@ -56,7 +57,12 @@ export const ruleSchema = z.object({
 })
 export type Rule = z.output<typeof ruleSchema>
 
-export const signerSchema = z.object({ keyId: z.string(), name: z.string().optional() })
+export const signerSchema = z.object({
+  keyId: z.string(),
+  /** Who holds the key, and the pinned authority that vouches for it; absent if none does. */
+  name: z.string().optional(),
+  authority: z.string().optional(),
+})
 export type Signer = z.output<typeof signerSchema>
 
 export const updateSchema = z.object({
@@ -115,6 +121,8 @@ export const productSchema = z.object({
   nextCheckAt: isoTime.optional(),
   trust: z.object({
     level: z.enum(TRUST_LEVELS),
+    /** What the owner demands; absent for what is not in the settings. */
+    verification: z.enum(VERIFICATION_LEVELS).optional(),
     signers: z.array(signerSchema).readonly(),
     threshold: z.number().int(),
     findings: z.array(findingSchema).readonly(),

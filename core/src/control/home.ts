@@ -1,6 +1,6 @@
 // Where an agent's folders and its control socket are. Both ends compute them from the environment in the same way.
 import { homedir, userInfo } from 'node:os'
-import { join } from 'node:path'
+import { isAbsolute, join } from 'node:path'
 import { UpdateError } from '../errors.ts'
 import { LIMITS } from '../limits.ts'
 
@@ -56,13 +56,18 @@ const foldersOf = (environment: Environment, uid: number): Home => {
       socketPath: '/run/updraft/agent.sock',
     }
   }
-  const user = environment.HOME ?? homedir()
-  const stateDirectory = join(environment.XDG_STATE_HOME ?? join(user, '.local/state'), 'updraft')
+  // XDG, "All paths must be absolute": a relative one would make the folder that somebody happens to be in an agent's home.
+  const folder = (name: string): string | undefined => {
+    const path = environment[name]
+    return path !== undefined && isAbsolute(path) ? path : undefined
+  }
+  const user = folder('HOME') ?? homedir()
+  const stateDirectory = join(folder('XDG_STATE_HOME') ?? join(user, '.local/state'), 'updraft')
   return {
-    configDirectory: join(environment.XDG_CONFIG_HOME ?? join(user, '.config'), 'updraft'),
+    configDirectory: join(folder('XDG_CONFIG_HOME') ?? join(user, '.config'), 'updraft'),
     stateDirectory,
-    dataDirectory: join(environment.XDG_DATA_HOME ?? join(user, '.local/share'), 'updraft'),
-    socketPath: join(environment.XDG_RUNTIME_DIR ?? stateDirectory, 'updraft-agent.sock'),
+    dataDirectory: join(folder('XDG_DATA_HOME') ?? join(user, '.local/share'), 'updraft'),
+    socketPath: join(folder('XDG_RUNTIME_DIR') ?? stateDirectory, 'updraft-agent.sock'),
   }
 }
 

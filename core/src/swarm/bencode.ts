@@ -16,17 +16,22 @@ export type Encodable = number | string | Uint8Array | readonly Encodable[] | { 
 export interface DecodeOptions {
   /** `any` tolerates unsorted keys, which some trackers send. Keys that stand twice are refused either way. */
   readonly keyOrder?: 'sorted' | 'any'
+  /** `allowed` reads the value at the beginning, whatever follows it. */
+  readonly rest?: 'refused' | 'allowed'
 }
 
 /** Metainfo nests 5 deep, a tracker's answer 3; recursion must end well before the stack does. */
 const DEPTH_MAX = 16
 
 /**
- * Reads one value that fills `bytes` to the end. Byte strings are views into `bytes`.
+ * Reads one value that fills `bytes` to the end, unless a rest is allowed. Byte strings are views into `bytes`.
  *
  * Errors: SyntaxError with the offset; the caller knows what was malformed and wraps it.
  */
-export const decodeBencode = (bytes: Uint8Array, { keyOrder = 'sorted' }: DecodeOptions = {}): BencodeValue => {
+export const decodeBencode = (
+  bytes: Uint8Array,
+  { keyOrder = 'sorted', rest = 'refused' }: DecodeOptions = {},
+): BencodeValue => {
   let at = 0
 
   const fail = (what: string): never => {
@@ -105,8 +110,22 @@ export const decodeBencode = (bytes: Uint8Array, { keyOrder = 'sorted' }: Decode
   }
 
   const value = readValue(0)
-  if (at !== bytes.length) fail('bytes behind the value')
+  if (rest === 'refused' && at !== bytes.length) fail('bytes behind the value')
   return value
+}
+
+/**
+ * Whether a value stands at the beginning. To be asked before bytes from outside reach a library that decodes them: the
+ * package `bencode` (2.0.3, 4.0.1) goes round in circles for ever over a string whose length is negative (no upstream issue
+ * found).
+ */
+export const beginsWithBencode = (bytes: Uint8Array): boolean => {
+  try {
+    decodeBencode(bytes, { keyOrder: 'any', rest: 'allowed' })
+    return true
+  } catch {
+    return false // Why does not matter: nobody is told.
+  }
 }
 
 export const isDictionary = (value: BencodeValue | undefined): value is BencodeDictionary =>

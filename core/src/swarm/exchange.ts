@@ -21,7 +21,7 @@ export interface Exchange {
   ban(source: Source, reason: string): void
   /** There is no use in calling this endpoint: we are connected to it, or it is ourselves. */
   isKnown(endpoint: string): boolean
-  /** As far as a seed can see, the peer would be the first to have the piece. */
+  /** The peer asks for a block of the piece. True if, as far as a seed can see, it would be the first to have it. */
   isFirstCopy(link: Link, index: number): boolean
   close(): void
 }
@@ -190,7 +190,10 @@ export const createExchange = (options: ExchangeOptions): Exchange => {
       for (const subject of source.banSubjects) bans.ban(subject, reason)
       for (const link of [...links.values()]) if (isBannedPeer(bans, link.address, link.peerId)) link.close()
     },
-    isFirstCopy: (link, index) => suggester?.isFirstCopy(link, index) === true,
+    isFirstCopy: (link, index) => {
+      suggester?.onRequested(link, index)
+      return suggester?.isFirstCopy(link, index) === true
+    },
     isKnown: (endpoint) => ourselves.has(endpoint) || [...links.values()].some((link) => link.endpoint === endpoint),
     close: () => {
       closed = true

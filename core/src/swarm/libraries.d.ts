@@ -37,6 +37,8 @@ declare module 'bittorrent-protocol' {
     readonly requests: readonly Request[]
     readonly peerRequests: readonly Request[]
     readonly extendedHandshake: Record<string, unknown>
+    /** Names of our extensions by the numbers that peers use for them. */
+    readonly extendedMapping: Readonly<Record<number, string>>
     readonly peerExtendedHandshake: Readonly<Record<string, unknown>>
     readonly lt_donthave?: EventEmitter
     readonly ut_pex?: UtPex
@@ -55,6 +57,7 @@ declare module 'bittorrent-protocol' {
     cancel(index: number, offset: number, length: number): void
     piece(index: number, offset: number, block: Uint8Array): void
     extended(name: string | number, message: unknown): void
+    use(extension: (wire: Wire) => unknown): void
     setTimeout(ms: number): void
     setKeepAlive(on: boolean): void
     destroy(): void
@@ -85,6 +88,7 @@ declare module 'bittorrent-protocol' {
 
 /** webtorrent 3.0.21 */
 declare module 'webtorrent' {
+  import type { Socket as DatagramSocket } from 'node:dgram'
   import type { EventEmitter } from 'node:events'
   import type { Server, Socket } from 'node:net'
   import type Wire from 'bittorrent-protocol'
@@ -95,7 +99,7 @@ declare module 'webtorrent' {
     readonly peerId: string
     readonly userAgent: string
     readonly maxConns: number
-    readonly dht: boolean
+    readonly dht: false | { readonly socket: DatagramSocket }
     readonly tracker: false
     readonly lsd: false
     readonly utPex: boolean

@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto'
 import WebTorrent from 'webtorrent'
 import { fromFileSystem, messageOf, systemCodeOf, UpdateError } from '../errors.ts'
 import { LIMITS } from '../limits.ts'
+import { dhtSocket } from './announce/dht-socket.ts'
 import { openLocalDiscovery } from './announce/local-discovery.ts'
 import { PEER_ID_PREFIXES } from './exchange.ts'
 import { addressPolicy } from './peers/addresses.ts'
@@ -124,7 +125,7 @@ const listen = ({ port, dht, isOrigin = false }: SwarmOptions): Promise<WebTorre
       ]).toString('hex'),
       userAgent: USER_AGENT,
       maxConns: LIMITS.peersPerTorrentMax,
-      dht,
+      dht: dht && { socket: dhtSocket() },
       tracker: false, // The announcer does it.
       lsd: false,
       utPex: true,

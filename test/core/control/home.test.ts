@@ -33,6 +33,17 @@ const cases: readonly (readonly [name: string, environment: Record<string, strin
       },
     ],
     [
+      'and never the folder that somebody happens to be in',
+      { HOME: '/home/me', XDG_CONFIG_HOME: '.', XDG_STATE_HOME: 'state', XDG_DATA_HOME: '../d', XDG_RUNTIME_DIR: '' },
+      1000,
+      {
+        configDirectory: '/home/me/.config/updraft',
+        stateDirectory: '/home/me/.local/state/updraft',
+        dataDirectory: '/home/me/.local/share/updraft',
+        socketPath: '/home/me/.local/state/updraft/updraft-agent.sock',
+      },
+    ],
+    [
       'or their defaults',
       { HOME: '/home/me' },
       1000,

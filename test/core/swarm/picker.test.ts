@@ -90,6 +90,32 @@ describe('the order', () => {
   })
 })
 
+describe('suggested pieces', () => {
+  const suggested = (who: Source, of: 'shared' | 'alone' | 'own', ...indexes: readonly number[]) =>
+    picker.claimSuggested(who, all, of, indexes)
+
+  test('come in their order, and nothing else is begun', () => {
+    picker.countPeer(3, 1)
+    const claims = Array.from({ length: BLOCKS + 1 }, () => suggested(alice, 'shared', 3, 1))
+    expect(claims.map((claimed) => claimed?.piece.index)).toEqual([3, 3, 3, 3, 1])
+    for (let rest = 1; rest < BLOCKS; rest += 1) suggested(alice, 'shared', 3, 1)
+    expect(suggested(alice, 'shared', 3, 1)).toBeUndefined()
+  })
+
+  test('are gone on with by a source that has one alone', () => {
+    const first = suggested(alice, 'alone', 3, 1)
+    expect([first?.piece.alone, first?.piece.index]).toEqual([alice, 3])
+    expect(suggested(alice, 'own', 1)?.piece.index).toBe(3)
+    expect(suggested(bob, 'shared', 3)).toBeUndefined()
+    expect(suggested(bob, 'own', 1)).toBeUndefined()
+  })
+
+  test('are left out where they are verified, or not there', () => {
+    picker = make([3])
+    expect(picker.claimSuggested(alice, only(3), 'shared', [3, 1])).toBeUndefined()
+  })
+})
+
 describe('a block', () => {
   test('lands in its place', () => {
     const claims = Array.from({ length: 2 }, () => claim(alice, only(PIECES - 1)))

@@ -102,6 +102,12 @@ describe('cuts off', () => {
     ['what speaks something else, with its first byte', [Buffer.from('G')], /no BitTorrent/],
     ['a false handshake', [Buffer.from(`\x13BitTorrent protokoll${' '.repeat(60)}`)], /no BitTorrent/],
     ['a message that is too long, before it comes', [HANDSHAKE, numbers(256 * 1024 + 1)], /262145 bytes/],
+    // The package that decodes it would never come back.
+    [
+      'a string of negative length in an extension message',
+      [HANDSHAKE, message(20, Buffer.from('\0d-9:'))],
+      /extension/,
+    ],
     ['a message of 4 GiB', [HANDSHAKE, numbers(0xffff_ffff)], /4294967295 bytes/],
   ])('%s, and hears nothing more', (_, packets, reason) => {
     const { read, events, violations } = make()

@@ -59,7 +59,7 @@ export const rowTests: HostTests = {
     const rows = rowsFor('acme', {
       trust: { level: 'attention', signers: [], threshold: 1, findings: [{ code: 'metadata-expired', ...finding }] },
     })
-    const row = rows.find(({ label }) => label === 'Metadata has expired, so updates have stopped')
+    const row = rows.find(({ label }) => label === 'Metadata has expired')
     assert.equal(row?.isOpen, true)
     assert.deepEqual(summaries(row?.children ?? []), [
       ['Timestamp 9 expired', undefined],

@@ -13,14 +13,19 @@ export interface MemoryBansOptions {
   /** The oldest are forgotten first: a flood of bad peers must not fill the memory. */
   readonly subjectsMax?: number
   readonly now?: () => number
+  /** Bans of an earlier run and when they end, in milliseconds since 1970; the oldest first. */
+  readonly remembered?: Iterable<readonly [subject: string, untilMs: number]>
 }
 
 /** An hour: long enough to finish without the peer, short enough that a repaired machine comes back the same day. */
-const BAN_TERM_MS = 60 * 60 * 1000
+export const BAN_TERM_MS = 60 * 60 * 1000
+/** More than a swarm has peers. */
+export const BANNED_SUBJECTS_MAX = 10_000
 
 export const memoryBans = (options: MemoryBansOptions = {}): BanList => {
-  const { termMs = BAN_TERM_MS, subjectsMax = 10_000, now = Date.now } = options
-  const until = new Map<string, number>()
+  const { termMs = BAN_TERM_MS, subjectsMax = BANNED_SUBJECTS_MAX, now = Date.now, remembered = [] } = options
+  // An end that is further ahead than a whole term is one from before the clock was set back.
+  const until = new Map([...remembered].map(([subject, end]) => [subject, Math.min(end, now() + termMs)]))
   return {
     isBanned: (subject) => {
       const end = until.get(subject)

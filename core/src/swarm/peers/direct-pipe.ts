@@ -10,11 +10,14 @@ import { createWireWriter } from './wire-writer.ts'
 
 /** What the torrent adds to a pipe once the peer has been let in. */
 export interface Pipe {
-  readonly queuedBytes: number
+  /** Nothing waits that would stand before what is sent next. */
+  readonly isFlushed: boolean
   sinkFor: (index: number, offset: number, length: number) => BlockSink | undefined
   onHeard: () => void
   /** Keeps what the peer says next until the answer is called: nobody listens to it yet. */
   hold(): () => void
+  /** `isFlushed` is true again. */
+  onFlushed: () => void
 }
 
 const pipes = new WeakMap<Peer, Pipe>()
@@ -32,10 +35,10 @@ export const pipeDirectly = (peer: Peer): void => {
     const { conn, wire } = peer
     if (conn === null || wire === null) return
     const onViolation = (reason: string): void => peer.destroy(new Error(reason))
-    const writer = createWireWriter(conn, onViolation)
+    const writer = createWireWriter(conn, onViolation, () => pipe.onFlushed())
     const pipe: Pipe = {
-      get queuedBytes() {
-        return writer.queuedBytes
+      get isFlushed() {
+        return writer.isFlushed
       },
       sinkFor: () => undefined,
       onHeard: () => {},
@@ -48,6 +51,7 @@ export const pipeDirectly = (peer: Peer): void => {
           conn.resume()
         }
       },
+      onFlushed: () => {},
     }
     let isHeld = false
     /** What a socket had read already when it was paused: one packet, seldom two. */

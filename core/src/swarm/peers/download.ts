@@ -91,14 +91,21 @@ export const createDownload = (options: DownloadOptions): Download => {
       const openings = picker.openings
       if (intake.starvedAt === openings) return
       const kind = kindOfClaim(intake)
-      const claim = picker.claimBlock(intake.link, intake.link.has, kind, intake.suggested)
+      const { link, suggested } = intake
+      const claim =
+        picker.claimSuggested(link, link.has, kind, suggested) ??
+        (isAdvised(intake) ? undefined : picker.claimBlock(link, link.has, kind))
       if (claim === undefined) {
+        if (isAdvised(intake)) return
         if (kind !== 'own') intake.starvedAt = openings
         return
       }
       ask(intake, claim)
     }
   }
+
+  /** A seed that says what to take from it has other plans with the rest. It gets to say the next before we choose. */
+  const isAdvised = ({ advisedAt }: Intake): boolean => advisedAt !== undefined && now() - advisedAt < ADVICE_MS
 
   /** Who is not trusted gets one piece at a time, and alone: if it is bad, there is only one who can have done it. */
   const kindOfClaim = ({ link, isTrusted }: Intake): 'shared' | 'alone' | 'own' =>
@@ -255,7 +262,10 @@ export const createDownload = (options: DownloadOptions): Download => {
       if (pipe !== undefined) pipe.sinkFor = (...block) => sinkFor(intake, ...block)
       link.wire.on('unchoke', wake)
       link.wire.on('suggest', (index: number) => {
-        if (picker.isMissing(index) && intake.suggested.size < SUGGESTIONS_MAX) intake.suggested.add(index)
+        if (!picker.isMissing(index) || intake.suggested.size >= SUGGESTIONS_MAX) return
+        intake.suggested.add(index)
+        intake.advisedAt = now()
+        wake()
       })
       link.wire.on('choke', () => intake.forgive())
     },
@@ -300,6 +310,9 @@ export const createDownload = (options: DownloadOptions): Download => {
     },
   }
 }
+
+/** Longer than a seed needs to answer a request with the next suggestion; then it has no more, or is none of ours. */
+const ADVICE_MS = 1_000
 
 /** More than any seed of ours suggests ahead. */
 const SUGGESTIONS_MAX = 64

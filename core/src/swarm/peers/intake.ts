@@ -16,6 +16,8 @@ export interface Intake {
   isTrusted: boolean
   /** Pieces that the peer would like us to take from it (BEP 6). */
   readonly suggested: Set<number>
+  /** When it suggested something last. */
+  advisedAt: number | undefined
   /** The picker's `openings` when it had nothing for this peer. */
   starvedAt: number | undefined
   readonly bytesPerSecond: number
@@ -40,8 +42,11 @@ export interface Intake {
   forgive(): void
 }
 
-/** Two of the pieces that spread best, so that the next is under way while one is being verified. */
-const WINDOW_FIRST = 16
+/**
+ * Few, and doubled with each round trip while they come promptly: everything that a whole swarm asks a slow origin for at
+ * once stands in one queue, and the first pieces, which the others wait for, come that much later.
+ */
+const WINDOW_FIRST = 4
 const WINDOW_MIN = 4
 /** What webtorrent, libtorrent and transmission accept at least, if a peer does not say how much it does (`reqq`). */
 const WINDOW_MAX_UNKNOWN = 250
@@ -84,6 +89,7 @@ export const createIntake = (link: Link, now: () => number): Intake => {
       return claims.size
     },
     suggested: new Set(),
+    advisedAt: undefined,
     isTrusted: false,
     starvedAt: undefined,
     get window() {

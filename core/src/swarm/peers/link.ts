@@ -20,8 +20,8 @@ export interface Link extends Source {
   endpoint: string | undefined
   has(index: number): boolean
   readonly isSeed: boolean
-  /** Bytes that are written and not yet sent. */
-  readonly queuedBytes: number
+  /** The operating system has taken everything that was sent so far. */
+  readonly isFlushed: boolean
   /** When anything at all came last. */
   heardAt: number
   close(): void
@@ -60,8 +60,8 @@ export const createLink = ({ peer, wire, pieces, now, onShown, onHidden, onClose
     get isSeed() {
       return count === pieces
     },
-    get queuedBytes() {
-      return pipe?.queuedBytes ?? 0
+    get isFlushed() {
+      return pipe?.isFlushed ?? true
     },
     heardAt: now(),
     close: () => {

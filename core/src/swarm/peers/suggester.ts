@@ -10,7 +10,9 @@ export interface Suggester {
   remove(link: Link): void
   onShown(link: Link, indexes: Iterable<number>): void
   onHidden(index: number): void
-  /** Nobody has the piece, and nobody else has been told to take it. */
+  /** The peer has begun to take the piece. */
+  onRequested(link: Link, index: number): void
+  /** Nobody has the piece, and nobody else was told to take it. */
   isFirstCopy(link: Link, index: number): boolean
 }
 
@@ -21,73 +23,105 @@ export interface SuggesterOptions {
   readonly random: () => number
 }
 
-/** What is suggested ahead: more than a peer has under way, so that it never has to choose by itself. */
-const AHEAD_BYTES = 1024 * 1024
+/** What is suggested ahead of what a peer has begun to take: it never has to choose by itself, and little to give back. */
+const AHEAD_BYTES = 512 * 1024
 const AHEAD_MAX = 32
 const AHEAD_MIN = 2
 
 export const createSuggester = ({ pieces, pieceLength, random }: SuggesterOptions): Suggester => {
   const ahead = Math.max(AHEAD_MIN, Math.min(AHEAD_MAX, Math.ceil(AHEAD_BYTES / pieceLength)))
-  /** For each piece, the peers that have it, and those that have been told to take it. */
+  /** For each piece, how many peers have it. */
   const holders = new Uint16Array(pieces)
-  const takers = new Uint16Array(pieces)
-  const suggested = new Map<Link, Set<number>>()
+  /** Pieces that nobody has yet, and the one peer that was told to take each. */
+  const takers = new Map<number, Link>()
+  /** Those that a peer was told and has not begun to take. */
+  const waiting = new Map<Link, Set<number>>()
 
-  const change = (counts: Uint16Array, index: number, by: 1 | -1): void => {
-    counts[index] = Math.max(0, (counts[index] ?? 0) + by)
+  /** The pieces that nobody has and nobody was told to take, each once, in random order. */
+  const unclaimed = new Set(shuffled(pieces, random))
+
+  const choose = (): number | undefined => {
+    for (const index of unclaimed) {
+      unclaimed.delete(index)
+      if (holders[index] === 0 && !takers.has(index)) return index
+    }
+    return undefined
   }
 
-  /** One of the least spread pieces that the peer lacks. */
-  const choose = (link: Link, told: ReadonlySet<number>): number | undefined => {
-    let best: number | undefined
-    let bestSpread = Number.POSITIVE_INFINITY
-    const start = Math.floor(random() * pieces)
-    for (let step = 0; step < pieces && bestSpread > 0; step += 1) {
-      const index = (start + step) % pieces
-      const spread = (holders[index] ?? 0) + (takers[index] ?? 0)
-      if (spread >= bestSpread || link.has(index) || told.has(index)) continue
-      best = index
-      bestSpread = spread
-    }
-    return best
+  /** From the peer that is furthest behind: everything is out, or told to somebody. */
+  const takeBack = (): number | undefined => {
+    let longest: Set<number> = new Set()
+    for (const told of waiting.values()) if (told.size > longest.size) longest = told
+    // The one that it would come to last. A single one is about to be asked for.
+    const index = longest.size > 1 ? [...longest].at(-1) : undefined
+    if (index !== undefined) longest.delete(index)
+    return index
   }
 
   const refill = (link: Link): void => {
-    const told = suggested.get(link)
+    const told = waiting.get(link)
     // One peer alone needs no advice: it takes everything anyway.
-    if (told === undefined || suggested.size < 2 || !link.wire.hasFast) return
+    if (told === undefined || waiting.size < 2 || !link.wire.hasFast) return
     while (told.size < ahead) {
-      const index = choose(link, told)
+      const index = choose() ?? (told.size === 0 ? takeBack() : undefined)
       if (index === undefined) return
       told.add(index)
-      change(takers, index, 1)
+      takers.set(index, link)
       link.wire.suggest(index)
     }
   }
 
+  /** Nobody is to take it any more, or somebody has it. */
+  const release = (index: number): Link | undefined => {
+    const taker = takers.get(index)
+    takers.delete(index)
+    if (taker !== undefined) waiting.get(taker)?.delete(index)
+    return taker
+  }
+
   return {
     add: (link) => {
-      suggested.set(link, new Set())
-      for (const other of suggested.keys()) refill(other)
+      waiting.set(link, new Set())
+      for (const other of waiting.keys()) refill(other)
     },
     remove: (link) => {
-      for (const index of suggested.get(link) ?? []) change(takers, index, -1)
-      if (!suggested.delete(link)) return
-      for (let index = 0; index < pieces; index += 1) if (link.has(index)) change(holders, index, -1)
+      if (!waiting.delete(link)) return
+      for (const [index, taker] of takers) {
+        if (taker !== link) continue
+        takers.delete(index)
+        unclaimed.add(index)
+      }
+      for (let index = 0; index < pieces; index += 1) if (link.has(index)) lose(index)
+      for (const other of waiting.keys()) refill(other)
     },
     onShown: (link, indexes) => {
-      const told = suggested.get(link)
-      if (told === undefined) return
+      if (!waiting.has(link)) return
       for (const index of indexes) {
-        change(holders, index, 1)
-        if (told.delete(index)) change(takers, index, -1)
+        holders[index] = (holders[index] ?? 0) + 1
+        const taker = release(index)
+        if (taker !== undefined) refill(taker)
       }
       refill(link)
     },
-    onHidden: (index) => change(holders, index, -1),
-    isFirstCopy: (link, index) => {
-      const own = suggested.get(link)?.has(index) === true ? 1 : 0
-      return holders[index] === 0 && takers[index] === own
+    onHidden: (index) => lose(index),
+    onRequested: (link, index) => {
+      if (waiting.get(link)?.delete(index) === true) refill(link)
     },
+    isFirstCopy: (link, index) => holders[index] === 0 && (takers.get(index) ?? link) === link,
   }
+
+  function lose(index: number): void {
+    holders[index] = Math.max(0, (holders[index] ?? 0) - 1)
+    if (holders[index] === 0) unclaimed.add(index)
+  }
+}
+
+const shuffled = (count: number, random: () => number): number[] => {
+  const order: number[] = []
+  for (let index = 0; index < count; index += 1) {
+    const place = Math.floor(random() * (index + 1))
+    order.push(order[place] ?? index)
+    order[place] = index
+  }
+  return order
 }

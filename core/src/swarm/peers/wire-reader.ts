@@ -4,6 +4,7 @@
 // Replaces bittorrent-protocol's `_write`, which joins all bytes that have come with all that are left, for every packet,
 // and collects whatever length a message announces, up to 2 GiB (no upstream issue found). Can go when both are mended.
 import type Wire from 'bittorrent-protocol'
+import { beginsWithBencode } from '../bencode.ts'
 
 /** Where a block belongs that was asked for. */
 export interface BlockSink {
@@ -28,6 +29,9 @@ const PROTOCOL = 'BitTorrent protocol'
 const HANDSHAKE_LENGTH = 68
 const BLOCK_HEAD_LENGTH = 8
 const PIECE_MESSAGE = 7
+const EXTENDED_MESSAGE = 20
+/** BEP 54: the number of a piece and nothing else. All other extensions are bencoded. */
+const PLAIN_EXTENSION = 'lt_donthave'
 
 type Stage = 'first byte' | 'handshake' | 'length' | 'kind' | 'message' | 'block head' | 'block' | 'over'
 
@@ -109,7 +113,10 @@ export const createWireReader = (options: WireReaderOptions): ((bytes: Uint8Arra
 
   const endMessage = (): void => {
     const message = collected
-    expectMessage(() => wire._onMessage(message))
+    // BEP 10: after the byte for "extended" stands the number that we gave the extension, 0 for the handshake.
+    const isBencoded = message[0] === EXTENDED_MESSAGE && wire.extendedMapping[message[1] ?? 0] !== PLAIN_EXTENSION
+    if (isBencoded && !beginsWithBencode(message.subarray(2))) fail('a malformed extension message')
+    else expectMessage(() => wire._onMessage(message))
   }
 
   const beginBlock = (): void => {

@@ -6,16 +6,25 @@
 import type { Socket } from 'node:net'
 
 export interface WireWriter {
-  readonly queuedBytes: number
+  /** Nothing waits here that would stand before what is written next. */
+  readonly isFlushed: boolean
   write(bytes: Uint8Array): void
 }
 
-/** Far above what is queued for a peer that reads: blocks are only added below 512 KiB. */
+/** Far above what is queued for a peer that reads: it is sent blocks only while nothing waits. */
 const QUEUE_LENGTH_MAX = 8 * 1024 * 1024
 /** Joining costs a copy, sending apart an entry in the system call. */
 const SMALL = 1024
+/** What may wait in a WebRTC connection, which only tells when much has drained. */
+const UNTOLD_BYTES_MAX = 64 * 1024
 
-export const createWireWriter = (connection: Socket, onViolation: (reason: string) => void): WireWriter => {
+/** `onFlushed` is called when `isFlushed` is true again. */
+export const createWireWriter = (
+  connection: Socket,
+  onViolation: (reason: string) => void,
+  onFlushed: () => void,
+): WireWriter => {
+  const isSocket = typeof connection.cork === 'function' // WebRTC connections have no such thing.
   let pending: Uint8Array[] = []
   let pendingBytes = 0
 
@@ -24,16 +33,22 @@ export const createWireWriter = (connection: Socket, onViolation: (reason: strin
     pending = []
     pendingBytes = 0
     if (connection.destroyed) return
-    connection.cork?.() // WebRTC connections have no such thing.
-    for (const part of joinSmall(parts)) connection.write(part)
-    connection.uncork?.()
+    if (isSocket) connection.cork()
+    for (const part of joinSmall(parts)) connection.write(part, onWritten)
+    if (isSocket) connection.uncork()
   }
 
+  const onWritten = (error?: Error | null): void => {
+    if (error == null && isFlushed()) onFlushed()
+  }
+  if (!isSocket) connection.on('drain', onWritten)
+
   const queuedBytes = (): number => pendingBytes + queuedIn(connection)
+  const isFlushed = (): boolean => queuedBytes() <= (isSocket ? 0 : UNTOLD_BYTES_MAX)
 
   return {
-    get queuedBytes() {
-      return queuedBytes()
+    get isFlushed() {
+      return isFlushed()
     },
     write: (bytes) => {
       if (pending.length === 0) process.nextTick(flush)

@@ -34,6 +34,9 @@ export interface BlockClaim {
   readonly block: number
 }
 
+/** What of a piece a source may have: see `claimBlock`. */
+export type Share = 'shared' | 'alone' | 'own'
+
 export interface Picker {
   /** Missing pieces, including the started ones. */
   readonly missing: number
@@ -45,13 +48,15 @@ export interface Picker {
   /**
    * Claims a block that nobody was asked for: `shared` of any piece, `alone` of a piece that no other source has a part
    * in, `own` only of one that this source has alone already. If only pieces are left that others began and nobody
-   * goes on with, `alone` begins one of them again. Among equally rare fresh pieces, `suggested` ones come first.
+   * goes on with, `alone` begins one of them again.
    */
-  claimBlock(
+  claimBlock(source: Source, has: (index: number) => boolean, of: Share): BlockClaim | undefined
+  /** The same, but begins no others than `suggested` pieces, in their order. */
+  claimSuggested(
     source: Source,
     has: (index: number) => boolean,
-    of: 'shared' | 'alone' | 'own',
-    suggested?: Iterable<number>,
+    of: Share,
+    suggested: Iterable<number>,
   ): BlockClaim | undefined
   /** Claims up to `piecesMax` neighbouring fresh pieces, as a whole, for a source that prefers long runs. */
   claimRun(source: Source, piecesMax: number): readonly StartedPiece[]
@@ -206,14 +211,13 @@ export const createPicker = ({ pieces, pieceLengthOf, has: haveAlready, random }
     return undefined
   }
 
-  /** A suggested one of the fresh pieces in a bucket, if there is any. */
-  const suggestedIn = (
-    key: number,
-    has: (index: number) => boolean,
-    suggested: Iterable<number>,
-  ): number | undefined => {
-    for (const index of suggested) if (bucketOfPiece[index] === key && has(index)) return index
-    return undefined
+  /** A block of the piece, if there is one for this source to have. */
+  const claimOf = (index: number, source: Source, of: 'shared' | 'alone'): BlockClaim | undefined => {
+    const piece = started.get(index)
+    if (piece !== undefined && (of === 'alone' || piece.alone !== undefined)) return undefined
+    const isExclusive = of === 'alone' || failed.has(index)
+    const chosen = piece ?? start(index, isExclusive ? source : undefined)
+    return ask(chosen, freeBlockOf(chosen), source)
   }
 
   const claimAbandoned = (source: Source, has: (index: number) => boolean): BlockClaim | undefined => {
@@ -249,20 +253,23 @@ export const createPicker = ({ pieces, pieceLengthOf, has: haveAlready, random }
       if (bucketOfPiece[index] !== CLOSED) insert(index)
     },
 
-    claimBlock: (source, has, of, suggested = []) => {
+    claimSuggested: (source, has, of, suggested) => {
       const own = claimOwn(source)
       if (own !== undefined || of === 'own') return own
-      for (const [key, bucket] of buckets.entries()) {
-        if (bucket === undefined) continue
-        const isFresh = key % 2 === 1
-        const advised = isFresh ? suggestedIn(key, has, suggested) : undefined
-        for (const index of advised === undefined ? bucket : [advised]) {
-          if (!has(index)) continue
-          const piece = started.get(index)
-          if (piece !== undefined && (of === 'alone' || piece.alone !== undefined)) continue
-          const exclusive = of === 'alone' || failed.has(index)
-          const chosen = piece ?? start(index, exclusive ? source : undefined)
-          return ask(chosen, freeBlockOf(chosen), source)
+      for (const index of suggested) {
+        const claim = bucketOfPiece[index] !== CLOSED && has(index) ? claimOf(index, source, of) : undefined
+        if (claim !== undefined) return claim
+      }
+      return undefined
+    },
+
+    claimBlock: (source, has, of) => {
+      const own = claimOwn(source)
+      if (own !== undefined || of === 'own') return own
+      for (const bucket of buckets) {
+        for (const index of bucket ?? []) {
+          const claim = has(index) ? claimOf(index, source, of) : undefined
+          if (claim !== undefined) return claim
         }
       }
       return of === 'alone' ? claimAbandoned(source, has) : undefined

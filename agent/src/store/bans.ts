@@ -1,0 +1,33 @@
+// Who sent bad data, so that a restart of the agent is no pardon. Ended bans are forgotten, and of too many the one that ends first.
+import * as z from 'zod'
+import type { Database } from './database.ts'
+
+export interface Ban {
+  /** The swarm's word for an address, a peer or a web seed. */
+  readonly subject: string
+  readonly reason: string
+  /** ISO 8601 in UTC. */
+  readonly until: string
+}
+
+export interface Bans {
+  /** Those that last at `at`, the one that ends first first. */
+  lasting(at: string): readonly Ban[]
+  /** Replaces an earlier one of the same subject. At most `most` are kept. */
+  put(ban: Ban, at: string, most: number): void
+}
+
+export const openBans = (database: Database): Bans => ({
+  lasting: (at) => database.all(ban, 'SELECT subject, reason, until FROM ban WHERE until > ? ORDER BY until', at),
+  put: ({ subject, reason, until }, at, most) =>
+    database.transaction(() => {
+      database.run('DELETE FROM ban WHERE until <= ?', at)
+      database.run('INSERT OR REPLACE INTO ban (subject, reason, until) VALUES (?, ?, ?)', subject, reason, until)
+      database.run(
+        'DELETE FROM ban WHERE subject IN (SELECT subject FROM ban ORDER BY until DESC LIMIT -1 OFFSET ?)',
+        most,
+      )
+    }),
+})
+
+const ban = z.object({ subject: z.string(), reason: z.string(), until: z.string() })

@@ -1,0 +1,49 @@
+// biome-ignore-all lint/style/noDefaultExport: these libraries export that way.
+// The parts that are used of libraries that ship no types.
+declare module 'istanbul-lib-instrument' {
+  export interface FileCoverage {
+    readonly path: string
+    readonly s: Readonly<Record<string, number>>
+    readonly f: Readonly<Record<string, number>>
+    readonly b: Readonly<Record<string, readonly number[]>>
+  }
+
+  export interface Instrumenter {
+    instrumentSync(code: string, path: string): string
+    lastFileCoverage(): FileCoverage
+  }
+
+  export const createInstrumenter: (options: {
+    readonly esModules: boolean
+    readonly compact: boolean
+    readonly coverageVariable: string
+  }) => Instrumenter
+}
+
+declare module 'bittorrent-dht' {
+  import type { Socket } from 'node:dgram'
+
+  export class Client {
+    constructor(options: { readonly bootstrap: false; readonly socket: Socket })
+    on(event: 'error', listener: (error: unknown) => void): this
+    listen(port: number, address: string, done: () => void): void
+    destroy(done: () => void): void
+  }
+}
+
+type Extension = (wire: unknown) => void
+declare module 'ut_metadata' {
+  const extension: (metadata: Uint8Array) => Extension
+
+  export { extension as default }
+}
+declare module 'ut_pex' {
+  const extension: () => Extension
+
+  export { extension as default }
+}
+declare module 'lt_donthave' {
+  const extension: () => Extension
+
+  export { extension as default }
+}

@@ -1,0 +1,31 @@
+// Every parser of bytes from outside, by the name that `npm run fuzz` knows it under.
+import type { Target } from './target.ts'
+import { bundle, frame, index, indexPatch, patch, segment } from './targets/bundles.ts'
+import { identity } from './targets/identity.ts'
+import { answers, control, eventStream, exported, settings } from './targets/machine.ts'
+import { origin } from './targets/origin.ts'
+import { metadata, release } from './targets/signed.ts'
+import { dht, discovery, metainfo, tracker, wire } from './targets/swarm.ts'
+
+export const TARGETS: Readonly<Record<string, Target>> = {
+  metadata,
+  release,
+  identity,
+  index,
+  frame,
+  bundle,
+  'index-patch': indexPatch,
+  segment,
+  patch,
+  metainfo,
+  wire,
+  tracker,
+  discovery,
+  dht,
+  export: exported,
+  settings,
+  control,
+  answers,
+  'event-stream': eventStream,
+  origin,
+}
