@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process'
 
 /** Each package, and what the tests do with it. */
 const PACKAGES: Readonly<Record<string, string>> = {
-  iproute2: 'a small run of the lab, in network namespaces with shaped links',
+  iproute2: 'network namespaces: swarms of their own, and a small run of the lab with shaped links',
   chromium: 'drives VS Code',
   'g++': 'builds the logger of the VS Code server',
   make: 'builds the logger of the VS Code server',
@@ -15,6 +15,11 @@ const PACKAGES: Readonly<Record<string, string>> = {
   'python3-securesystemslib': 'verifies our signatures as python-tuf does',
   zsh: 'completes our commands',
   fish: 'completes our commands',
+  opentracker: 'tracks our releases',
+  'nginx-light': 'serves a repository',
+  aria2: 'fetches and seeds our releases',
+  'transmission-cli': 'fetches and seeds our releases',
+  'python3-libtorrent': 'fetches and seeds our releases',
   systemd: 'verifies our units, wakes the agent by its socket, carries its messages',
 }
 
@@ -46,7 +51,7 @@ export const AGENT_PACKAGES: Readonly<Record<string, string>> = {
 
 /** What `npm run bench:swarm` and `npm run bench:wire` compare with, and what the former is made of. */
 export const LAB_PACKAGES: Readonly<Record<string, string>> = {
-  iproute2: 'network namespaces with shaped links',
+  iproute2: 'network namespaces: swarms of their own, and a small run of the lab with shaped links',
   'python3-libtorrent': 'a competitor',
   aria2: 'a competitor',
   curl: 'plain HTTP',

@@ -9,7 +9,7 @@ import { controlClient } from '@updraft/core/control/client'
 import type { Home } from '@updraft/core/control/home'
 import { problemOf } from '@updraft/core/control/problem'
 import { fromFileSystem, hasCode, messageOf, UpdateError } from '@updraft/core/errors'
-import { makeDirectory } from '@updraft/core/files/atomic'
+import { makeDirectory, removeTemporaries } from '@updraft/core/files/atomic'
 import { type Lock, takeLock } from '@updraft/core/files/lock'
 import { LIMITS } from '@updraft/core/limits'
 import { isNewer, type Product, parseProduct, parseReleaseVersion, type ReleaseVersion } from '@updraft/core/names'
@@ -103,7 +103,13 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
   await assertHomeIsOwn(home, process.geteuid?.() ?? 0)
   await prepareHome(home)
   using _lock = takeHome(home)
+  await removeTemporaries(home.stateDirectory)
   using store = openStore(home.stateDirectory)
+  if (store.lost !== undefined) {
+    log.warn(`${store.lost.message}: a new one was made`, {
+      hint: 'floors, holds, verdicts and bad marks are kept, the history is not; the old one is beside it, as agent.db.damaged',
+    })
+  }
   const initial = await readSettings(home.configDirectory)
   store.events.onAppend(eventLogger(log))
   if (options.onEvent !== undefined) store.events.onAppend(options.onEvent)

@@ -1,10 +1,10 @@
 // The link `current` of an installed product: which folder under `versions/` it points to, which version that is, and how it
 // is moved. Decides nothing.
-import { readdir, readlink, rm, stat } from 'node:fs/promises'
+import { readlink, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fromFileSystem, systemCodeOf } from '@updraft/core/errors'
-import { replaceLink, syncDirectory } from '@updraft/core/files/atomic'
-import type { Product, ReleaseVersion } from '@updraft/core/names'
+import { namesIn, replaceLink, syncDirectory } from '@updraft/core/files/atomic'
+import { type Product, parseReleaseVersion, type ReleaseVersion } from '@updraft/core/names'
 
 /** Not part of any semver version, so no other version can have the name of such a folder. */
 const AGAIN = '~again'
@@ -15,12 +15,19 @@ export const placeFor = (version: ReleaseVersion, currentPlace: string | undefin
 
 /** The version that `current` points to, read from the link itself; undefined if the product is not installed. */
 export const readCurrentVersion = async (productsDirectory: string, product: Product): Promise<string | undefined> =>
-  versionOf(await readCurrentPlace(productsDirectory, product))
+  (await readCurrentPlace(productsDirectory, product))?.replace(AGAIN, '')
 
-const versionOf = (place: string | undefined): string | undefined => place && versionOfPlace(place)
+/** The version that a folder under `versions/` is of. */
+export const versionOf = (place: string): string => place.replace(AGAIN, '')
 
-/** The version that stands in a folder of that name. */
-export const versionOfPlace = (place: string): string => place.replace(AGAIN, '')
+/** The same; undefined if that is no version: then the agent has not put it there. */
+export const releaseVersionOf = (place: string): ReleaseVersion | undefined => {
+  try {
+    return parseReleaseVersion(versionOf(place))
+  } catch {
+    return undefined // The name is all that is asked about.
+  }
+}
 
 /** Name of the folder under `versions/` that `current` points to. Errors: PERMISSION, IO. */
 export const readCurrentPlace = async (productsDirectory: string, product: Product): Promise<string | undefined> => {
@@ -45,25 +52,21 @@ export const findPlace = async (
   return undefined
 }
 
-/** Name of the folder of a version other than `version`, the last one that was put there; undefined if there is none. */
+/** Name of the folder of the newest version other than `version`; undefined if there is none. Errors: PERMISSION, IO. */
 export const findOtherPlace = async (
   productsDirectory: string,
   product: Product,
   version: ReleaseVersion,
 ): Promise<string | undefined> => {
   const versions = join(productsDirectory, product, 'versions')
-  const entries = await readdir(versions, { withFileTypes: true }).catch(noneIfGone)
-  const others = entries.filter((entry) => entry.isDirectory() && versionOf(entry.name) !== version)
+  const others = (await namesIn(versions)).filter((place) => {
+    const other = releaseVersionOf(place)
+    return other !== undefined && other !== version
+  })
   const changed = await Promise.all(
-    others.map(async ({ name: place }) => ({ place, atMs: (await stat(join(versions, place))).ctimeMs })),
+    others.map(async (place) => ({ place, atMs: (await stat(join(versions, place))).ctimeMs })),
   )
   return changed.sort((a, b) => b.atMs - a.atMs)[0]?.place
-}
-
-/** A program may have removed the folders that it runs from. */
-export const noneIfGone = (error: unknown): never[] => {
-  if (systemCodeOf(error) === 'ENOENT') return []
-  throw error
 }
 
 /** Points `current` to a folder under `versions/`, in one step. Errors: DISK_FULL, PERMISSION, IO. */

@@ -46,6 +46,8 @@ export interface CycleDependencies {
   readonly alone: <T>(key: string, work: () => Promise<T>) => Promise<T>
   /** A file that brings a release, in place of source and swarm. */
   readonly carrier?: Carrier | undefined
+  /** The last look at the product did not end well, or there was none since the agent began: something may be left of it. */
+  readonly isAfterFailure: boolean
   readonly signal: AbortSignal
 }
 

@@ -10,6 +10,7 @@ import { type FetchOptions, fetchBundle, type StagedBundle } from './fetch.ts'
 import { type IdentifiedRefresh, refreshIdentified } from './identified-refresh.ts'
 import { activatorFor, keepInUse } from './in-use.ts'
 import { type InstalledVersion, type InstallOptions, installBundle, takeUpInstalled } from './install.ts'
+import { removeLeftovers } from './leftovers.ts'
 import { readMachineFacts } from './machine-facts.ts'
 import { findingsOfYank } from './plan/yank.ts'
 import { type Plan, type PlanInput, plan } from './plan.ts'
@@ -36,7 +37,7 @@ export const runCycle: Cycle = async (product, dependencies) => {
   const release = await planUpdate(product, trusted, dependencies)
   if (release === undefined) {
     await seedAgain(product, trusted, dependencies)
-    await tidyUp(product, dependencies)
+    if (dependencies.isAfterFailure) await tidyUp(product, dependencies)
     return { kind: 'current' }
   }
   await using staged = await fetchRelease(release, dependencies)
@@ -51,7 +52,7 @@ export const runCycle: Cycle = async (product, dependencies) => {
   }
   commitHealthy(healthy, dependencies)
   await seedVerified(verified, dependencies)
-  await removeSurplus(healthy, dependencies)
+  await tidyUp(product, dependencies)
   return { kind: 'installed', version: healthy.version }
 }
 
@@ -67,7 +68,7 @@ const finishInterrupted = async (
   product: ProductSettings,
   dependencies: CycleDependencies,
 ): Promise<ReleaseVersion | undefined> => {
-  const { store, report } = dependencies
+  const { store } = dependencies
   const unproved = await recover(product, dependencies)
   if (unproved === undefined) {
     await keepInUse(product, dependencies)
@@ -78,7 +79,6 @@ const finishInterrupted = async (
   const options = installOptions(product, dependencies)
   const installed = await orPutBack(unproved, product, dependencies, () => takeUpInstalled(unproved, signedBy, options))
   if (installed === undefined) return undefined
-  report.warning(`the update to ${unproved.version} was interrupted after it was in place; it goes on from there`)
   commitHealthy(await probeInstalled(installed, product, dependencies), dependencies)
   return undefined
 }
@@ -179,12 +179,12 @@ const fetchRelease = async (release: TrustedRelease, dependencies: CycleDependen
 }
 
 const fetchOptions = (
-  { release: { product } }: TrustedRelease,
+  { release }: TrustedRelease,
   { home, store, settings, swarm, report, carrier, signal }: CycleDependencies,
 ): FetchOptions => ({
   stagingDirectory: join(home.dataDirectory, 'staging'),
-  local: chooseLocal(store.seeds.all(), product).map((seed) => ({
-    bundleDirectory: bundleDirectoryOf(join(home.dataDirectory, 'bundles'), seed.name),
+  local: localSeeds(release, store).map((seed) => ({
+    bundleDirectory: bundleDirectoryOf(join(home.dataDirectory, 'bundles'), bundleNameOf(seed)),
     treePath: join(home.dataDirectory, 'products', seed.product, 'versions', seed.version),
   })),
   carrier,
@@ -195,6 +195,12 @@ const fetchOptions = (
   onProgress: report.transferring,
   onWarning: report.warning,
 })
+
+/** The release itself comes first: it may be here whole, kept by an agent that was ended before it could note that. */
+const localSeeds = (release: ReleaseName, store: CycleDependencies['store']): readonly ReleaseName[] => {
+  const kept = chooseLocal(store.seeds.all(), release.product)
+  return kept.some((seed) => bundleNameOf(seed) === bundleNameOf(release)) ? kept : [release, ...kept]
+}
 
 /** Begins while the download still goes on: what is there already is verified in the meantime. */
 const verifyStaged = (staged: StagedBundle, { report, signal }: CycleDependencies): Promise<VerifiedBundle> =>
@@ -289,14 +295,15 @@ const seedAgain = async (
   await seedVerified(await verifyBundle(staged, { signal, onComplete: () => {} }), dependencies)
 }
 
-/** What an agent that was killed after an update, or other settings, have left to be taken away. */
+/** At the end of a look, since it is no reason not to update. */
 const tidyUp = async ({ name }: ProductSettings, dependencies: CycleDependencies): Promise<void> => {
   const { store } = dependencies
   const installed = store.installed.current(name)
-  if (installed === undefined || !(await isCurrent(installed, dependencies))) return
   // While nobody knows which version is in use, it may be one that would go.
   const inUse = store.activations.of(name)
-  if (inUse === undefined || inUse.version === installed.version) await removeSurplus(installed, dependencies)
+  if (inUse !== undefined && inUse.version !== installed?.version) return
+  if (installed !== undefined) await removeSurplus(installed, dependencies)
+  await removeLeftovers(name, dependencies)
 }
 
 const findingsOf = ({ pin }: TrustedSource, { rejected }: RefreshResult): readonly NewFinding[] => {

@@ -1,11 +1,10 @@
 // Brings index and pack of a release into `staging/`: signed descriptions over HTTP, everything local that fits, the rest
 // from the swarm, which goes on while the first parts are verified. Does not trust the bytes: see verify.ts.
-import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type BundleIndex, parseIndexInTurns } from '@updraft/core/bundle/index-file'
 import type { BytesFrom } from '@updraft/core/control/api'
 import { UpdateError } from '@updraft/core/errors'
-import { makeDirectory, writeFileAtomic } from '@updraft/core/files/atomic'
+import { makeDirectory, removeAll, removeTemporaries, writeFileAtomic } from '@updraft/core/files/atomic'
 import { bundleNameOf } from '@updraft/core/names'
 import { type Metainfo, parseMetainfo } from '@updraft/core/swarm/metainfo'
 import type { Carrier } from './carrier.ts'
@@ -66,8 +65,9 @@ export const fetchBundle = async (release: TrustedRelease, options: FetchOptions
   const index = await parseIndexInTurns(indexBytes, signal)
 
   // What an earlier download left is not mended: all of it is brought.
-  if (carrier !== undefined) await rm(directory, { recursive: true, force: true })
+  if (carrier !== undefined) await removeAll(directory)
   await makeDirectory(bundleDirectory, 0o700)
+  await removeTemporaries(bundleDirectory)
   await writeFileAtomic(join(bundleDirectory, 'index'), indexBytes, { mode: 0o600 })
   const patched = await fillFromHere(release, index, directory, packPathOf(bundleDirectory), options)
 
@@ -120,7 +120,7 @@ const fillFromHere = async (
   }
   const patched = await fetchPatch(release, index, known, { ...options, directory })
   await fillPack(index, packPath, known, patched.made, options.signal)
-  if (patched.made !== undefined) await rm(patched.made.gaps.path, { force: true })
+  if (patched.made !== undefined) await removeAll(patched.made.gaps.path)
   return patched
 }
 

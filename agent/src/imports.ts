@@ -1,12 +1,12 @@
 // Files that bring a release: queued here, and each handed to the next look at its product, which then looks there instead of
 // at the network. Tells what came of each; never changes or removes the file, and judges nothing but its shape.
-import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type ExportFile, openExport } from '@updraft/core/archive/export-file'
 import type { AgentEvent } from '@updraft/core/control/api'
 import type { Home } from '@updraft/core/control/home'
 import { problemOf } from '@updraft/core/control/problem'
 import { ERROR_CODES, isUpdateError, UpdateError } from '@updraft/core/errors'
+import { removeAll } from '@updraft/core/files/atomic'
 import { bundleNameOf, type Product } from '@updraft/core/names'
 import { carrierOf } from './carrier.ts'
 import type { Look } from './look.ts'
@@ -75,7 +75,7 @@ export const openImports = ({ home, settings, look, isBehind, check, tell }: Imp
       await file?.[Symbol.asyncDispose]()
       // It is all in the file: unlike a download there is nothing to be spared by keeping a part of it.
       for (const release of file?.releases ?? []) {
-        await rm(join(home.dataDirectory, 'staging', bundleNameOf(release)), { recursive: true, force: true })
+        await removeAll(join(home.dataDirectory, 'staging', bundleNameOf(release)))
       }
     }
   }

@@ -1,11 +1,10 @@
 // Makes a verified tree the installed version: modes, one rename into `versions/`, one swap of the link `current`, and then
 // whatever its kind does besides. Either the old or the new version is there at every moment. It takes a VerifiedBundle and
 // nothing else.
-import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { finishTree } from '@updraft/core/bundle/unpack'
 import type { Signer } from '@updraft/core/control/api'
-import { makeDirectory, renameDurably } from '@updraft/core/files/atomic'
+import { makeDirectory, removeAll, renameDurably } from '@updraft/core/files/atomic'
 import type { ReleaseName } from '@updraft/core/names'
 import type { Activator } from './activation.ts'
 import { linkOf, placeFor, pointCurrentTo, readCurrentPlace, readCurrentVersion } from './current-link.ts'
@@ -52,7 +51,7 @@ export const installBundle = async (bundle: VerifiedBundle, options: InstallOpti
   await makeDirectory(join(productsDirectory, product, 'versions'))
   await finishTree(bundle.index, bundle.treePath)
   // What stands in the way is the remainder of an installation that never became current.
-  await rm(versionPath, { recursive: true, force: true })
+  await removeAll(versionPath)
   await renameDurably(bundle.treePath, versionPath)
   await pointCurrentTo(productsDirectory, product, place)
   await activator.activate({ version, treePath: versionPath }, previous)

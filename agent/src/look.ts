@@ -2,7 +2,7 @@
 // cycle is caught; it never ends the agent.
 import type { Home } from '@updraft/core/control/home'
 import { isUpdateError, messageOf, UpdateError } from '@updraft/core/errors'
-import type { ReleaseVersion } from '@updraft/core/names'
+import type { Product, ReleaseVersion } from '@updraft/core/names'
 import { type Alone, oneAtATime } from './alone.ts'
 import type { Carrier } from './carrier.ts'
 import type { Cycle, CycleDependencies } from './cycle-types.ts'
@@ -41,6 +41,7 @@ export const lookWith = ({
   now,
 }: LookOptions): Look => {
   const alone: Alone = oneAtATime()
+  const endedWell = new Set<Product>()
   return async (product, signal, carrier) => {
     const fields = { product: product.name }
     const onWarning = (message: string) => log.warn(message, fields)
@@ -58,8 +59,10 @@ export const lookWith = ({
         now,
         alone,
         carrier,
+        isAfterFailure: !endedWell.delete(product.name),
         signal,
       })
+      endedWell.add(product.name)
     } catch (error) {
       // Whatever a broken off cycle fell over is a consequence of that, not a failure of its own.
       if (signal.aborted)

@@ -3,7 +3,7 @@
 // machine, raises no floor, and never talks to anybody.
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { mkdtemp, realpath, rm } from 'node:fs/promises'
+import { mkdtemp, realpath } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { type ExportFile, openExport } from '@updraft/core/archive/export-file'
@@ -11,7 +11,7 @@ import { parseIndexInTurns } from '@updraft/core/bundle/index-file'
 import type { Signer } from '@updraft/core/control/api'
 import type { Home } from '@updraft/core/control/home'
 import { fromFileSystem, hasCode, UpdateError } from '@updraft/core/errors'
-import { readFileBounded } from '@updraft/core/files/atomic'
+import { readFileBounded, removeAll } from '@updraft/core/files/atomic'
 import { bundleNameOf, type Product } from '@updraft/core/names'
 import { FINDINGS } from '@updraft/core/trust/finding'
 import { readAuthorities } from './authorities.ts'
@@ -179,7 +179,7 @@ const judge = async (
   } catch (error) {
     return { releases: [], findings: [...findings, refusalOf(error, false)], isVerified: false }
   } finally {
-    await rm(cacheDirectory, { recursive: true, force: true })
+    await removeAll(cacheDirectory)
   }
 }
 

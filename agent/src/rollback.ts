@@ -1,8 +1,8 @@
 // Leaves a version again, because its probe failed or because a person says so: `current` goes to the version from before.
 // The verdict is in the store before anything moves, so that a kill at any point is followed by the same way back.
-import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { hasCode, isUpdateError, UpdateError } from '@updraft/core/errors'
+import { removeAll } from '@updraft/core/files/atomic'
 import { bundleNameOf, isNewer, type Product, type ReleaseName, type ReleaseVersion } from '@updraft/core/names'
 import type { VersionInPlace } from './activation.ts'
 import {
@@ -11,7 +11,7 @@ import {
   pointCurrentTo,
   readCurrentVersion,
   removeCurrent,
-  versionOfPlace,
+  versionOf,
 } from './current-link.ts'
 import type { CycleDependencies } from './cycle-types.ts'
 import { activatorFor } from './in-use.ts'
@@ -119,11 +119,11 @@ export const putBack = async (
   // Also the one that was left, unless it was installed for a while and is kept for that.
   const kept = store.installed.kept(product).map(({ version }) => version)
   await removeVersionsExcept(productsDirectory, product, kept)
-  await rm(join(home.dataDirectory, 'staging', bundleNameOf(left)), { recursive: true, force: true })
+  await removeAll(join(home.dataDirectory, 'staging', bundleNameOf(left)))
 }
 
 const inPlace = (productsDirectory: string, product: Product, place: string): VersionInPlace => ({
-  version: versionOfPlace(place),
+  version: versionOf(place),
   treePath: join(productsDirectory, product, 'versions', place),
 })
 

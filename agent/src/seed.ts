@@ -1,10 +1,16 @@
 // Gives back what was verified: moves the bundle, and the patch that led to it, out of `staging/` into `bundles/` and shares
 // them. Seeds nothing that did not come out of verification, now or before a restart.
-import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseIndexInTurns } from '@updraft/core/bundle/index-file'
 import { messageOf } from '@updraft/core/errors'
-import { makeDirectory, readFileBounded, renameDurably, writeFileAtomic } from '@updraft/core/files/atomic'
+import {
+  makeDirectory,
+  namesIn,
+  readFileBounded,
+  removeAll,
+  renameDurably,
+  writeFileAtomic,
+} from '@updraft/core/files/atomic'
 import { LIMITS } from '@updraft/core/limits'
 import { bundleNameOf, isPatchOf } from '@updraft/core/names'
 import { resolveHints } from '@updraft/core/release'
@@ -47,7 +53,7 @@ export const keepBundle = async (verified: VerifiedBundle, bundlesDirectory: str
   await makeDirectory(bundlesDirectory, 0o755)
   if (patch !== undefined) await keepTorrent(patch, join(directory, patch.name), bundlesDirectory)
   await keepTorrent(metainfo, bundleDirectory, bundlesDirectory)
-  await rm(directory, { recursive: true, force: true })
+  await removeAll(directory)
   const trackers = resolveHints(release.release.torrent.trackers, release.repositoryUrl)
   return { name: bundleNameOf(release.release), infoHash: metainfo.infoHash, trackers }
 }
@@ -55,7 +61,7 @@ export const keepBundle = async (verified: VerifiedBundle, bundlesDirectory: str
 const keepTorrent = async ({ name, bytes }: Metainfo, from: string, bundlesDirectory: string): Promise<void> => {
   const place = bundleDirectoryOf(bundlesDirectory, name)
   await writeFileAtomic(metainfoFileOf(bundlesDirectory, name), bytes)
-  await rm(place, { recursive: true, force: true })
+  await removeAll(place)
   await renameDurably(from, place)
 }
 
@@ -109,7 +115,7 @@ const patchesOf = async (
   bundlesDirectory: string,
   kept?: readonly string[],
 ): Promise<readonly string[]> =>
-  (kept ?? (await readdir(bundlesDirectory))).filter((entry) => isPatchOf(entry, name) && !entry.endsWith('.torrent'))
+  (kept ?? (await namesIn(bundlesDirectory))).filter((entry) => isPatchOf(entry, name) && !entry.endsWith('.torrent'))
 
 export interface DropOptions {
   readonly bundlesDirectory: string
@@ -129,6 +135,6 @@ export const dropBundle = async ({ name, infoHash }: KeptBundle, options: DropOp
 }
 
 const dropTorrent = async (name: string, bundlesDirectory: string): Promise<void> => {
-  await rm(bundleDirectoryOf(bundlesDirectory, name), { recursive: true, force: true })
-  await rm(metainfoFileOf(bundlesDirectory, name), { force: true })
+  await removeAll(bundleDirectoryOf(bundlesDirectory, name))
+  await removeAll(metainfoFileOf(bundlesDirectory, name))
 }

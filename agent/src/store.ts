@@ -1,6 +1,7 @@
 // The agent's memory: one SQLite file, opened by one agent, divided by concern. What must survive a kill is here; what can
 // be fetched again is not.
 import { join } from 'node:path'
+import type { UpdateError } from '@updraft/core/errors'
 import type { VersionFloors } from './refresh.ts'
 import { type Activations, openActivations } from './store/activations.ts'
 import { type BadMarks, openBadMarks } from './store/bad-marks.ts'
@@ -13,10 +14,13 @@ import { type FirstSeen, openFirstSeen } from './store/first-seen.ts'
 import { openFloors } from './store/floors.ts'
 import { type InstalledVersions, openInstalled } from './store/installed.ts'
 import { type Journal, openJournal } from './store/journal.ts'
+import { openWithSecondCopy } from './store/second-copy.ts'
 import { openSeeds, type Seeds } from './store/seeds.ts'
 import { openWishes, type Wishes } from './store/wishes.ts'
 
 export interface Store extends Disposable {
+  /** Why most of what was known is not any more, if that was found when the store was opened. */
+  readonly lost: UpdateError | undefined
   readonly floors: VersionFloors
   readonly installed: InstalledVersions
   readonly journal: Journal
@@ -34,13 +38,18 @@ export interface Store extends Disposable {
 }
 
 /**
- * Opens `agent.db` in the agent's state folder, and creates it if there is none.
+ * Opens `agent.db` in the agent's state folder, and creates it if there is none. A damaged one is made anew from its second copy,
+ * unless it is only to be read.
  *
- * Errors: STATE_DAMAGED (never silently replaced by an empty one), DISK_FULL, PERMISSION, LOCKED, IO.
+ * Errors: STATE_DAMAGED (there is no second copy, or it is damaged as well), DISK_FULL, PERMISSION, LOCKED, IO.
  */
 export const openStore = (stateDirectory: string, options: OpenOptions & EventLogOptions = {}): Store => {
-  const database = openDatabase(databasePathOf(stateDirectory), options)
+  const path = databasePathOf(stateDirectory)
+  const { database, lost } = options.readOnly
+    ? { database: openDatabase(path, options), lost: undefined }
+    : openWithSecondCopy(path, options)
   return {
+    lost,
     floors: openFloors(database),
     installed: openInstalled(database),
     journal: openJournal(database),

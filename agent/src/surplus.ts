@@ -2,15 +2,15 @@
 // that finds nothing new, for an agent may have been killed before. Never the current version, and for the sake of disk space
 // never the one before it either.
 import { join } from 'node:path'
+import type { ReleaseName, ReleaseVersion } from '@updraft/core/names'
 import type { CycleDependencies } from './cycle-types.ts'
 import { dropBundle } from './seed.ts'
 import type { Settings } from './settings.ts'
-import type { InstalledRecord } from './store/installed.ts'
 import { lengthOfVersion, removeVersionsExcept } from './versions.ts'
 
-/** Errors: PERMISSION, IO. What the store has forgotten by then is taken away with the next look. */
+/** `version` is the current one. Errors: PERMISSION, IO. What the store has forgotten by then is taken away by the next look. */
 export const removeSurplus = async (
-  { product, version }: Pick<InstalledRecord, 'product' | 'version'>,
+  { product, version }: Pick<ReleaseName, 'product' | 'version'>,
   { home, store, settings, torrentOf, self }: CycleDependencies,
 ): Promise<void> => {
   const productsDirectory = join(home.dataDirectory, 'products')
@@ -38,7 +38,7 @@ export const removeSurplus = async (
 }
 
 interface Size {
-  readonly version: InstalledRecord['version']
+  readonly version: ReleaseVersion
   readonly lengthBytes: number
 }
 

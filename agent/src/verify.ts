@@ -1,13 +1,12 @@
 // Turns staged bytes into a verified tree, or refuses. The only maker of VerifiedBundle: every chunk, every file and every
 // path of the tree was checked against the index, and the index against what TUF signed. Nothing in the tree is executable yet.
 import { createHash } from 'node:crypto'
-import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type BundleIndex, parseIndexInTurns } from '@updraft/core/bundle/index-file'
 import { unpackBundle } from '@updraft/core/bundle/unpack'
 import type { BytesFrom } from '@updraft/core/control/api'
 import { UpdateError } from '@updraft/core/errors'
-import { readFileBounded } from '@updraft/core/files/atomic'
+import { readFileBounded, removeAll } from '@updraft/core/files/atomic'
 import type { ProgressListener } from '@updraft/core/progress'
 import type { StagedBundle } from './fetch.ts'
 import { packPathOf } from './kept-pack.ts'
@@ -46,7 +45,7 @@ export const verifyBundle = async (staged: StagedBundle, options: VerifyOptions)
   const { directory, bundleDirectory, release } = staged
   const treePath = join(directory, 'tree')
   const packPath = packPathOf(bundleDirectory)
-  await rm(treePath, { recursive: true, force: true })
+  await removeAll(treePath)
   try {
     // Read again from disk: the swarm had the file in its hands since fetch wrote it.
     const indexBytes = await readFileBounded(join(bundleDirectory, 'index'), release.index.lengthBytes)
@@ -68,9 +67,9 @@ export const verifyBundle = async (staged: StagedBundle, options: VerifyOptions)
     return { release, metainfo, patch, index, directory, bundleDirectory, treePath, bytes } as VerifiedBundle
   } catch (error) {
     await staged[Symbol.asyncDispose]()
-    await rm(treePath, { recursive: true, force: true })
+    await removeAll(treePath)
     if (Error.isError(error) && (error as Partial<UpdateError>).code === 'BUNDLE_INVALID') {
-      await rm(packPath, { recursive: true, force: true })
+      await removeAll(packPath)
     }
     throw error
   }

@@ -1,10 +1,11 @@
 // The folders under `versions/` of a product: how large they are, and how those that are no longer wanted are taken away, never
 // the one that `current` points to.
-import { lstat, readdir, rm } from 'node:fs/promises'
+import { lstat, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fromFileSystem, systemCodeOf } from '@updraft/core/errors'
+import { namesIn, removeAll } from '@updraft/core/files/atomic'
 import type { Product, ReleaseVersion } from '@updraft/core/names'
-import { findPlace, noneIfGone, readCurrentPlace } from './current-link.ts'
+import { findPlace, readCurrentPlace, versionOf } from './current-link.ts'
 
 /** Removes installed versions other than `keep` and the current one. Running programs keep the files that they have open. */
 export const removeVersionsExcept = async (
@@ -14,8 +15,10 @@ export const removeVersionsExcept = async (
 ): Promise<void> => {
   const current = await readCurrentPlace(productsDirectory, product)
   const versions = join(productsDirectory, product, 'versions')
-  for (const place of await readdir(versions).catch(noneIfGone)) {
-    if (place !== current && !keep.includes(place)) await rm(join(versions, place), { recursive: true, force: true })
+  for (const place of await namesIn(versions)) {
+    // What was installed over itself stands beside itself.
+    const isReplaced = current !== undefined && versionOf(place) === versionOf(current)
+    if (place !== current && (isReplaced || !keep.includes(versionOf(place)))) await removeAll(join(versions, place))
   }
 }
 

@@ -16,6 +16,8 @@ export interface RunOptions {
   readonly signal?: AbortSignal
   /** The folder that it is started in. */
   readonly cwd?: string
+  /** A command that runs another one, in front of it: `ip netns exec NAME`. */
+  readonly within?: readonly string[]
 }
 
 export interface Finished {
@@ -27,13 +29,16 @@ export interface Finished {
 const pathOf = (program: ProgramName): string =>
   join(PROJECT, program === 'updraft-agent' ? 'agent' : 'publisher', 'bin', `${program}.mjs`)
 
-const start = (program: ProgramName, args: readonly string[], options: RunOptions): ChildProcess =>
-  spawn(process.execPath, ['--disable-warning=ExperimentalWarning', pathOf(program), ...args], {
+const start = (program: ProgramName, args: readonly string[], options: RunOptions): ChildProcess => {
+  const command = [process.execPath, '--disable-warning=ExperimentalWarning', pathOf(program), ...args]
+  const [file = '', ...rest] = [...(options.within ?? []), ...command]
+  return spawn(file, rest, {
     env: { ...process.env, ...options.environment },
     stdio: ['ignore', 'pipe', options.errors === 'show' ? 'inherit' : 'pipe'],
     ...(options.signal === undefined ? {} : { signal: options.signal }),
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   })
+}
 
 /** Runs a command to its end, whatever its exit code. */
 export const runProgram = async (

@@ -62,9 +62,11 @@ export interface StageOptions {
   readonly directory: string
   readonly product: string
   readonly errors?: RunOptions['errors']
+  /** Where agents run, if not simply on this machine. */
+  readonly within?: RunOptions['within']
 }
 
-export const openStage = async ({ directory, product, errors = 'keep' }: StageOptions): Promise<Stage> => {
+export const openStage = async ({ directory, product, errors = 'keep', within = [] }: StageOptions): Promise<Stage> => {
   await rm(directory, { recursive: true, force: true })
   await mkdir(directory, { recursive: true })
   const repository = join(directory, 'repository')
@@ -121,7 +123,7 @@ export const openStage = async ({ directory, product, errors = 'keep' }: StageOp
 }
 `,
       )
-      const agent = stageAgent({ name, home, product, track })
+      const agent = stageAgent({ name, home, product, track, within })
       const root = join(repository, 'metadata', '1.root.json')
       const added = await agent.run(['trust', 'add', url, '--name', 'demo', '--root', root])
       if (added.exitCode !== 0) throw new Error(`trust add ended with ${added.exitCode}\n${added.stderr}`)
@@ -138,9 +140,10 @@ interface AgentParts {
   readonly home: string
   readonly product: string
   readonly track: <T extends Running>(program: T) => T
+  readonly within: readonly string[]
 }
 
-const stageAgent = ({ name, home, product, track }: AgentParts): StageAgent => {
+const stageAgent = ({ name, home, product, track, within }: AgentParts): StageAgent => {
   const environment = { UPDRAFT_HOME: home }
   const client = controlClient(homeOf(environment).socketPath)
   let running: Running | undefined
@@ -159,7 +162,7 @@ const stageAgent = ({ name, home, product, track }: AgentParts): StageAgent => {
           () => true,
           () => false,
         )
-      running = track(await startProgram('updraft-agent', ['run'], { environment, isReady }))
+      running = track(await startProgram('updraft-agent', ['run'], { environment, isReady, within }))
       return running
     },
     running: () => {
@@ -167,7 +170,7 @@ const stageAgent = ({ name, home, product, track }: AgentParts): StageAgent => {
       return running
     },
     stop: async () => running?.stop(),
-    run: (args) => runProgram('updraft-agent', args, { environment }),
+    run: (args) => runProgram('updraft-agent', args, { environment, within }),
     productStatus,
     whenInstalled: async (version, { onProgress, timeoutMs = 60_000 } = {}) => {
       const signal = AbortSignal.timeout(timeoutMs)

@@ -383,7 +383,7 @@ describe('stopping', () => {
     expect(await agent.outcome).toEqual(new Map())
     expect(swarm.closed()).toBe(true)
     expect(existsSync(home.socketPath)).toBe(false)
-    expect(readdirSync(home.stateDirectory).sort()).toEqual(['agent.db', 'agent.lock'])
+    expect(readdirSync(home.stateDirectory).sort()).toEqual(['agent.db', 'agent.lock', 'remembered.json'])
     const { products } = await readOfflineStatus(home, fakeParts(stuck()))
     expect(products[0]?.update).toMatchObject({ state: 'downloading' })
     expect(products[0]?.update?.endedAt).toBeUndefined()

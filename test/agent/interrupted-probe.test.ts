@@ -49,16 +49,10 @@ const interrupted = (script: string, times: number): void => {
 /** One look of a new start; the code of what ended it. The source is not trusted, so a look that comes so far ends there. */
 const look = async (product = settings, signal = new AbortController().signal): Promise<unknown> => {
   const { report, failed } = reportOf(product)
-  const dependencies = {
-    home,
-    store,
-    settings: parseSettings('{}', ''),
-    report,
-    now: () => new Date(),
-    signal,
-  } as object as CycleDependencies
+  const ofAgent = parseSettings('{}', 'agent.json')
+  const dependencies = { home, settings: ofAgent, store, report, now: () => new Date(), signal }
   try {
-    return await runCycle(product, dependencies)
+    return await runCycle(product, dependencies as object as CycleDependencies)
   } catch (error) {
     if (!signal.aborted) failed(error)
     return (error as { code?: unknown }).code

@@ -284,6 +284,7 @@ describe('a damaged database is never replaced by an empty one', () => {
     store[Symbol.dispose]()
     const path = databasePathOf(directory)
     damage[name]?.(path)
+    rmSync(join(directory, 'remembered.json'))
     const before = readFileSync(path)
     for (const readOnly of [false, true]) {
       expect(refusalOf(() => openStore(directory, { readOnly }))).toMatchObject({
@@ -407,6 +408,107 @@ describe('a damaged database is never replaced by an empty one', () => {
       raw.exec(`UPDATE decision SET rules = '[{"rule":'`)
     }
     expect(refusalOf(() => store.checks.decision(ACME))).toMatchObject({ code: 'STATE_DAMAGED' })
+  })
+})
+
+describe('what a damaged database must not take with it', () => {
+  const remembered = () => join(directory, 'remembered.json')
+  const fillStore = () => {
+    store.floors.raise('main', { root: 3, acme: 7 })
+    store.wishes.hold(ACME, { since: AT, until: undefined })
+    store.wishes.judge(ACME, parseReleaseVersion('1.2.0'), 'skipped', AT)
+    store.badMarks.put(mark('1.1.0'))
+    store.journal.enter(release('1.1.0'), 'downloading', AT)
+  }
+  const expectRemembered = () => {
+    expect(store.floors.read('main')).toEqual({ root: 3, acme: 7 })
+    expect(store.wishes.of(ACME)).toEqual({
+      hold: { since: AT, until: undefined },
+      verdicts: new Map([['1.2.0', 'skipped']]),
+    })
+    expect(store.badMarks.all(ACME)).toEqual([mark('1.1.0')])
+  }
+  const without = (path: string) => {
+    for (const suffix of ['', '-wal', '-shm']) rmSync(`${path}${suffix}`, { force: true })
+  }
+  const damage: Record<string, (path: string) => void> = {
+    'torn in the middle': (path) => truncateSync(path, Math.floor(statSync(path).size / 2)),
+    'cut to nothing': (path) => truncateSync(path, 0),
+    'a page of something else': (path) => {
+      const bytes = readFileSync(path)
+      writeFileSync(path, bytes.fill(0xa5, 4_096, 8_192))
+    },
+    'something else entirely': (path) => writeFileSync(path, 'not a database'.repeat(500)),
+    gone: without,
+  }
+
+  test.each(Object.keys(damage))('%s: the second copy brings it back', (name) => {
+    fillStore()
+    store[Symbol.dispose]()
+    damage[name]?.(databasePathOf(directory))
+    store = openStore(directory)
+    expectRemembered()
+    expect(store.lost?.code).toBe(name === 'gone' ? undefined : 'STATE_DAMAGED')
+    expect(readdirSync(directory).includes('agent.db.damaged')).toBe(name !== 'gone')
+    expect(store.journal.open(ACME)).toBeUndefined()
+    expect(reopen().lost).toBeUndefined()
+    expectRemembered()
+  })
+
+  test('a database that lost its last commits, or comes from a backup, gets its floors back, and no lower ones', () => {
+    fillStore()
+    store[Symbol.dispose]()
+    {
+      using raw = new DatabaseSync(databasePathOf(directory))
+      raw.exec(`UPDATE floor SET version = 2 WHERE role = 'root'; UPDATE floor SET version = 9 WHERE role = 'acme'`)
+    }
+    store = openStore(directory)
+    expect(store.floors.read('main')).toEqual({ root: 3, acme: 9 })
+  })
+
+  test('what was taken back is not remembered', () => {
+    fillStore()
+    store.wishes.unhold(ACME)
+    store.badMarks.lift(ACME, parseReleaseVersion('1.1.0'))
+    store[Symbol.dispose]()
+    without(databasePathOf(directory))
+    store = openStore(directory)
+    expect(store.wishes.of(ACME).hold).toBeUndefined()
+    expect(store.badMarks.all(ACME)).toEqual([])
+  })
+
+  test('a copy that is damaged is made anew, and is an error only where the database is lost as well', () => {
+    fillStore()
+    store[Symbol.dispose]()
+    const text = readFileSync(remembered(), 'utf8')
+    for (const damaged of ['', '{}', text.slice(0, 50), text.replace('"version":7', '"version":6')]) {
+      writeFileSync(remembered(), damaged)
+      openStore(directory)[Symbol.dispose]()
+      expect(readFileSync(remembered(), 'utf8')).toBe(text)
+    }
+    without(databasePathOf(directory))
+    writeFileSync(remembered(), text.replace('"version":7', '"version":6'))
+    expect(refusalOf(() => openStore(directory))).toMatchObject({ code: 'STATE_DAMAGED' })
+    expect(readdirSync(directory)).not.toContain('agent.db')
+    writeFileSync(remembered(), text)
+    store = openStore(directory)
+    expectRemembered()
+  })
+
+  test('is written only when it changes, and not before it is durable', () => {
+    fillStore()
+    const before = statSync(remembered()).ino
+    store.floors.raise('main', { root: 2 })
+    store.journal.end(ACME, 'failed', AT)
+    refusalOf(() =>
+      store.transaction(() => {
+        store.floors.raise('main', { root: 8 })
+        throw new Error('no')
+      }),
+    )
+    expect(statSync(remembered()).ino).toBe(before)
+    store.floors.raise('main', { root: 8 })
+    expect(readFileSync(remembered(), 'utf8')).toContain('"version":8')
   })
 })
 

@@ -1,13 +1,13 @@
 // What this machine has already: fills the pack of a new release from older bundles and installed trees, so that only
 // the rest crosses the network. Local bytes are checked like any others; damage costs the chunks concerned, no more.
 import { createHash } from 'node:crypto'
-import { rm, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { type BundleIndex, parseIndexInTurns } from '@updraft/core/bundle/index-file'
 import type { MadeContent } from '@updraft/core/bundle/patch/patch'
 import { fillFromLocal } from '@updraft/core/bundle/reuse'
 import { fromFileSystem, isUpdateError, systemCodeOf } from '@updraft/core/errors'
-import { readFileBounded, renameDurably } from '@updraft/core/files/atomic'
+import { readFileBounded, removeAll, renameDurably } from '@updraft/core/files/atomic'
 import { LIMITS } from '@updraft/core/limits'
 import { compareVersions, type Product } from '@updraft/core/names'
 import type { CarriedPack } from '../carrier.ts'
@@ -68,7 +68,7 @@ export const fillPack = async (
   carried?: CarriedPack,
 ): Promise<void> => {
   const filling = join(dirname(packPath), `filling.${basename(packPath)}`)
-  await rm(filling, { recursive: true, force: true })
+  await removeAll(filling)
   const installed = known.flatMap(({ index, treePath }) => (treePath === undefined ? [] : [{ index, path: treePath }]))
   await fillFromLocal({
     index,

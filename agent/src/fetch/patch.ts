@@ -2,7 +2,6 @@
 // saving: whatever fails is told, and the chunks are fetched as they would have been without it.
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { BundleIndex } from '@updraft/core/bundle/index-file'
 import { lackingBytesOf } from '@updraft/core/bundle/lacking'
@@ -10,6 +9,7 @@ import { applyPatch, type MadeContent } from '@updraft/core/bundle/patch/patch'
 import type { LocalTree } from '@updraft/core/bundle/reuse'
 import type { BytesFrom } from '@updraft/core/control/api'
 import { type ErrorCode, fromFileSystem, isUpdateError, messageOf, UpdateError } from '@updraft/core/errors'
+import { removeAll } from '@updraft/core/files/atomic'
 import { patchMetainfoPathOf, patchNameOf, type ReleaseName } from '@updraft/core/names'
 import type { Release, ReleasePatch } from '@updraft/core/release'
 import { type Metainfo, parseMetainfo } from '@updraft/core/swarm/metainfo'
@@ -105,7 +105,7 @@ export const fetchPatch = async (
   } catch (error) {
     if (!isUpdateError(error) || !OF_NO_USE.has(error.code)) throw error
     onWarning(`chunks are fetched, since the patch was of no use: ${messageOf(error)}`)
-    await rm(join(directory, name), { recursive: true, force: true })
+    await removeAll(join(directory, name))
     return { ...NOT_PATCHED, bytes }
   }
 }

@@ -2,10 +2,10 @@
 // the link moves, and nothing in a copy is believed: each file is verified again from the pinned root on every refresh.
 import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
-import { lstat, mkdtemp, open, readdir, readlink, rm } from 'node:fs/promises'
+import { lstat, mkdtemp, open, readdir, readlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fromFileSystem, systemCodeOf } from '@updraft/core/errors'
-import { makeDirectory, readFileBounded, replaceLink, syncDirectory } from '@updraft/core/files/atomic'
+import { makeDirectory, readFileBounded, removeAll, replaceLink, syncDirectory } from '@updraft/core/files/atomic'
 import { fileNameOf, maxBytesOf, roleOfFile } from './file-names.ts'
 
 /** Metadata files by name: `2.root.json` for each root after the pinned one, `timestamp.json`, `acme.json`, … */
@@ -67,8 +67,10 @@ export const openCache = async (directory: string, disk: CacheDisk = nodeDisk): 
       await sweep(directory, COPY, disk)
     },
     openScratch: async () => {
-      const path = await mkdtemp(join(directory, 'scratch-'))
-      return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) }
+      const path = await mkdtemp(join(directory, 'scratch-')).catch((error: unknown) => {
+        throw fromFileSystem(error, `cannot create a folder in ${directory}`)
+      })
+      return { path, [Symbol.asyncDispose]: () => removeAll(path) }
     },
   }
 }
@@ -127,7 +129,7 @@ const nodeDisk: CacheDisk = {
   },
   syncDirectory,
   replaceLink,
-  remove: (path) => rm(path, { recursive: true, force: true }),
+  remove: (path) => removeAll(path),
 }
 
 /** The real disk, to be wrapped. */

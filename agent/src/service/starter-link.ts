@@ -3,7 +3,7 @@
 // Source: starter/run-agent.ts, which is the other end.
 import { type Product, parseProduct, parseReleaseVersion, type ReleaseVersion } from '@updraft/core/names'
 import * as z from 'zod'
-import { versionOfPlace } from '../current-link.ts'
+import { versionOf } from '../current-link.ts'
 
 export interface StarterLink {
   /** The product that this agent is. */
@@ -59,7 +59,7 @@ export const takeStarterLink = (
   }
 }
 
-const versionSchema = z.string().transform((place) => parseReleaseVersion(versionOfPlace(place)))
+const versionSchema = z.string().transform((place) => parseReleaseVersion(versionOf(place)))
 
 const greetingSchema = z.object({
   product: z.string().transform(parseProduct),

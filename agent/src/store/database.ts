@@ -3,7 +3,7 @@
 import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statfsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
-import { fromFileSystem, messageOf, UpdateError } from '@updraft/core/errors'
+import { fromFileSystem, isUpdateError, messageOf, UpdateError } from '@updraft/core/errors'
 import * as z from 'zod'
 import { goBackToCopy, keepCopy } from './older-agent.ts'
 import { assertCurrentSchema, MIGRATIONS_KNOWN, migrate, userVersionOf } from './schema.ts'
@@ -25,6 +25,8 @@ export interface OpenOptions {
   readonly readOnly?: boolean
   /** How long to wait for somebody else who holds the file, such as a backup. */
   readonly busyTimeoutMs?: number
+  /** Called with a database that is made because there is none: what it writes is there from the beginning. */
+  readonly fill?: (connection: DatabaseSync) => void
 }
 
 /**
@@ -34,8 +36,9 @@ export interface OpenOptions {
  * Errors: STATE_DAMAGED, DISK_FULL, PERMISSION, LOCKED, IO.
  * Source: SQLite, "Write-Ahead Logging"; `synchronous = FULL`, because a row is a promise about what happens next.
  */
-export const openDatabase = (path: string, { readOnly = false, busyTimeoutMs = 5_000 }: OpenOptions = {}): Database => {
-  if (!readOnly && !existsSync(path)) createDatabase(path)
+export const openDatabase = (path: string, options: OpenOptions = {}): Database => {
+  const { readOnly = false, busyTimeoutMs = 5_000, fill = () => {} } = options
+  if (!readOnly && !existsSync(path)) createDatabase(path, fill)
   return translated(path, () => {
     if (!readOnly) goBackIfNewer(path, busyTimeoutMs)
     const connection = new DatabaseSync(path, { timeout: busyTimeoutMs, readOnly })
@@ -68,7 +71,7 @@ const goBackIfNewer = (path: string, busyTimeoutMs: number): void => {
  * An empty file would pass for a new database, so a new one is made elsewhere and renamed: what is found under the
  * final name was complete once.
  */
-const createDatabase = (path: string): void => {
+const createDatabase = (path: string, fill: (connection: DatabaseSync) => void): void => {
   const temporary = `${path}.new`
   translated(path, () => {
     for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(`${temporary}${suffix}`, { force: true })
@@ -77,6 +80,7 @@ const createDatabase = (path: string): void => {
       // Not yet WAL: a log that cannot be written back when it is closed, on a full disk, would go unnoticed.
       connection.exec('PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL')
       migrate(connection)
+      fill(connection)
     } finally {
       connection.close()
     }
@@ -131,7 +135,7 @@ const databaseOn = (connection: DatabaseSync, path: string, begin: string): Data
         if (connection.isTransaction) exec('ROLLBACK')
         throw error
       }
-      for (const follower of afterCommit.splice(0)) follower()
+      runAll(afterCommit.splice(0))
       return result
     },
     afterCommit: (work) => {
@@ -142,11 +146,32 @@ const databaseOn = (connection: DatabaseSync, path: string, begin: string): Data
   }
 }
 
-const damaged = (path: string, what: string, cause?: unknown): UpdateError =>
-  new UpdateError('STATE_DAMAGED', `the agent's database ${path} is damaged: ${what}`, {
+/** What one of them throws keeps none of the others from being called. */
+const runAll = (followers: readonly (() => void)[]): void => {
+  const errors: unknown[] = []
+  for (const follower of followers) {
+    try {
+      follower()
+    } catch (error) {
+      errors.push(error)
+    }
+  }
+  if (errors.length > 0) throw errors[0]
+}
+
+const damage = new WeakSet<UpdateError>()
+
+/** True of errors that say that the file is damaged, and not, for instance, that a newer agent wrote it. */
+export const isDamage = (error: unknown): error is UpdateError => isUpdateError(error) && damage.has(error)
+
+const damaged = (path: string, what: string, cause?: unknown): UpdateError => {
+  const error = new UpdateError('STATE_DAMAGED', `the agent's database ${path} is damaged: ${what}`, {
     cause,
-    hint: 'stop the agent and restore the file from a backup; without one, move it away: the agent then forgets which older versions it must refuse',
+    hint: 'start the agent anew: it sets the file aside and goes on with remembered.json beside it; if that is lost too, restore one of them from a backup',
   })
+  damage.add(error)
+  return error
+}
 
 const translated = <T>(path: string, work: () => T): T => {
   try {

@@ -1,8 +1,8 @@
 // Writing so that a reader, a crash or a full disk never meets half a file: temporary name, flush, rename, flush the
 // folder. Never follows a link at the destination.
 import { randomBytes } from 'node:crypto'
-import { constants } from 'node:fs'
-import { lstat, mkdir, open, readFile, rename, rm, symlink } from 'node:fs/promises'
+import { closeSync, constants, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { lstat, mkdir, open, readdir, readFile, rename, rm, symlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { fromFileSystem, systemCodeOf, UpdateError } from '../errors.ts'
 
@@ -25,7 +25,30 @@ export const writeFileAtomic = async (path: string, bytes: Uint8Array | string, 
     await rename(temporary, path)
     await syncDirectory(dirname(path))
   } catch (error) {
-    await rm(temporary, { force: true })
+    await rm(temporary, { force: true }).catch(() => {}) // The first error says more; what stays is removed by a later look.
+    throw fromFileSystem(error, `cannot write ${path}`)
+  }
+}
+
+/** The same, for where nothing may come in between. */
+export const writeFileAtomicSync = (
+  path: string,
+  bytes: Uint8Array | string,
+  { mode = 0o644 }: WriteOptions = {},
+): void => {
+  const temporary = temporaryNameFor(path)
+  try {
+    writeFileSync(temporary, bytes, { flag: 'wx', mode, flush: true })
+    renameSync(temporary, path)
+    if (process.platform === 'win32') return
+    const directory = openSync(dirname(path), constants.O_RDONLY)
+    try {
+      fsyncSync(directory)
+    } finally {
+      closeSync(directory)
+    }
+  } catch (error) {
+    rmSync(temporary, { force: true })
     throw fromFileSystem(error, `cannot write ${path}`)
   }
 }
@@ -38,7 +61,7 @@ export const replaceLink = async (path: string, target: string): Promise<void> =
     await rename(temporary, path)
     await syncDirectory(dirname(path))
   } catch (error) {
-    await rm(temporary, { force: true })
+    await rm(temporary, { force: true }).catch(() => {}) // The first error says more; what stays is removed by a later look.
     throw fromFileSystem(error, `cannot point ${path} to ${target}`)
   }
 }
@@ -87,6 +110,15 @@ export const readFileIfThere = async (path: string, maxBytes: number): Promise<B
   }
 }
 
+/** Removes a file, or a folder with all that is in it; that it is not there is as good. Errors: PERMISSION, IO. */
+export const removeAll = async (path: string): Promise<void> => {
+  try {
+    await rm(path, { recursive: true, force: true })
+  } catch (error) {
+    throw fromFileSystem(error, `cannot remove ${path}`)
+  }
+}
+
 export const makeDirectory = async (path: string, mode = 0o755): Promise<void> => {
   try {
     await mkdir(path, { recursive: true, mode })
@@ -94,6 +126,28 @@ export const makeDirectory = async (path: string, mode = 0o755): Promise<void> =
     throw fromFileSystem(error, `cannot create ${path}`)
   }
 }
+
+/**
+ * Removes what `writeFileAtomic` and `replaceLink` left in `directory` when their process was killed. Only for whoever knows that
+ * nobody else writes there at this moment.
+ *
+ * Errors: PERMISSION, IO.
+ */
+export const removeTemporaries = async (directory: string): Promise<void> => {
+  for (const name of await namesIn(directory)) if (isTemporary(name)) await removeAll(join(directory, name))
+}
+
+/** Names of what is in a folder; none if it is not there. Errors: PERMISSION, IO. */
+export const namesIn = async (directory: string): Promise<readonly string[]> => {
+  try {
+    return await readdir(directory)
+  } catch (error) {
+    if (systemCodeOf(error) === 'ENOENT') return []
+    throw fromFileSystem(error, `cannot list ${directory}`)
+  }
+}
+
+export const isTemporary = (name: string): boolean => /^\..+\.[0-9a-f]{12}\.tmp$/.test(name)
 
 const temporaryNameFor = (path: string): string =>
   join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`)

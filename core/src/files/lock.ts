@@ -11,7 +11,7 @@ export interface Lock extends Disposable {
 /**
  * Takes the lock `name` in `directory`, or fails at once.
  *
- * Errors: LOCKED; IO if the lock file cannot be opened or is not one.
+ * Errors: LOCKED; PERMISSION or IO if the lock file cannot be opened or is not one.
  * Source: SQLite, "File Locking And Concurrency"; node has no flock of its own.
  */
 export const takeLock = (directory: string, name: string): Lock => {
@@ -27,8 +27,10 @@ export const takeLock = (directory: string, name: string): Lock => {
     database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
   } catch (error) {
     database.close()
-    if ((error as { errcode?: unknown }).errcode !== SQLITE_BUSY) {
-      throw new UpdateError('IO', `cannot take the lock ${path}: ${messageOf(error)}`, { cause: error })
+    const { errcode } = error as { errcode?: unknown }
+    if (errcode !== SQLITE_BUSY) {
+      const code = errcode === SQLITE_READONLY ? 'PERMISSION' : 'IO'
+      throw new UpdateError(code, `cannot take the lock ${path}: ${messageOf(error)}`, { cause: error })
     }
     throw new UpdateError('LOCKED', `another process is working on ${directory}`, {
       cause: error,
@@ -39,3 +41,4 @@ export const takeLock = (directory: string, name: string): Lock => {
 }
 
 const SQLITE_BUSY = 5
+const SQLITE_READONLY = 8
