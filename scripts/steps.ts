@@ -26,4 +26,5 @@ export const runChecks = (): Promise<StepResult[]> =>
   Promise.all([
     runTool('lint and format', '@biomejs/biome/bin/biome', ['check', '--error-on-warnings', '.']),
     runTool('types', 'typescript/bin/tsc', ['-p', '.']),
+    runTool('types of the page', 'typescript/bin/tsc', ['-p', 'extension/webview']),
   ])

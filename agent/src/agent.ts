@@ -280,6 +280,11 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
       const cursor = store.events.cursor()
       return { cursor, product: await imports.add(file) }
     },
+    proof: async (name) => {
+      const { proofAnswer } = await import('./proof-answer.ts') // Only for those who ask.
+      return proofAnswer(name, { home, now: now(), signal })
+    },
+    transfers: async () => ({ transfers: sharing.transfers() }),
     history: async (product, limit) => historyOf(product, { store, settings: settings.current(), limit }),
     events: store.events,
     onDefect: (error) => log.error(`a defect in the control API: ${messageOf(error)}`, { error }),

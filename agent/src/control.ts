@@ -12,11 +12,13 @@ import {
   type ImportRequest,
   importRequestSchema,
   PATHS,
+  type ProofAnswer,
   type RetryAnswer,
   type RollbackAnswer,
   type RollbackRequest,
   rollbackRequestSchema,
   type Status,
+  type Transfers,
   type Wish,
   type WishAnswer,
   wishSchema,
@@ -25,7 +27,7 @@ import { isUpdateError, UpdateError } from '@updraft/core/errors'
 import { LIMITS } from '@updraft/core/limits'
 import { type Context, Hono } from 'hono'
 import { cors } from 'hono/cors'
-import type * as z from 'zod'
+import type * as z from 'zod/mini'
 import { type AccessRules, assertHostAndOrigin, assertToken, isLocalhost } from './control/access.ts'
 import { answer } from './control/answer.ts'
 import { type EventListeners, type EventListenersOptions, openEventListeners } from './control/event-listeners.ts'
@@ -50,6 +52,9 @@ export interface ControlHandlers {
   readonly retry: (product: string) => Promise<RetryAnswer>
   /** Errors: PRODUCT_UNKNOWN, RELEASE_UNKNOWN, VERSION_INVALID. */
   readonly wish: (product: string, wish: Wish) => Promise<WishAnswer>
+  /** Errors: PRODUCT_UNKNOWN, RELEASE_UNKNOWN, ROOT_UNKNOWN, STATE_DAMAGED, PERMISSION, IO. */
+  readonly proof: (product: string) => Promise<ProofAnswer>
+  readonly transfers: () => Promise<Transfers>
   /** The text of one scrape. */
   readonly metrics: () => Promise<string>
   readonly events: EventLog
@@ -171,6 +176,8 @@ const appOf = ({ handlers, listeners, rules, url }: App): Hono<Bindings> => {
   app.get(PATHS.history, async (context) =>
     context.json(await handlers.history(context.req.param('product'), limitIn(context))),
   )
+  app.get(PATHS.proof, async (context) => context.json(await handlers.proof(context.req.param('product'))))
+  app.get(PATHS.transfers, async (context) => context.json(await handlers.transfers()))
   app.get(PATHS.metrics, async (context) =>
     context.body(await handlers.metrics(), 200, { 'content-type': METRICS_TYPE }),
   )
@@ -251,7 +258,7 @@ const readBody = async ({ body }: Request): Promise<string> => {
 }
 
 /** What the body asks for; no body asks for nothing in particular. Errors: USAGE, LIMIT_EXCEEDED. */
-const bodyIn = async <T>({ req }: Context, schema: z.ZodType<T>): Promise<T> => {
+const bodyIn = async <T>({ req }: Context, schema: z.ZodMiniType<T>): Promise<T> => {
   const text = await readBody(req.raw)
   let value: unknown = {}
   try {

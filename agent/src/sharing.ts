@@ -1,8 +1,9 @@
 // The agent's part in the swarm: holds the swarm open, takes the kept bundles up again after a start, and knows every
 // torrent that is in it. A change of the network settings opens a new swarm in place of the old one.
 import { isDeepStrictEqual } from 'node:util'
+import type { Transfer } from '@updraft/core/control/api'
 import type { BanList } from '@updraft/core/swarm/peers/bans'
-import type { Swarm, SwarmOptions, SwarmTorrent } from '@updraft/core/swarm/swarm'
+import type { Swarm, SwarmOptions, SwarmTorrent, TransferState } from '@updraft/core/swarm/swarm'
 import type { NetworkSettings } from './settings.ts'
 
 export type OpenSwarm = (options: SwarmOptions) => Promise<Swarm>
@@ -15,6 +16,8 @@ export interface Sharing extends AsyncDisposable {
   readonly swarm: Swarm
   /** A torrent that is in the swarm now, whoever added it. */
   torrentOf(infoHash: string): SwarmTorrent | undefined
+  /** Every torrent that is in the swarm now. */
+  transfers(): readonly Transfer[]
   /** Resolves once the swarm is open. Errors: PORT_IN_USE, and whatever else it cannot be opened for. */
   ready(): Promise<void>
   /** Whether these settings are others than those that the swarm was opened with. */
@@ -40,6 +43,7 @@ export interface SharingOptions {
 /** Begins to open the swarm and does not wait for it. */
 export const openSharing = ({ openSwarm, network: initial, bans, resume }: SharingOptions): Sharing => {
   const torrents = new Map<string, SwarmTorrent>()
+  const names = new Map<string, string>()
   let network = initial
   let session: Session | undefined
   let opening: Promise<Session> | undefined
@@ -72,7 +76,10 @@ export const openSharing = ({ openSwarm, network: initial, bans, resume }: Shari
     whenDone: (waiting) => torrent.whenDone(waiting),
     whenHave: (start, end) => torrent.whenHave(start, end),
     remove: async () => {
-      if (torrents.get(torrent.infoHash) === torrent) torrents.delete(torrent.infoHash)
+      if (torrents.get(torrent.infoHash) === torrent) {
+        torrents.delete(torrent.infoHash)
+        names.delete(torrent.infoHash)
+      }
       await torrent.remove()
     },
   })
@@ -85,6 +92,7 @@ export const openSharing = ({ openSwarm, network: initial, bans, resume }: Shari
     add: async (options) => {
       const torrent = await (await swarm()).add(options)
       torrents.set(torrent.infoHash, torrent)
+      names.set(torrent.infoHash, options.metainfo.name)
       return noted(torrent)
     },
     [Symbol.asyncDispose]: async () => {}, // Only whoever opened the swarm closes it.
@@ -98,6 +106,7 @@ export const openSharing = ({ openSwarm, network: initial, bans, resume }: Shari
     session = undefined
     stopped.abort()
     torrents.clear()
+    names.clear()
     await swarm[Symbol.asyncDispose]() // This ends a bundle's hashing too, which may take long.
     await resumed
   }
@@ -109,6 +118,8 @@ export const openSharing = ({ openSwarm, network: initial, bans, resume }: Shari
       const torrent = torrents.get(infoHash)
       return torrent === undefined ? undefined : noted(torrent)
     },
+    transfers: () =>
+      [...torrents].map(([infoHash, torrent]) => transferOf(names.get(infoHash) ?? infoHash, torrent.state())),
     ready: async () => void (await ready()),
     isOther: (next) => !isDeepStrictEqual(next, network),
     reopen: async (next) => {
@@ -132,6 +143,12 @@ interface Session {
   readonly stopped: AbortController
   /** The taking up of kept bundles. */
   readonly resumed: Promise<void>
+}
+
+const transferOf = (name: string, state: TransferState): Transfer => {
+  const { haveBytes, totalBytes, bytes, uploadedBytes, peers, origins, seeds, webSeeds } = state
+  const kinds = { origin: origins, complete: seeds, partial: peers - origins - seeds, webSeeds }
+  return { name, haveBytes, totalBytes, bytes, uploadedBytes, peers: kinds }
 }
 
 const swarmOptionsOf = (network: NetworkSettings): SwarmOptions => ({

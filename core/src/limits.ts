@@ -100,6 +100,10 @@ export const LIMITS = {
   controlRequestTimeoutMs: 10_000,
   /** An agent answers within milliseconds; one that waits for a busy disk gets the benefit of the doubt. */
   controlAnswerTimeoutMs: 30_000,
+  /** Reading and hashing every file of the largest release on a slow disk: a gigabyte takes seconds on any other. */
+  controlProofTimeoutMs: 15 * 60_000,
+  /** Files named in the answer of a proof: of a tree that was replaced as a whole, more say no more. */
+  proofDifferencesMax: 200,
   /** A silent line says that it is there this often; a listener may conclude after three times this that it is not. */
   controlHeartbeatMs: 15_000,
   /** A status with thousands of products; and one event. What is larger does not come from an agent. */

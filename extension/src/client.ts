@@ -1,7 +1,7 @@
 // The connection to the agent: finds it, reads its status, follows its events, and does so again, with growing pauses,
 // whenever it is lost. Tells news and nothing else; never knows VS Code, and never starts an agent.
 import type { AgentEvent, RecordedEvent, Status } from '@updraft/core/control/api'
-import { type ControlClient, controlClient } from '@updraft/core/control/client'
+import { type CallOptions, type ControlClient, controlClient } from '@updraft/core/control/client'
 import { hasCode, messageOf, UpdateError } from '@updraft/core/errors'
 import { coalesce } from './coalesce.ts'
 
@@ -18,8 +18,10 @@ export interface Connection extends Disposable {
   readonly refresh: () => void
   /** Gives up the agent that is connected and looks for one anew: it may have to be found elsewhere now. */
   readonly restart: () => void
-  /** Asks the agent to look for updates, of one product or of all. Errors: AGENT_NOT_RUNNING and what the agent reports. */
-  readonly check: (product?: string) => Promise<void>
+  /** Asks the agent something, or tells it to do something. Errors: AGENT_NOT_RUNNING and what the agent reports. */
+  readonly ask: <T>(question: (client: ControlClient, options: CallOptions) => Promise<T>) => Promise<T>
+  /** Where the agent that is connected listens. */
+  readonly socketPath: () => string | undefined
 }
 
 export interface ConnectionOptions {
@@ -73,10 +75,11 @@ export const followAgent = ({ sockets, onNews, retryDelaysMs = RETRY_DELAYS_MS }
   return {
     refresh: () => (session === undefined ? pauses.interrupt() : session.refresh()),
     restart: () => (session === undefined ? pauses.interrupt() : session.end()),
-    check: async (product) => {
+    ask: async (question) => {
       if (session === undefined) throw new UpdateError('AGENT_NOT_RUNNING', 'no agent is connected')
-      await session.client.check(product === undefined ? {} : { product }, { signal: closing.signal })
+      return await question(session.client, { signal: closing.signal })
     },
+    socketPath: () => session?.socketPath,
     [Symbol.dispose]: () => {
       closing.abort()
       pauses.interrupt()
@@ -101,6 +104,7 @@ const reach = async (sockets: readonly string[], signal: AbortSignal): Promise<R
 /** One connection to one running agent. */
 interface Session {
   readonly client: ControlClient
+  readonly socketPath: string
   /** Resolves when events must be followed anew at once; rejects when the agent is lost. */
   readonly ended: Promise<void>
   readonly refresh: () => void
@@ -143,7 +147,7 @@ const openSession = (reached: Reached, onNews: (news: News) => void, closing: Ab
     throw new UpdateError('AGENT_NOT_RUNNING', `the agent on ${socketPath} has stopped`)
   }
   const end = (): void => ending.abort(new UpdateError('ABORTED', `the connection to ${socketPath} was given up`))
-  return { client, ended: follow(), refresh: reading.request, end }
+  return { client, socketPath, ended: follow(), refresh: reading.request, end }
 }
 
 /** Progress says all there is to say. Every other event only says that the status is worth reading again. */

@@ -2,6 +2,7 @@
 // settings, no environment, nothing of the workspace.
 import { version as editorVersion, env } from 'vscode'
 import type { Model } from './state.ts'
+import type { ProductView } from './view-model.ts'
 
 /** JSON for the clipboard. */
 export const diagnosticsOf = (model: Model, extensionVersion: string): string =>
@@ -14,8 +15,17 @@ export const diagnosticsOf = (model: Model, extensionVersion: string): string =>
       node: process.version,
       ...model,
       sources: [...model.sources.values()],
-      products: [...model.products.values()].map(({ key: _uncleaned, ...product }) => product),
+      products: [...model.products.values()].map(cleaned),
     },
     null,
     2,
   )
+
+/** Without what is kept exactly as the agent says it. */
+const cleaned = ({ key: _name, installed, available, ...product }: ProductView): object => ({
+  ...product,
+  ...(installed === undefined
+    ? {}
+    : { installed: { version: installed.version, path: installed.path, at: installed.at } }),
+  ...(available === undefined ? {} : { available: { version: available.version, published: available.published } }),
+})

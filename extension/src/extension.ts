@@ -1,34 +1,38 @@
-// The extension's whole story: connect to the agent ▸ keep its state ▸ show it in views ▸ offer commands. It never starts,
-// stops or changes anything by itself.
-import { commands, type ExtensionContext, type LogOutputChannel, window, workspace } from 'vscode'
-import { followAgent, type News } from './client.ts'
+// The extension's whole story: connect to the agent ▸ keep its state ▸ show it in views, notifications and problems ▸ offer
+// commands. It never starts, stops or changes anything by itself.
+import { join } from 'node:path'
+import { homeOf } from '@updraft/core/control/home'
+import { commands, type ExtensionContext, type LogOutputChannel, Uri, window, workspace } from 'vscode'
+import type { AgentProgramOptions } from './agent-program.ts'
+import { type Connection, followAgent, type News } from './client.ts'
 import { coalesce } from './coalesce.ts'
 import { registerCommands } from './commands.ts'
-import { socketsToTry } from './socket.ts'
+import { placeOf, socketsToTry } from './socket.ts'
 import { NOTHING_KNOWN, reduce } from './state.ts'
 import { show } from './text.ts'
+import { pastUpdateView } from './view-model.ts'
+import { createActivityView } from './views/activity.ts'
+import { createDashboard } from './views/dashboard.ts'
+import { createNotifications } from './views/notifications.ts'
+import { createPages } from './views/pages.ts'
+import { createProblems } from './views/problems.ts'
 import { createProductsView } from './views/products.ts'
 import { createStatusBar } from './views/status-bar.ts'
+import { createTrustView } from './views/trust.ts'
 
 /** Fast enough to look alive, slow enough that a hundred events a second cost four redraws. */
 const DRAW_SPACING_MS = 250
 
 export const activate = (context: ExtensionContext): void => {
   const startedMs = performance.now()
+  let model = NOTHING_KNOWN
   const log = window.createOutputChannel('Updraft', { log: true })
   const statusBar = createStatusBar()
-  const products = createProductsView()
-
-  let model = NOTHING_KNOWN
-  const drawing = coalesce(() => {
-    statusBar.draw(model)
-    products.draw(model)
-    void commands.executeCommand('setContext', 'updraft.link', model.link)
-  }, DRAW_SPACING_MS)
-  drawing.request()
+  statusBar.draw(model)
+  const paintedMs = performance.now()
 
   const connection = followAgent({
-    sockets: () => socketsToTry(workspace.getConfiguration('updraft').get('socketPath', ''), process.env),
+    sockets: () => socketsToTry(setting('socketPath'), process.env),
     onNews: (news) => {
       const { link } = model
       model = reduce(model, news)
@@ -36,20 +40,77 @@ export const activate = (context: ExtensionContext): void => {
       drawing.request()
     },
   })
+  const products = createProductsView(historyFrom(connection))
+  const pages = createPages(() => model)
+  const dashboard = createDashboard({
+    connection,
+    model: () => model,
+    folder: Uri.joinPath(context.extensionUri, 'dist'),
+  })
+  const views = [
+    statusBar,
+    products,
+    createTrustView(),
+    createActivityView(),
+    createNotifications(context.globalState),
+    createProblems(() => settingsFileOf(connection)),
+    pages,
+  ]
+  const drawing = coalesce(() => {
+    for (const view of views) view.draw(model)
+    void commands.executeCommand('setContext', 'updraft.link', model.link)
+    void commands.executeCommand('setContext', 'updraft.hasSources', model.sources.size > 0)
+    void commands.executeCommand('setContext', 'updraft.hasProducts', model.products.size > 0)
+  }, DRAW_SPACING_MS)
+  drawing.request()
 
   const { version } = context.extension.packageJSON as { readonly version: string }
   context.subscriptions.push(
     log,
-    statusBar,
-    products,
-    registerCommands({ connection, log, model: () => model, version }),
+    ...views,
+    dashboard,
+    registerCommands({
+      connection,
+      log,
+      model: () => model,
+      pages,
+      program: () => programOf(context),
+      agentLog: join(context.globalStorageUri.fsPath, 'agent.log'),
+      showActivity: dashboard.open,
+      version,
+    }),
     workspace.onDidChangeConfiguration((change) => {
       if (change.affectsConfiguration('updraft.socketPath')) connection.restart()
     }),
     { dispose: () => connection[Symbol.dispose]() },
     { dispose: () => drawing[Symbol.dispose]() },
   )
-  log.info(`activated in ${(performance.now() - startedMs).toFixed(1)} ms`)
+  const since = (ms: number): string => (ms - startedMs).toFixed(1)
+  log.info(`activated in ${since(performance.now())} ms, first paint after ${since(paintedMs)} ms`)
+}
+
+const setting = (name: string): string => workspace.getConfiguration('updraft').get(name, '')
+
+/** The agent that ships with the extension; VS Code's own runtime is tried first. */
+const programOf = (context: ExtensionContext): AgentProgramOptions => ({
+  file: context.asAbsolutePath('dist/updraft-agent.mjs'),
+  nodePath: setting('nodePath'),
+  environment: process.env,
+  ownRuntime: process.execPath,
+})
+
+const historyFrom = (connection: Connection) => async (product: string) => {
+  const { updates } = await connection.ask((client, options) => client.history(product, { ...options, limit: 50 }))
+  return updates.map(pastUpdateView)
+}
+
+/** Undefined where nobody knows; a path too long for a socket has been told already. */
+const settingsFileOf = (connection: Connection): string | undefined => {
+  try {
+    return placeOf(connection.socketPath() ?? homeOf(process.env).socketPath, process.env)?.settingsFile
+  } catch {
+    return undefined
+  }
 }
 
 /** Only what changes the connection is worth a line at the usual level. */

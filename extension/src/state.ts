@@ -9,7 +9,9 @@ import {
   type AgentView,
   agentView,
   type Phase,
+  type ProblemView,
   type ProductView,
+  problemView,
   productView,
   type SourceView,
   sourceView,
@@ -29,6 +31,8 @@ export interface Model {
   readonly sources: ReadonlyMap<Shown, SourceView>
   /** By key. */
   readonly products: ReadonlyMap<string, ProductView>
+  /** What is wrong with the agent's settings, as of their last change that was seen. */
+  readonly settingsProblem: ProblemView | undefined
   /** Events up to here are contained. */
   readonly cursor: number
 }
@@ -40,6 +44,7 @@ export const NOTHING_KNOWN: Model = {
   agent: undefined,
   sources: new Map(),
   products: new Map(),
+  settingsProblem: undefined,
   cursor: 0,
 }
 
@@ -74,9 +79,12 @@ const keeping = <Key, Value>(old: ReadonlyMap<Key, Value>, values: readonly Valu
     }),
   )
 
-/** Only progress is taken from events; whatever else happens, the connection reads the status again. */
+/** Only progress, and a fault of the settings, is taken from events; whatever else happens, the connection reads the status again. */
 const withEvent = (model: Model, { cursor, event }: RecordedEvent): Model => {
   if (cursor <= model.cursor) return model
+  if (event.kind === 'settings') {
+    return { ...model, settingsProblem: event.error && problemView(event.error), cursor }
+  }
   const known = event.kind === 'update' ? model.products.get(event.product) : undefined
   if (event.kind !== 'update' || known === undefined) return { ...model, cursor }
   const products = new Map(model.products).set(known.key, { ...known, update: updateView(event.update) })
@@ -143,7 +151,7 @@ export const summaryOf = (model: Model): Summary => {
     ['blocked', asked('blocked')],
     ['decision', asked('decision')],
     ['working', working],
-    ['attention', products.filter(({ level, update }) => level !== 'trusted' || update?.phase === 'failed')],
+    ['attention', products.filter(({ level, update }) => level !== 'trusted' || update?.state === 'failed')],
     ['pending', inPhase('pending')],
   ]
   const [tone, concerned] = candidates.find(([, those]) => those.length > 0) ?? ['quiet', products]

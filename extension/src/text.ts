@@ -43,3 +43,32 @@ export const show = (text: string, lengthMax = LINE_LENGTH_MAX): Shown => {
 
 /** The same line inside Markdown: every character that Markdown could read as markup, or as a link, stands for itself. */
 export const asMarkdown = (line: Shown): string => line.replace(ASCII_PUNCTUATION, '\\$&')
+
+/** Whole notes; the agent lets in no longer ones. */
+const MARKDOWN_LENGTH_MAX = 64 * 1024
+/** Everything of `BREAKS` but tabs and line feeds. */
+const CONTROLS = /[[\p{Cc}\p{Zl}\p{Zp}]--[\t\n]]/gv
+/** A name before a colon that no space follows: what Markdown may take for the scheme of an address. */
+const SCHEME = /\b([a-z][a-z0-9+.-]*)(\\*):(?=\S)/gi
+/** Each is broken up by a space, which shows as one in code as well, where an escape would show as itself. */
+const ENTITIES = /&(?=#|[a-z][a-z0-9]*;)/gi
+const TAGS = /<(?=[a-z/!?])/gi
+const PICTURES = /!(?=\[)/g
+const HARMLESS_SCHEMES = new Set(['http', 'https'])
+
+/**
+ * Markdown of others as Markdown that does nothing: headings, lists and links to the web stay, but there is no HTML, no
+ * picture is fetched, and no link runs a command or opens a file.
+ */
+export const showMarkdown = (text: string): string =>
+  text
+    .slice(0, MARKDOWN_LENGTH_MAX)
+    .toWellFormed()
+    .replaceAll('\r\n', '\n')
+    .replace(INVISIBLE, '')
+    .replace(CONTROLS, ' ')
+    .replace(PILED_MARKS, '$1')
+    .replace(ENTITIES, '& ')
+    .replace(TAGS, '< ')
+    .replace(PICTURES, '! ')
+    .replace(SCHEME, (all, scheme: string) => (HARMLESS_SCHEMES.has(scheme.toLowerCase()) ? all : `${scheme} :`))

@@ -1,6 +1,8 @@
 // What the agent says, made fit to be shown: every text cleaned, every number in its bounds, every time parsed. The types
-// below hold no raw text of the agent except `key`, which names a product to the agent again and is never shown.
+// below hold no raw text of the agent except what is called `key`: it names a product, a version or a folder to the agent or
+// to the machine again, and is never shown. Release notes are Markdown and cleaned where they are shown.
 import type {
+  PastUpdate,
   Problem,
   ProductStatus,
   Rule,
@@ -83,13 +85,22 @@ export interface UpdateView {
   readonly share: number | undefined
   readonly bytes: Update['bytes']
   readonly peers: number
+  readonly startedAt: Date | undefined
+  readonly endedAt: Date | undefined
   readonly error: ProblemView | undefined
+}
+
+/** An update that is over, or under way. */
+export interface PastUpdateView extends UpdateView {
+  /** The version exactly as the agent says it. */
+  readonly key: string
 }
 
 export interface RuleView {
   readonly rule: Shown
   readonly passed: boolean
   readonly detail: Shown
+  readonly version: Shown | undefined
   /** When a rule that did not pass is asked again, where time decides. */
   readonly recheckAt: Date | undefined
 }
@@ -101,8 +112,8 @@ export interface ProductView {
   readonly source: Shown
   readonly channel: Shown
   readonly platform: Shown
-  readonly installed: { readonly version: Shown; readonly path: Shown; readonly at: Date | undefined } | undefined
-  readonly available: { readonly version: Shown; readonly published: Date | undefined } | undefined
+  readonly installed: InstalledView | undefined
+  readonly available: AvailableView | undefined
   readonly update: UpdateView | undefined
   readonly level: TrustLevel
   readonly signers: readonly SignerView[]
@@ -111,6 +122,30 @@ export interface ProductView {
   readonly decision: readonly RuleView[]
   /** When what stands in the way is looked at again: the first of the times of the rules. */
   readonly recheckAt: Date | undefined
+  readonly decidedAt: Date | undefined
+  readonly nextCheckAt: Date | undefined
+  readonly seeding: ProductStatus['seeding']
+  /** Its owner has said that it stays at its version. */
+  readonly isHeld: boolean
+  /** The version that only waits for somebody to approve it. */
+  readonly toApprove: Shown | undefined
+}
+
+export interface InstalledView {
+  readonly version: Shown
+  readonly path: Shown
+  /** The path exactly as the agent says it. */
+  readonly key: string
+  readonly at: Date | undefined
+}
+
+export interface AvailableView {
+  readonly version: Shown
+  /** The version exactly as the agent says it. */
+  readonly key: string
+  readonly published: Date | undefined
+  /** Markdown of the publisher, as it came. */
+  readonly notes: string | undefined
 }
 
 export const agentView = ({ version, hostname, home, startedAt }: Status['agent']): AgentView => ({
@@ -136,7 +171,7 @@ export const sourceView = ({
   pinnedBy: root.pinnedBy,
   expires: expires && { role: name(expires.role), at: time(expires.at) },
   lastCheck: lastCheck && { at: time(lastCheck.at), error: lastCheck.error && problemView(lastCheck.error) },
-  nextCheckAt: nextCheckAt === undefined ? undefined : time(nextCheckAt),
+  nextCheckAt: optionalTime(nextCheckAt),
   importOnly,
 })
 
@@ -149,11 +184,14 @@ export const productView = (product: ProductStatus): ProductView => ({
   installed: product.installed && {
     version: name(product.installed.version),
     path: show(product.installed.path),
+    key: product.installed.path,
     at: time(product.installed.installedAt),
   },
   available: product.available && {
     version: name(product.available.version),
+    key: product.available.version,
     published: time(product.available.published),
+    notes: product.available.notes,
   },
   update: product.update && updateView(product.update),
   level: product.trust.level,
@@ -164,13 +202,24 @@ export const productView = (product: ProductStatus): ProductView => ({
   recheckAt: product.decision
     .flatMap((rule) => ruleView(rule).recheckAt ?? [])
     .sort((a, b) => a.getTime() - b.getTime())[0],
+  decidedAt: optionalTime(product.decidedAt),
+  nextCheckAt: optionalTime(product.nextCheckAt),
+  seeding: product.seeding,
+  isHeld: product.decision.some(({ rule, passed }) => rule === 'not-held' && !passed),
+  toApprove: versionToApprove(product),
 })
 
-const ruleView = ({ rule, passed, detail, recheckAt }: Rule): RuleView => ({
+const versionToApprove = ({ decision }: ProductStatus): Shown | undefined => {
+  const version = decision.find(({ rule, passed }) => rule === 'approved' && !passed)?.version
+  return version === undefined ? undefined : name(version)
+}
+
+const ruleView = ({ rule, passed, detail, version, recheckAt }: Rule): RuleView => ({
   rule: show(rule),
   passed,
   detail: show(detail),
-  recheckAt: passed || recheckAt === undefined ? undefined : time(recheckAt),
+  version: version === undefined ? undefined : name(version),
+  recheckAt: passed ? undefined : optionalTime(recheckAt),
 })
 
 export const updateView = (update: Update): UpdateView => ({
@@ -182,8 +231,12 @@ export const updateView = (update: Update): UpdateView => ({
   share: update.totalBytes > 0 ? Math.min(1, update.haveBytes / update.totalBytes) : undefined,
   bytes: update.bytes,
   peers: update.peers,
+  startedAt: time(update.startedAt),
+  endedAt: optionalTime(update.endedAt),
   error: update.error && problemView(update.error),
 })
+
+export const pastUpdateView = (update: PastUpdate): PastUpdateView => ({ ...updateView(update), key: update.version })
 
 export const problemView = ({ code, detail, hint }: Problem): ProblemView => ({
   code: name(code),
@@ -210,3 +263,5 @@ const time = (text: string): Date | undefined => {
   const date = new Date(text)
   return Number.isNaN(date.getTime()) ? undefined : date
 }
+
+const optionalTime = (text: string | undefined): Date | undefined => (text === undefined ? undefined : time(text))

@@ -40,24 +40,24 @@ const DEFAULT_EXPIRY_DAYS = { root: 365, targets: 365, product: 365, snapshot: 7
 
 const settingsSchema = z.strictObject({
   schema: z.literal(SETTINGS_SCHEMA).default(SETTINGS_SCHEMA),
-  /** Where the repository is served, if it has a fixed address. */
-  url: webUrl.optional(),
-  /** Announce URLs besides the origin's own. One place is kept for that one. */
+  url: webUrl.optional().describe('Where the repository is served, if it has a fixed address'),
   trackers: z
     .array(trackerUrl)
-    .max(LIMITS.trackersMax - 1)
+    .max(LIMITS.trackersMax - 1) // One place is kept for the origin's own.
     .default([])
-    .readonly(),
-  /** Base URLs of further web seeds (BEP 19), such as a content delivery network. */
+    .readonly()
+    .describe("Announce URLs besides the origin's own"),
   webSeeds: z
     .array(webUrl)
     .max(LIMITS.webSeedsMax - 1)
     .default([])
-    .readonly(),
+    .readonly()
+    .describe('Base URLs of further web seeds (BEP 19), such as a content delivery network'),
   expiryDays: z
     .strictObject({ root: days, targets: days, product: days, snapshot: days, timestamp: days })
     .default(DEFAULT_EXPIRY_DAYS)
-    .readonly(),
+    .readonly()
+    .describe('After how many days what each role has signed expires'),
 })
 
 export type RepositorySettings = Readonly<z.output<typeof settingsSchema>>
@@ -74,6 +74,10 @@ export const parseRepositorySettings = (value: unknown, origin: string): Reposit
   const faults = result.error.issues.map((issue) => `${issue.path.join('.') || 'the whole'}: ${issue.message}`)
   throw new UpdateError('SETTINGS_INVALID', `${origin} cannot be used: ${faults.join('; ')}`)
 }
+
+/** Describes `repository.json` to editors. */
+export const repositorySettingsJsonSchema = (): object =>
+  z.toJSONSchema(settingsSchema, { io: 'input', target: 'draft-7' })
 
 /** Errors: REPOSITORY_INVALID if there is no such file, SETTINGS_INVALID, IO, PERMISSION. */
 export const readRepositorySettings = async (directory: string): Promise<RepositorySettings> => {

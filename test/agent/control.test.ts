@@ -61,6 +61,11 @@ const serve = async (
       },
       retry: async (product) => ({ cursor: 8, lifted: [product] }),
       wish: async (product, wish) => ({ product, kind: wish.kind, changed: true }),
+      proof: async (product) => {
+        if (product === 'ghost') throw new UpdateError('RELEASE_UNKNOWN', 'nothing of ghost is installed')
+        return { product, path: '/p', isGood: true, releases: [], findings: [], differences: [], differenceCount: 0 }
+      },
+      transfers: async () => ({ transfers: [] }),
       metrics: async () => '# HELP up U.\n# TYPE up gauge\nup 1\n',
       events: store.events,
       onDefect: (error) => defects.push(error),
@@ -119,6 +124,9 @@ describe('requests', () => {
     expect(await client.rollback('acme', { version: '0.8.0' })).toMatchObject({ version: '0.8.0' })
     await expect(client.rollback('acme', { version: '0.9.0' })).rejects.toMatchObject({ code: 'RELEASE_UNKNOWN' })
     expect(await client.retry('a/b')).toEqual({ cursor: 8, lifted: ['a/b'] })
+    expect(await client.proof('a/b')).toMatchObject({ product: 'a/b', isGood: true, differenceCount: 0 })
+    await expect(client.proof('ghost')).rejects.toMatchObject({ code: 'RELEASE_UNKNOWN' })
+    expect(await client.transfers()).toEqual({ transfers: [] })
     expect((await ask({ method: 'POST', path: '/v1/products/acme/retry' })).response.statusCode).toBe(202)
   })
 

@@ -105,6 +105,9 @@ const swarmWith = (bytes: Buffer | undefined): Pick<Swarm, 'add'> => ({
         bytes: { peers: haveBytes, origin: 0, reused: 0 },
         uploadedBytes: 0,
         peers: 1,
+        origins: 0,
+        seeds: 1,
+        webSeeds: 0,
       }),
       whenDone: async () => {
         if (bytes === undefined) throw new UpdateError('SWARM_STALLED', 'nobody has it')

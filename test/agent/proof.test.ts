@@ -5,7 +5,9 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { type Proof, type ProofOptions, proveFile, proveTree } from '@updraft/agent/proof'
 import { sarifOfProof } from '@updraft/agent/proof/sarif'
 import { textOfProof } from '@updraft/agent/proof/text'
+import { proofAnswer } from '@updraft/agent/proof-answer'
 import { openStore } from '@updraft/agent/store'
+import { proofSchema } from '@updraft/core/control/api'
 import { release } from '../publisher/release.ts'
 import {
   fingerprintTree,
@@ -176,6 +178,9 @@ describe('an installed tree', () => {
       ['extra', 'more/hook.sh', expect.any(String)],
     ])
     expect(textOfProof(proof)).toContain('lib/a.txt')
+    const answer = await proofAnswer(ACME, options())
+    expect(proofSchema.parse(answer)).toEqual(answer)
+    expect(answer).toMatchObject({ isGood: false, differenceCount: 7, differences: proof.differences })
     expect(sarifOfProof(proof, '1.0.0')).toMatchObject({
       runs: [{ results: expect.arrayContaining([expect.objectContaining({ ruleId: 'file-extra' })]) }],
     })

@@ -67,10 +67,15 @@ test('every torrent is known while it is in the swarm, whoever added it', async 
   const added = await sharing.swarm.add(torrent('new'))
   expect(sharing.torrentOf('kept')?.state()).toMatchObject({ peers: 2 })
   expect(sharing.torrentOf('new')?.infoHash).toBe('new')
+  expect(sharing.transfers()).toMatchObject([
+    { uploadedBytes: 7, peers: { origin: 1, complete: 1, partial: 0, webSeeds: 1 } },
+    { uploadedBytes: 7 },
+  ])
   await added.remove()
   expect(sharing.torrentOf('new')).toBeUndefined()
   await sharing.torrentOf('kept')?.remove()
   expect(sharing.torrentOf('kept')).toBeUndefined()
+  expect(sharing.transfers()).toEqual([])
 })
 
 test('a torrent that was removed and added again is known by its new self', async () => {

@@ -205,15 +205,15 @@ describe('asking', () => {
     const agent = await startAgent()
     const connection = connect()
     await news.next('status')
-    await connection.check('acme')
-    await connection.check()
+    await connection.ask((client, options) => client.check({ product: 'acme' }, options))
+    await connection.ask((client, options) => client.check({}, options))
     expect(agent.checks).toEqual([{ product: 'acme' }, {}])
   })
 
   test('a check without an agent says so', async () => {
     const connection = connect()
     await news.next('lost')
-    await expect(connection.check()).rejects.toMatchObject({ code: 'AGENT_NOT_RUNNING' })
+    await expect(connection.ask((client) => client.status())).rejects.toMatchObject({ code: 'AGENT_NOT_RUNNING' })
   })
 
   test('a refresh reads the status again', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import { socketsToTry } from '../../extension/src/socket.ts'
+import { placeOf, socketsToTry } from '../../extension/src/socket.ts'
 
 const ADA = 1_000
 const MACHINE = '/run/updraft/agent.sock'
@@ -32,5 +32,21 @@ describe('socketsToTry', () => {
     expect(() => socketsToTry('', { UPDRAFT_HOME: `/${'x'.repeat(200)}` }, ADA)).toThrow(
       expect.objectContaining({ code: 'USAGE' }),
     )
+  })
+})
+
+describe('placeOf', () => {
+  const environment = { HOME: '/home/ada', XDG_RUNTIME_DIR: '/run/user/1000' }
+
+  test('knows the settings of the own agent and of that of the machine, and which is whose', () => {
+    expect(placeOf('/run/user/1000/updraft-agent.sock', environment, ADA)).toEqual({
+      settingsFile: '/home/ada/.config/updraft/agent.json',
+      isOwn: true,
+    })
+    expect(placeOf(MACHINE, environment, ADA)).toEqual({ settingsFile: '/etc/updraft/agent.json', isOwn: false })
+  })
+
+  test('knows nothing of a socket that only a setting names', () => {
+    expect(placeOf('/somewhere/else.sock', environment, ADA)).toBeUndefined()
   })
 })

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import type { AgentEvent, ProductStatus } from '@updraft/core/control/api'
+import type { AgentEvent, Problem, ProductStatus } from '@updraft/core/control/api'
 import { FINDINGS, type FindingCode, type Severity, trustLevelOf } from '@updraft/core/trust/finding'
 import type { News } from '../../extension/src/client.ts'
 import { type Model, NOTHING_KNOWN, reduce, summaryOf, type Tone } from '../../extension/src/state.ts'
@@ -68,6 +68,17 @@ describe('reduce', () => {
   })
 })
 
+describe('settings that the agent has refused', () => {
+  const settings = (error?: Problem) => ({ kind: 'settings', ...(error === undefined ? {} : { error }) }) as const
+  const problem = { type: 't', title: 't', status: 400, detail: 'agent.json:2:3: no', code: 'SETTINGS_INVALID' }
+
+  test('are told until they are understood again', () => {
+    const refused = modelAfter(statusNews([]), eventNews(8, settings(problem)))
+    expect(refused.settingsProblem?.message).toBe('agent.json:2:3: no')
+    expect(reduce(refused, eventNews(9, settings())).settingsProblem).toBeUndefined()
+  })
+})
+
 describe('what the agent says is made fit to be shown', () => {
   const OVERRIDE = '\u202Eacme\u0000$(verified)'
 
@@ -88,7 +99,9 @@ describe('what the agent says is made fit to be shown', () => {
     })
     const view = modelAfter(statusNews([product])).products.get(OVERRIDE)
     expect(view?.key).toBe(OVERRIDE)
-    expect(JSON.stringify({ ...view, key: '' })).not.toMatch(/\u202E|\\u0000|\$\(/)
+    // A key is for asking the agent again, and is never shown.
+    const shown = JSON.stringify(view, (name, value: unknown) => (name === 'key' ? '' : value))
+    expect(shown).not.toMatch(/\u202E|\\u0000|\$\(/)
     expect(view?.name).toBe('acme $ (verified)')
   })
 
@@ -111,10 +124,7 @@ describe('what the agent says is made fit to be shown', () => {
 
   test('what is not a time is no time', () => {
     const product = productOf('acme', { available: { version: '1.1.0', published: 'soon' } })
-    expect(modelAfter(statusNews([product])).products.get('acme')?.available).toEqual({
-      version: '1.1.0',
-      published: undefined,
-    })
+    expect(modelAfter(statusNews([product])).products.get('acme')?.available?.published).toBeUndefined()
   })
 })
 
@@ -176,7 +186,8 @@ describe('summaryOf', () => {
     ['staged', 'pending'],
     ['waiting', 'pending'],
     ['failed', 'attention'],
-    ['rolled-back', 'attention'],
+    // A fault that it was rolled back for is a finding; else a person wanted it.
+    ['rolled-back', 'quiet'],
   ] as const)('an update that is %s makes it %s', (state, tone) => {
     expect(toneOf(productOf('acme', { update: updateOf({ state }) }))).toBe(tone)
   })

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import { asMarkdown, show } from '../../extension/src/text.ts'
+import { asMarkdown, show, showMarkdown } from '../../extension/src/text.ts'
 
 /** Written as escapes, because an editor would show them as nothing, or in the wrong order. */
 const HOSTILE: readonly [name: string, text: string, shown: string][] = [
@@ -59,5 +59,32 @@ describe('asMarkdown', () => {
     expect(asMarkdown(show('https://evil.example www.evil.example a@evil.example'))).toBe(
       'https\\:\\/\\/evil\\.example www\\.evil\\.example a\\@evil\\.example',
     )
+  })
+})
+
+describe('release notes', () => {
+  test('keep headings, lists, code and links to the web', () => {
+    const notes = '# New\n\n- faster, see [notes](https://acme.example/a?b=1&c=2)\n\n`a < b && c`\n'
+    expect(showMarkdown(notes)).toBe(notes)
+  })
+
+  test.each([
+    ['[x](command:evil)', /command:/],
+    ['[x](command\\:evil)', /command\\?:/],
+    ['[x](COMMAND:evil)', /command:/i],
+    ['[x](command&colon;evil)', /&colon;/],
+    ['[x](&#99;ommand:evil)', /&#|ommand:/],
+    ['[x]: vscode:extension', /vscode:/],
+    ['[x](file:///etc/passwd)', /file:/],
+    ['<img src=x onerror=alert(1)>', /<img/],
+    ['<command:evil>', /<c|command:/],
+    ['![x](https://spy.example/p.png)', /!\[/],
+    ['a\u202Eb\u0000c', /\u202E|\p{Cc}/u],
+  ])('do nothing: %j', (notes, dangerous) => {
+    expect(showMarkdown(notes)).not.toMatch(dangerous)
+  })
+
+  test('are cut, whatever their length', () => {
+    expect(showMarkdown('x'.repeat(10_000_000)).length).toBeLessThanOrEqual(65_536)
   })
 })

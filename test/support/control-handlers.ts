@@ -22,6 +22,8 @@ export const bareHandlers = (events: EventLog): ControlHandlers => {
     check: never,
     import: never,
     history: never,
+    proof: never,
+    transfers: never,
     rollback: never,
     retry: never,
     wish: never,

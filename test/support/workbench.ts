@@ -1,7 +1,7 @@
 // What a person sees and does in VS Code's window, by DOM and text and never by pixels, since versions draw differently.
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Browser, Locator, Page } from 'playwright-core'
+import type { Browser, Frame, Locator, Page } from 'playwright-core'
 import type { VscodeServer } from './vscode-server.ts'
 
 /** Allows for two VS Codes and their browsers on two busy cores, and ends before the test runner gives up without a reason. */
@@ -24,6 +24,14 @@ export interface Workbench extends AsyncDisposable {
   readonly hoverOver: (element: Locator) => Promise<Locator>
   /** The notification that contains `text`, in the list of all: under test the newest VS Code pops none up. */
   readonly notification: (text: string) => Promise<Locator>
+  /** Waits for the input with this title, types into it, and confirms it. */
+  readonly answer: (title: string, text: string) => Promise<void>
+  /** Takes an entry of the list that is open. */
+  readonly choose: (label: string) => Promise<void>
+  /** The modal that is open. */
+  readonly dialog: Locator
+  /** The frame of a preview or of another webview that contains `text`. */
+  readonly frameWith: (text: string) => Promise<Frame>
   /** Writes a picture of the window into the folder that UPDRAFT_SCREENSHOTS names, if it does. */
   readonly picture: (name: string) => Promise<void>
 }
@@ -105,6 +113,24 @@ export const openWorkbench = async (
       const notification = page.locator('.notifications-center .notification-list-item', { hasText: text })
       await notification.waitFor()
       return notification
+    },
+    answer: async (title, text) => {
+      await palette.locator('.quick-input-title', { hasText: title }).waitFor()
+      await palette.locator('input').first().fill(text)
+      await page.keyboard.press('Enter')
+    },
+    choose: (label) => palette.locator('.monaco-list-row', { hasText: label }).first().click(),
+    dialog: page.locator('.monaco-dialog-box'),
+    frameWith: async (text) => {
+      let found: Frame | undefined
+      await until(async () => {
+        for (const frame of page.frames()) {
+          const content = await frame.evaluate<string>('document.body?.innerText ?? ""').catch(() => '')
+          if (content.includes(text)) found = frame
+        }
+        return found !== undefined
+      })
+      return found ?? page.mainFrame()
     },
     picture: async (name) => {
       const folder = process.env.UPDRAFT_SCREENSHOTS

@@ -22,4 +22,5 @@ export interface WindowContext extends LaneContext {
 }
 
 export const STATUS_ITEM = 'updraft.updraft.agent'
-export const AGENT_NAME = 'a'
+/** With this name its settings file is known to editors. */
+export const AGENT_NAME = 'updraft'

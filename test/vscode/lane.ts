@@ -22,12 +22,21 @@ const NEEDS = ['chromium', 'g++', 'make', 'python3'].map(needsProgram)
 const PACKAGED_FILES = [
   '.vsixmanifest',
   'LICENSE.txt',
+  'agent.md',
+  'agent.schema.json',
   'changelog.md',
+  'dashboard.css',
+  'dashboard.js',
   'extension.cjs',
   'icon.png',
   'package.json',
   'package.nls.json',
+  'product.md',
   'readme.md',
+  'repository.schema.json',
+  'source.md',
+  'trust.md',
+  'updraft-agent.mjs',
   'updraft.svg',
 ]
 

@@ -10,6 +10,7 @@ import { fetchFirstRoot, fetchRootByFingerprint } from '../fetch-root.ts'
 import { proposeAllowLoopback, readSettings } from '../settings.ts'
 import {
   assertRoot,
+  fingerprintOf,
   type PinMethod,
   parseSourceUrl,
   pinRoot,
@@ -36,6 +37,13 @@ Exactly one of --root, --fingerprint and --on-first-use says why the source dese
 Adding a source again with the same root adds the address as a mirror, and remembers the stronger reason: this is how to
 confirm a root that was taken on first use. Another root is refused.`
 
+const SHOW_HELP = `
+Example:
+  $ updraft-agent trust show https://updates.example.com/acme
+
+Anybody can offer a root. Compare the fingerprint with what the publisher says of it in another way, and only then:
+  $ updraft-agent trust add https://updates.example.com/acme --fingerprint sha256:3f9a…`
+
 export const addTrustCommand = (program: Command, context: Context): void => {
   const trust = program.command('trust').description('say which sources to trust, and by which root')
   trust
@@ -48,6 +56,13 @@ export const addTrustCommand = (program: Command, context: Context): void => {
     .option('--name <name>', 'name of the source (default: from its address)')
     .addHelpText('after', ADD_HELP)
     .action((source: string, options: AddOptions) => add(source, options, context))
+  trust
+    .command('show')
+    .description('show the root that a source offers, and trust nothing')
+    .argument('<source>', 'address of the repository, under which metadata/ and targets/ lie')
+    .option('--json', 'print one JSON object')
+    .addHelpText('after', SHOW_HELP)
+    .action((source: string, { json = false }: { readonly json?: boolean }) => show(source, json, context))
   trust
     .command('list')
     .description('show the sources that are trusted, and why')
@@ -81,6 +96,30 @@ const add = async (text: string, options: AddOptions, context: Context): Promise
       `nobody has compared this fingerprint yet: ask the publisher for it, and confirm it with\n  updraft-agent trust add ${url} --name ${name} --fingerprint FINGERPRINT`,
     )
   }
+}
+
+const show = async (text: string, json: boolean, { signal, print }: Context): Promise<void> => {
+  const url = parseSourceUrl(text)
+  const rootBytes = await fetchFirstRoot(url, { signal })
+  const { version, roles } = assertRoot(rootBytes).signed
+  const { keyids, threshold } = roles.root
+  const offered = {
+    name: sourceNameOf(url),
+    url,
+    fingerprint: fingerprintOf(rootBytes),
+    version,
+    threshold,
+    keys: keyids.length,
+  }
+  if (json) return print(JSON.stringify(offered))
+  print(
+    [
+      `${url} offers, and nobody here trusts it by that:`,
+      `  root         version ${version}, signed by ${threshold} of ${keyids.length} ${keyids.length === 1 ? 'key' : 'keys'}`,
+      `  fingerprint  ${offered.fingerprint}`,
+      ...groupsOf(offered.fingerprint.slice('sha256:'.length)).map((line) => `               ${line}`),
+    ].join('\n'),
+  )
 }
 
 const isLoopback = (url: string): boolean => {

@@ -21,7 +21,7 @@ export const platform = z.string().transform(attempt(parsePlatform))
 export const channel = z.string().transform(attempt(parseChannel))
 
 /** A column that holds JSON text. */
-export const json = <T extends z.ZodType>(schema: T) =>
+export const json = <T extends z.core.$ZodType>(schema: T) =>
   z
     .string()
     .transform(attempt((text) => JSON.parse(text) as unknown))

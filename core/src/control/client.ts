@@ -16,7 +16,9 @@ import {
   type ImportRequest,
   importAnswerSchema,
   PATHS,
+  type ProofAnswer,
   problemSchema,
+  proofSchema,
   type RecordedEvent,
   type RetryAnswer,
   type RollbackAnswer,
@@ -26,6 +28,8 @@ import {
   rollbackAnswerSchema,
   type Status,
   statusSchema,
+  type Transfers,
+  transfersSchema,
   type Wish,
   type WishAnswer,
   wishAnswerSchema,
@@ -51,6 +55,10 @@ export interface ControlClient {
   retry(product: string, options?: CallOptions): Promise<RetryAnswer>
   /** Tells the agent what its owner wants for the product. Errors: PRODUCT_UNKNOWN, RELEASE_UNKNOWN, VERSION_INVALID. */
   wish(product: string, wish: Wish, options?: CallOptions): Promise<WishAnswer>
+  /** Verifies what is installed anew; waits for as long as that may take. Errors: PRODUCT_UNKNOWN, RELEASE_UNKNOWN, ROOT_UNKNOWN. */
+  proof(product: string, options?: CallOptions): Promise<ProofAnswer>
+  /** What is fetched and shared at this moment. */
+  transfers(options?: CallOptions): Promise<Transfers>
   /**
    * Events after the cursor `after`, as they happen, over one connection: ends when the agent stops, and throws when the
    * connection is lost. Breaking out of the loop closes it. On `reset`, read the status and follow from its cursor.
@@ -110,6 +118,12 @@ export const controlClient = (
       const path = pathOf('wishes', product)
       return parseAnswer(wishAnswerSchema, await call({ ...ask, method: 'POST', path, body: wish, signal }))
     },
+    proof: async (product, { signal } = {}) => {
+      const patient = { ...ask, timeoutMs: Math.max(answerTimeoutMs, LIMITS.controlProofTimeoutMs) }
+      return parseAnswer(proofSchema, await call({ ...patient, method: 'GET', path: pathOf('proof', product), signal }))
+    },
+    transfers: async ({ signal } = {}) =>
+      parseAnswer(transfersSchema, await call({ ...ask, method: 'GET', path: PATHS.transfers, signal })),
     events: (after, { signal } = {}) =>
       followEvents({
         address,
@@ -121,7 +135,7 @@ export const controlClient = (
   }
 }
 
-const pathOf = (of: 'history' | 'rollback' | 'retry' | 'wishes', product: string): string =>
+const pathOf = (of: 'history' | 'rollback' | 'retry' | 'wishes' | 'proof', product: string): string =>
   PATHS[of].replace(':product', encodeURIComponent(product))
 
 interface Call {

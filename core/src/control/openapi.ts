@@ -15,6 +15,7 @@ import {
   pastUpdateSchema,
   problemSchema,
   productSchema,
+  proofSchema,
   recordedEventSchema,
   retryAnswerSchema,
   rollbackAnswerSchema,
@@ -23,6 +24,8 @@ import {
   signerSchema,
   sourceSchema,
   statusSchema,
+  transferSchema,
+  transfersSchema,
   updateSchema,
   wishAnswerSchema,
   wishSchema,
@@ -105,6 +108,9 @@ const SCHEMAS = {
   RetryAnswer: retryAnswerSchema,
   Wish: wishSchema,
   WishAnswer: wishAnswerSchema,
+  Proof: proofSchema,
+  Transfer: transferSchema,
+  Transfers: transfersSchema,
 } as const
 
 type SchemaName = keyof typeof SCHEMAS
@@ -198,6 +204,18 @@ const OPERATIONS: Readonly<Record<keyof typeof PATHS, Operation>> = {
     request: 'Wish',
     status: 200,
     answer: json('WishAnswer', 'Taken down, and the product is looked at anew'),
+  },
+  proof: {
+    method: 'get',
+    summary: 'Verify what is installed of a product anew, file by file, without any network',
+    status: 200,
+    answer: json('Proof', 'What was found; nothing was changed'),
+  },
+  transfers: {
+    method: 'get',
+    summary: 'What is fetched and shared at this moment, with whom',
+    status: 200,
+    answer: json('Transfers', 'Every torrent that is in the swarm'),
   },
   metrics: {
     method: 'get',

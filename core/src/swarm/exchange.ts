@@ -47,6 +47,8 @@ export interface ExchangeOptions {
 export const PEER_ID_PREFIXES = { agent: '-UD0100-', origin: '-UO0100-' } as const
 const AGENT_PREFIX_HEX = Buffer.from(PEER_ID_PREFIXES.agent).toString('hex')
 const ORIGIN_PREFIX_HEX = Buffer.from(PEER_ID_PREFIXES.origin).toString('hex')
+/** For figures only: anyone can claim it. */
+export const isOrigin = ({ peerId }: Pick<Link, 'peerId'>): boolean => peerId.startsWith(ORIGIN_PREFIX_HEX)
 const isOurs = (peerId: string): boolean => peerId.startsWith(AGENT_PREFIX_HEX) || peerId.startsWith(ORIGIN_PREFIX_HEX)
 
 /** A peer says something at least every two minutes (BEP 3, keep-alive). */
@@ -79,7 +81,7 @@ export const createExchange = (options: ExchangeOptions): Exchange => {
       return
     }
     links.set(wire, link)
-    const sender = link.peerId.startsWith(ORIGIN_PREFIX_HEX) ? 'origin' : 'peers'
+    const sender = isOrigin(link) ? 'origin' : 'peers'
     wire.on('download', (bytes: number) => {
       receivedBytes[sender] += bytes
     })

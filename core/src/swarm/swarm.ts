@@ -62,6 +62,11 @@ export interface TransferState {
   readonly bytes: BytesFrom
   readonly uploadedBytes: number
   readonly peers: number
+  /** Those of the peers that say they are the publisher's own seeder; and those of the others that have all of it. */
+  readonly origins: number
+  readonly seeds: number
+  /** Known, whether or not they are asked at this moment. */
+  readonly webSeeds: number
 }
 
 export interface SwarmTorrent {

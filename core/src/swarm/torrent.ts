@@ -8,10 +8,11 @@ import { createAnnouncer } from './announce/announcer.ts'
 import type { LocalDiscovery } from './announce/local-discovery.ts'
 import { createTrackers } from './announce/trackers.ts'
 import { type Completion, createCompletion } from './completion.ts'
-import { createExchange } from './exchange.ts'
+import { createExchange, isOrigin } from './exchange.ts'
 import { type Endpoint, formatEndpoint } from './peers/addresses.ts'
 import type { Gate } from './peers/connections.ts'
 import { createDownload, type Download } from './peers/download.ts'
+import type { Link } from './peers/link.ts'
 import { createStaticPeers } from './peers/static-peers.ts'
 import { createUpload } from './peers/upload.ts'
 import { allBits, countBits, hasBit, isBitfieldFor, setBit } from './pieces/bits.ts'
@@ -23,7 +24,7 @@ import { checkPieces, isPiece } from './pieces/verify.ts'
 import { createWaiting } from './pieces/waiting.ts'
 import { createPresence, type Presence } from './presence.ts'
 import type { RateLimiter } from './rate-limiter.ts'
-import type { SwarmTorrent, TorrentOptions } from './swarm.ts'
+import type { SwarmTorrent, TorrentOptions, TransferState } from './swarm.ts'
 import type { GuardedHttp } from './web/guarded-http.ts'
 import { createWebSeeds } from './web/web-seeds.ts'
 
@@ -266,6 +267,8 @@ export const joinTorrent = async (
       },
       uploadedBytes: upload.uploadedBytes,
       peers: linkCount(),
+      ...kindsOf(presence.exchange?.links ?? new Set()),
+      webSeeds: webSeeds?.count ?? 0,
     }),
     whenDone: completion.whenDone,
     whenHave: waiting.whenHave,
@@ -282,6 +285,14 @@ export const joinTorrent = async (
       }
       return removal
     },
+  }
+}
+
+const kindsOf = (links: ReadonlySet<Link>): Pick<TransferState, 'origins' | 'seeds'> => {
+  const all = [...links]
+  return {
+    origins: all.filter(isOrigin).length,
+    seeds: all.filter((link) => link.isSeed && !isOrigin(link)).length,
   }
 }
 

@@ -94,13 +94,22 @@ const spokenLabelOf = ({ link }: Model, { tone, products, share: part }: Summary
   }
 }
 
-/** Markdown of our own; whatever comes from the agent stands in it as plain text. Not trusted, so no command can be linked. */
+/** Everything that a link in the tooltip can run: commands that ask nothing of whoever wrote the link. */
+export const TOOLTIP_COMMANDS = [
+  'updraft.products.focus',
+  'updraft.trust.focus',
+  'updraft.checkForUpdates',
+  'updraft.showLog',
+]
+
+/** Markdown of our own; whatever comes from the agent stands in it as plain text, and cannot run a command. */
 export const tooltipOf = (model: Model): MarkdownString => {
   const tooltip = new MarkdownString(undefined, true)
+  tooltip.isTrusted = { enabledCommands: TOOLTIP_COMMANDS }
   const { agent, link, reason } = model
   if (agent === undefined) {
     return tooltip.appendMarkdown(
-      `**Updraft**: ${asMarkdown(show(linkWord(link)))}\n\n${asMarkdown(show(sentence(reason)))}`,
+      `**Updraft**: ${asMarkdown(show(linkWord(link)))}\n\n${asMarkdown(show(sentence(reason)))}\n\n${actionsOf(['updraft.products.focus', l10n.t('What to do')], ['updraft.showLog', l10n.t('Show Log')])}`,
     )
   }
   tooltip.appendMarkdown(`**Updraft** ${asMarkdown(show(whereOf(model)))}\n\n`)
@@ -109,8 +118,18 @@ export const tooltipOf = (model: Model): MarkdownString => {
   const more = products.length - TOOLTIP_PRODUCTS_MAX
   if (more > 0) tooltip.appendMarkdown(asMarkdown(show(l10n.t('and {0} more', more))))
   if (products.length === 0) tooltip.appendMarkdown(asMarkdown(show(l10n.t('The agent has no products yet.'))))
+  tooltip.appendMarkdown(
+    `\n\n${actionsOf(
+      ['updraft.products.focus', l10n.t('Show Products')],
+      ['updraft.trust.focus', l10n.t('Show Trust')],
+      ['updraft.checkForUpdates', l10n.t('Check for Updates')],
+    )}`,
+  )
   return tooltip
 }
+
+const actionsOf = (...actions: readonly (readonly [command: string, title: string])[]): string =>
+  actions.map(([command, title]) => `[${asMarkdown(show(title))}](command:${command})`).join(' · ')
 
 /** Which machine's agent is meant; in a remote window that is not obvious. */
 const whereOf = ({ agent }: Model): string => {

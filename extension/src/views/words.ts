@@ -86,13 +86,52 @@ export const transferOf = ({ haveBytes, totalBytes, peers }: UpdateView): string
     peers === 1 ? l10n.t('1 peer') : l10n.t('{0} peers', peers),
   ].join(', ')
 
+/** `12 MB from peers, 3 MB from the origin, 40 MB reused` */
+export const bytesFrom = ({ peers, origin, reused }: UpdateView['bytes']): string =>
+  l10n.t('{0} from peers, {1} from the origin, {2} reused', bytes(peers), bytes(origin), bytes(reused))
+
+/** A fingerprint as two people read it to each other: two lines of eight groups of four digits. */
+export const groupsOf = (fingerprint: string): readonly string[] =>
+  (fingerprint.replace(/^sha256:/, '').match(/.{1,32}/g) ?? []).map((line) => (line.match(/.{1,4}/g) ?? []).join(' '))
+
 /** `2 signatures, 2 needed` */
 export const signaturesOf = ({ signers, threshold }: ProductView): string =>
   signers.length === 1
     ? l10n.t('1 signature, {0} needed', threshold)
     : l10n.t('{0} signatures, {1} needed', signers.length, threshold)
 
-export const findingTitle = (code: string): string => sentence(l10n.t(titleOfFinding(code)))
+/** What a rule of a decision asks. One of a newer agent keeps its own name. */
+export const ruleWord = (rule: string): string => RULES[rule]?.() ?? rule
+
+/** Functions, because the language of the screen is known only when they are asked. */
+const RULES: Readonly<Record<string, (() => string) | undefined>> = {
+  __proto__: null as never,
+  subscribed: () => l10n.t('Subscribed to'),
+  signed: () => l10n.t('Signed by the publisher'),
+  channel: () => l10n.t('In the channel'),
+  platform: () => l10n.t('For this platform'),
+  'not-yanked': () => l10n.t('Not withdrawn'),
+  'way-out': () => l10n.t('A way out of what was withdrawn'),
+  'version-range': () => l10n.t('In the version range'),
+  newer: () => l10n.t('Newer than what is installed'),
+  'bad-mark': () => l10n.t('Worked on this machine'),
+  'not-skipped': () => l10n.t('Not skipped'),
+  'agent-version': () => l10n.t('The agent is new enough'),
+  'previous-version': () => l10n.t('The installed version is new enough'),
+  rollout: () => l10n.t('The rollout has reached this machine'),
+  'minimum-age': () => l10n.t('Old enough'),
+  approved: () => l10n.t('Approved'),
+  'disk-space': () => l10n.t('Fits on the disk'),
+  'not-held': () => l10n.t('Not held'),
+  window: () => l10n.t('Inside a maintenance window'),
+  battery: () => l10n.t('Enough power'),
+  load: () => l10n.t('The machine has time for it'),
+  chosen: () => l10n.t('Chosen'),
+}
+
+/** Inside a sentence; `findingTitle` is for where it stands alone. */
+export const findingName = (code: string): string => l10n.t(titleOfFinding(code))
+export const findingTitle = (code: string): string => sentence(findingName(code))
 
 /**
  * A sentence for people: the agent's begin in lower case, so that they can stand inside others. One that begins with the
@@ -100,6 +139,17 @@ export const findingTitle = (code: string): string => sentence(l10n.t(titleOfFin
  */
 export const sentence = (text: string): string =>
   /^\p{Ll}+(?![\p{L}.:/_-])/u.test(text) ? text.charAt(0).toLocaleUpperCase() + text.slice(1) : text
+
+export const severityWord = (severity: Severity): string => {
+  switch (severity) {
+    case 'info':
+      return l10n.t('To know')
+    case 'warning':
+      return l10n.t('Warning')
+    case 'error':
+      return l10n.t('Error: something was refused')
+  }
+}
 
 export const severityIcon = (severity: Severity): ThemeIcon => {
   switch (severity) {

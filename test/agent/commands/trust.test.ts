@@ -97,6 +97,18 @@ describe('a source on this machine', () => {
   })
 })
 
+describe('trust show', () => {
+  test('prints the fingerprint of what a source offers, and trusts nothing', async () => {
+    await using served = await serveRepository(repository)
+    const { text } = await run('show', served.url)
+    expect(text).toContain(fingerprint)
+    expect(text).toContain(fingerprint.slice(7, 39).match(/.{4}/g)?.join(' '))
+    const { text: json } = await run('show', served.url, '--json')
+    expect(JSON.parse(json)).toMatchObject({ fingerprint, version: 1, name: expect.any(String), url: served.url })
+    expect(await trusted()).toEqual([])
+  })
+})
+
 describe('trust add', () => {
   test('--root pins the file without asking the network', async () => {
     const { text, notes } = await run('add', 'https://unreachable.invalid/r', '--root', await rootFile())

@@ -62,9 +62,11 @@ export const manifestTests: HostTests = {
     await commands.executeCommand('updraft.products.focus')
   },
 
-  'the place of the socket is a setting of the machine': async () => {
-    for (const [name, { scope }] of Object.entries(manifest().contributes.configuration.properties)) {
-      assert.equal(scope, 'machine', name)
+  'no workspace can name a socket or a program, or silence a warning': async () => {
+    const scopes = Object.entries(manifest().contributes.configuration.properties)
+    assert(scopes.length >= 6)
+    for (const [name, { scope }] of scopes) {
+      assert.equal(scope, name.startsWith('updraft.notifications.') ? 'application' : 'machine', name)
     }
     const configuration = workspace.getConfiguration('updraft')
     assert.equal(configuration.get('socketPath'), '')

@@ -2,8 +2,18 @@
 import assert from 'node:assert/strict'
 import { UPDATE_STATES } from '@updraft/core/control/api'
 import { FINDINGS, type FindingCode, TRUST_LEVELS } from '@updraft/core/trust/finding'
-import { type Row, rowsOf } from '../../../extension/src/views/rows.ts'
-import { findingTitle, levelIcon, levelWord, sentence, stateWord } from '../../../extension/src/views/words.ts'
+import { findingText } from '../../../extension/src/views/finding-texts.ts'
+import type { Row } from '../../../extension/src/views/row.ts'
+import { rowsOf } from '../../../extension/src/views/rows.ts'
+import {
+  findingTitle,
+  levelIcon,
+  levelWord,
+  ruleWord,
+  sentence,
+  stateWord,
+  time,
+} from '../../../extension/src/views/words.ts'
 import { productOf, updateOf } from '../../extension/control-server.ts'
 import { HOSTILE, hostileProduct, modelOf } from './hostile.ts'
 import type { HostTests } from './tests.ts'
@@ -24,7 +34,11 @@ export const rowTests: HostTests = {
       ['Available', '1.1.0'],
       ['Downloading 42%', '42 MB of 100 MB, 3 peers'],
       ['Trusted', '2 signatures, 2 needed'],
+      ['Signed list valid until', time(new Date('2026-03-10T08:00:00.000Z'))],
+      ['Bytes of 1.1.0', '40 MB from peers, 1.5 MB from the origin, 500 kB reused'],
       ['Source', 'main, channel stable, linux-x64'],
+      ['Shared', '1 release, 0 peers, 0 bytes given'],
+      ['History', undefined],
       ['Why', 'every rule passed'],
     ])
   },
@@ -63,6 +77,7 @@ export const rowTests: HostTests = {
     assert.equal(row?.isOpen, true)
     assert.deepEqual(summaries(row?.children ?? []), [
       ['Timestamp 9 expired', undefined],
+      [findingText('metadata-expired', 'warning').did, undefined],
       ['Ask the publisher', undefined],
     ])
   },
@@ -103,6 +118,8 @@ export const rowTests: HostTests = {
     for (const state of UPDATE_STATES) assert.match(stateWord(state), /^[A-Z]/)
     for (const level of TRUST_LEVELS) assert.match(levelWord(level), /^[A-Z]/)
     for (const code of Object.keys(FINDINGS) as FindingCode[]) assert.match(findingTitle(code), /^[A-Z]/)
+    for (const rule of ['not-held', 'window', 'rollout']) assert.notEqual(ruleWord(rule), rule)
+    assert.equal(ruleWord('constructor'), 'constructor')
   },
 
   'levels of trust differ by icon and not by colour alone': () => {

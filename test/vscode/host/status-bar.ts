@@ -1,22 +1,29 @@
 // The tooltip of the status bar item, with VS Code's real API.
 import assert from 'node:assert/strict'
 import { NOTHING_KNOWN, reduce } from '../../../extension/src/state.ts'
-import { tooltipOf } from '../../../extension/src/views/status-bar.ts'
+import { TOOLTIP_COMMANDS, tooltipOf } from '../../../extension/src/views/status-bar.ts'
 import { productOf } from '../../extension/control-server.ts'
 import { hostileProduct, modelOf } from './hostile.ts'
 import type { HostTests } from './tests.ts'
 
 export const statusBarTests: HostTests = {
-  'the tooltip is never trusted and never HTML': () => {
+  'the tooltip may run four commands of its own, and is never HTML': () => {
     const { isTrusted, supportHtml } = tooltipOf(modelOf([hostileProduct()]))
-    assert.equal(isTrusted ?? false, false)
+    assert.deepEqual(isTrusted, { enabledCommands: TOOLTIP_COMMANDS })
+    assert.deepEqual(TOOLTIP_COMMANDS, [
+      'updraft.products.focus',
+      'updraft.trust.focus',
+      'updraft.checkForUpdates',
+      'updraft.showLog',
+    ])
     assert.equal(supportHtml ?? false, false)
   },
 
   'nothing hostile is markup in the tooltip': () => {
     const { value } = tooltipOf(modelOf([hostileProduct()]))
-    // Whatever is markup in it must be ours: bold, line breaks, and our own icons.
+    // Whatever is markup in it must be ours: bold, line breaks, our own icons, and the links to our own commands.
     const ours = value
+      .replaceAll(/\[[A-Z][A-Za-z ]+\]\(command:updraft\.[\w.]+\)/g, '')
       .replaceAll(/\\[!-~]/g, '')
       .replaceAll('**', '')
       .replaceAll(/\$\((verified|warning|error)\) /g, '')

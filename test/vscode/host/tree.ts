@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { EventEmitter } from 'vscode'
 import { reduce } from '../../../extension/src/state.ts'
+import { pastUpdateView } from '../../../extension/src/view-model.ts'
 import { type Element, productTree } from '../../../extension/src/views/products.ts'
 import { productOf, updateOf } from '../../extension/control-server.ts'
 import { hostileProduct, modelOf } from './hostile.ts'
@@ -11,10 +12,18 @@ const treeFor = () => {
   const changed = new EventEmitter<Element | undefined>()
   const fired: (Element | undefined)[] = []
   changed.event((element) => fired.push(element))
-  const tree = productTree(changed)
-  const children = (element?: Element) => tree.getChildren(element) as Element[]
-  const all = (element?: Element): Element[] => children(element).flatMap((child) => [child, ...all(child)])
-  return { tree, fired, children, all }
+  const asked: string[] = []
+  const tree = productTree(changed, async (product) => {
+    asked.push(product)
+    return [pastUpdateView({ ...updateOf({ state: 'committed' }), platform: 'any', steps: [] })]
+  })
+  const children = async (element?: Element) => (await tree.getChildren(element)) as Element[]
+  const all = async (element?: Element): Promise<Element[]> => {
+    const found: Element[] = []
+    for (const child of await children(element)) found.push(child, ...(await all(child)))
+    return found
+  }
+  return { tree, fired, asked, children, all }
 }
 const many = (count: number) => Array.from({ length: count }, (_, index) => productOf(`p${index}`))
 
@@ -22,7 +31,7 @@ export const treeTests: HostTests = {
   'products are sorted by name': async () => {
     const { tree, children } = treeFor()
     tree.draw(modelOf([productOf('beta'), productOf('acme')]))
-    const labels = await Promise.all(children().map(async (element) => (await tree.getTreeItem(element)).label))
+    const labels = await Promise.all((await children()).map(async (element) => (await tree.getTreeItem(element)).label))
     assert.deepEqual(labels, ['acme', 'beta'])
   },
 
@@ -33,7 +42,7 @@ export const treeTests: HostTests = {
     fired.length = 0
     const event = { kind: 'update', product: 'p500', update: updateOf() } as const
     tree.draw(reduce(model, { kind: 'event', recorded: { cursor: model.cursor + 1, at: '', event } }))
-    assert.deepEqual(fired, [{ kind: 'product', key: 'p500' }])
+    assert.deepEqual(fired, [{ kind: 'product', key: 'p500', about: { kind: 'product', product: 'p500' } }])
   },
 
   'a product that appears or goes makes the whole list be drawn again': () => {
@@ -47,7 +56,7 @@ export const treeTests: HostTests = {
   'every row of the tree has an id of its own': async () => {
     const { tree, all } = treeFor()
     tree.draw(modelOf([hostileProduct(), productOf('acme', { update: updateOf() })]))
-    const ids = await Promise.all(all().map(async (element) => (await tree.getTreeItem(element)).id))
+    const ids = await Promise.all((await all()).map(async (element) => (await tree.getTreeItem(element)).id))
     assert(ids.length > 20)
     assert.equal(new Set(ids).size, ids.length)
   },
@@ -55,7 +64,7 @@ export const treeTests: HostTests = {
   'no row carries a command or Markdown': async () => {
     const { tree, all } = treeFor()
     tree.draw(modelOf([hostileProduct()]))
-    for (const element of all()) {
+    for (const element of await all()) {
       const item = await tree.getTreeItem(element)
       assert.equal(item.command, undefined)
       assert.equal(typeof item.label, 'string')
@@ -66,7 +75,7 @@ export const treeTests: HostTests = {
   'the accessible name of a product says its trust in words': async () => {
     const { tree, children } = treeFor()
     tree.draw(modelOf([productOf('acme', { update: updateOf() })]))
-    const [element] = children()
+    const [element] = await children()
     assert(element !== undefined)
     const { accessibilityInformation } = await tree.getTreeItem(element)
     assert.equal(accessibilityInformation?.label, 'acme, Trusted, 42%, 1.0.0 → 1.1.0')

@@ -1,0 +1,171 @@
+// Commands about the agent itself: starting the one that is bundled, opening its settings, and trusting a source, which a
+// person does by comparing fingerprints, in a dialog that they began.
+import { mkdir, writeFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { controlClient } from '@updraft/core/control/client'
+import { homeOf } from '@updraft/core/control/home'
+import { UpdateError } from '@updraft/core/errors'
+import { env, l10n, ProgressLocation, Uri, window, workspace } from 'vscode'
+import { runAgentCommand, startAgent } from '../agent-program.ts'
+import type { CommandContext, Commands, Target } from '../commands.ts'
+import { placeOf } from '../socket.ts'
+import { show } from '../text.ts'
+import type { SourceView } from '../view-model.ts'
+import { groupsOf } from '../views/words.ts'
+
+/** What `trust show --json` prints. */
+interface Offered {
+  readonly name: string
+  readonly url: string
+  readonly fingerprint: string
+}
+
+export const agentCommands = ({ connection, log, model, program, agentLog, act, tell }: CommandContext): Commands => {
+  /** Errors: what the command of the agent printed. */
+  const run = async (...args: string[]): Promise<string> => {
+    const { exitCode, stdout, stderr } = await runAgentCommand(program(), args)
+    log.info(`updraft-agent ${show(args.join(' '))} ended with ${exitCode}`)
+    if (exitCode === 0) return stdout
+    throw new Error(show(stderr.replace(/^updraft-agent: /, '') || `updraft-agent ended with ${exitCode}`))
+  }
+
+  /** An agent of the machine belongs to somebody else, who has to be asked in a terminal. */
+  const mayAct = async (...args: string[]): Promise<boolean> => {
+    const socketPath = connection.socketPath()
+    if (socketPath === undefined || placeOf(socketPath, process.env)?.isOwn === true) return true
+    const command = `sudo updraft-agent ${args.join(' ')}`
+    const copy = l10n.t('Copy Command')
+    const detail = l10n.t(
+      'This agent is not yours, so its trust is for its owner to say. In a terminal: {0}',
+      show(command),
+    )
+    const chosen = await window.showInformationMessage(
+      l10n.t('This needs the owner of the agent'),
+      { modal: true, detail },
+      copy,
+    )
+    if (chosen === copy) await env.clipboard.writeText(command)
+    return false
+  }
+
+  /** Errors: as `run`. False if the person did not find them the same. */
+  const confirm = async ({ name, url, fingerprint }: Offered): Promise<boolean> => {
+    const same = l10n.t('They Are the Same')
+    const detail = [
+      l10n.t(
+        'Ask the publisher of {0} for the fingerprint of their root in another way: on their website, by telephone, from a colleague. Compare every group:',
+        show(url),
+      ),
+      groupsOf(fingerprint)
+        .map((line) => show(line))
+        .join('\n'),
+      l10n.t(
+        'From then on this machine believes the keys in this root, and nobody else. If a single group differs, somebody else answers at this address: close this.',
+      ),
+    ].join('\n\n')
+    const question = l10n.t('Is this the fingerprint of {0}?', show(name, 64))
+    if ((await window.showWarningMessage(question, { modal: true, detail }, same)) !== same) return false
+    await run('trust', 'add', url, '--name', name, '--fingerprint', fingerprint)
+    connection.refresh()
+    return true
+  }
+
+  const pickSource = async (target?: Target): Promise<SourceView | undefined> => {
+    const sources = [...model().sources.values()]
+    const wanted = target?.about?.kind === 'source' ? target.about.source : undefined
+    const known = sources.find(({ name }) => name === wanted)
+    if (known !== undefined || sources.length === 1) return known ?? sources[0]
+    if (sources.length === 0) throw new Error(l10n.t('no source is trusted yet; run “Trust a Source” first'))
+    const items = sources.map((source) => ({ label: source.name, description: source.url, source }))
+    return (await window.showQuickPick(items, { placeHolder: l10n.t('Which source?') }))?.source
+  }
+
+  const settingsFile = (): string => {
+    const socketPath = connection.socketPath() ?? homeOf(process.env).socketPath
+    const place = placeOf(socketPath, process.env)
+    if (place !== undefined) return place.settingsFile
+    throw new UpdateError('USAGE', l10n.t('nobody says where the agent on {0} has its settings', socketPath), {
+      hint: l10n.t('it prints the path with: updraft-agent doctor'),
+    })
+  }
+
+  return {
+    startAgent: () =>
+      act(l10n.t('Updraft could not start the agent'), async () => {
+        await mkdir(dirname(agentLog), { recursive: true })
+        const { socketPath } = homeOf(process.env)
+        const isReady = () =>
+          controlClient(socketPath)
+            .status()
+            .then(Boolean, () => false)
+        const title = l10n.t('Starting the Updraft agent')
+        await window.withProgress({ location: ProgressLocation.Notification, title }, () =>
+          startAgent(program(), { logFile: agentLog, isReady }),
+        )
+        log.info(`started the agent of this extension on ${socketPath}, which logs to ${agentLog}`)
+        connection.refresh()
+      }),
+
+    trustSource: () =>
+      act(l10n.t('Updraft could not trust the source'), async () => {
+        const url = await window.showInputBox({
+          title: l10n.t('Trust a Source'),
+          prompt: l10n.t('Address of the publisher’s repository'),
+          placeHolder: 'https://updates.example.com/acme',
+          validateInput: (text) => (URL.canParse(text) ? undefined : l10n.t('This is not an address.')),
+          ignoreFocusOut: true,
+        })
+        if (url === undefined || !(await mayAct('trust', 'add', url, '--fingerprint', 'sha256:…'))) return
+        const offered = JSON.parse(await run('trust', 'show', url, '--json')) as Offered
+        if (await confirm(offered)) {
+          window.setStatusBarMessage(l10n.t('Updraft: {0} is trusted now', show(offered.name, 64)), 5_000)
+        }
+      }),
+
+    compareFingerprint: (target) =>
+      act(l10n.t('Updraft could not confirm the fingerprint'), async () => {
+        const source = await pickSource(target)
+        if (source === undefined) return
+        const { name, url, fingerprint } = source
+        if (await mayAct('trust', 'add', url, '--name', name, '--fingerprint', fingerprint)) await confirm(source)
+      }),
+
+    addProduct: () =>
+      act(l10n.t('Updraft could not add the product'), async () => {
+        const source = await pickSource()
+        if (source === undefined) return
+        const product = await window.showInputBox({
+          title: l10n.t('Add a Product'),
+          prompt: l10n.t('Its name, as the publisher of {0} says it', source.name),
+          placeHolder: 'acme',
+          validateInput: (text) =>
+            /^[a-z][a-z0-9-]*$/.test(text) ? undefined : l10n.t('Small letters, digits and dashes, a letter first.'),
+          ignoreFocusOut: true,
+        })
+        if (product === undefined || !(await mayAct('install', product, '--source', source.name))) return
+        const title = l10n.t('Installing {0}', product)
+        await window.withProgress({ location: ProgressLocation.Notification, title }, () =>
+          run('install', product, '--source', source.name),
+        )
+        connection.refresh()
+      }),
+
+    openSettings: () =>
+      tell(l10n.t('Updraft could not open the settings of the agent'), async () => {
+        const path = settingsFile()
+        const file = Uri.file(path)
+        const isThere = await workspace.fs.stat(file).then(Boolean, () => false)
+        if (!isThere && workspace.isTrusted) {
+          await mkdir(dirname(path), { recursive: true })
+          await writeFile(path, EMPTY_SETTINGS, { flag: 'wx' })
+        }
+        await window.showTextDocument(file)
+      }),
+  }
+}
+
+const EMPTY_SETTINGS = `{
+  // What the agent keeps up to date. Ctrl+Space lists what can stand here, and explains it.
+  "products": {}
+}
+`

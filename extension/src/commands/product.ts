@@ -1,0 +1,164 @@
+// Commands about one product: what its owner wants of the agent. From the palette they ask which product is meant.
+import type { Wish } from '@updraft/core/control/api'
+import { l10n, ProgressLocation, window } from 'vscode'
+import type { CommandContext, Commands, Target } from '../commands.ts'
+import { show } from '../text.ts'
+import type { ProductView } from '../view-model.ts'
+import { proofPage } from '../views/proof-page.ts'
+import { versionsOf } from '../views/words.ts'
+
+export const productCommands = ({ connection, model, pages, act, tell }: CommandContext): Commands => {
+  const pick = (target: Target, suits: (product: ProductView) => boolean): Promise<ProductView | undefined> =>
+    productFor([...model().products.values()], target, suits)
+
+  const wish = async (product: ProductView, wanted: Wish, done: string): Promise<void> => {
+    await connection.ask((client, options) => client.wish(product.key, wanted, options))
+    window.setStatusBarMessage(done, MESSAGE_MS)
+  }
+  const check = (product?: ProductView): Promise<void> =>
+    inView(async () => {
+      const request = product === undefined ? {} : { product: product.key }
+      await connection.ask((client, options) => client.check(request, options))
+    })
+
+  return {
+    checkForUpdates: (target) =>
+      act(l10n.t('Updraft could not check for updates'), async () => {
+        const about = target?.about
+        await check(about?.kind === 'product' ? model().products.get(about.product) : undefined)
+      }),
+
+    updateNow: (target) =>
+      act(l10n.t('Updraft could not update'), async () => {
+        const product = await pick(target, hasNewer)
+        if (product === undefined) return
+        if (product.toApprove !== undefined) {
+          await wish(product, { kind: 'approve' }, l10n.t('Updraft: {0} is approved', product.name))
+        }
+        await check(product)
+      }),
+
+    approve: (target) =>
+      act(l10n.t('Updraft could not approve the update'), async () => {
+        const product = await pick(target, ({ toApprove }) => toApprove !== undefined)
+        if (product === undefined) return
+        await wish(
+          product,
+          { kind: 'approve' },
+          l10n.t('Updraft: {0} {1} is approved', product.name, product.toApprove ?? ''),
+        )
+      }),
+
+    hold: (target) =>
+      act(l10n.t('Updraft could not hold the product'), async () => {
+        const product = await pick(target, ({ isHeld }) => !isHeld)
+        const until = product === undefined ? undefined : await pickHold(product)
+        if (product === undefined || until === undefined) return
+        const wanted: Wish = { kind: 'hold', ...(until === 'ever' ? {} : { until: until.toISOString() }) }
+        await wish(product, wanted, l10n.t('Updraft: {0} stays as it is', product.name))
+      }),
+
+    unhold: (target) =>
+      act(l10n.t('Updraft could not end the hold'), async () => {
+        const product = await pick(target, ({ isHeld }) => isHeld)
+        if (product !== undefined)
+          await wish(product, { kind: 'unhold' }, l10n.t('Updraft: {0} is updated again', product.name))
+      }),
+
+    skip: (target) =>
+      act(l10n.t('Updraft could not skip the version'), async () => {
+        const product = await pick(target, hasNewer)
+        if (product?.available === undefined) return
+        const { version, key } = product.available
+        const skip = l10n.t('Skip')
+        const detail = l10n.t('This machine waits for the version after it. Approving {0} later undoes this.', version)
+        const question = l10n.t('Skip {0} {1}?', product.name, version)
+        if ((await window.showWarningMessage(question, { modal: true, detail }, skip)) !== skip) return
+        await wish(
+          product,
+          { kind: 'skip', version: key },
+          l10n.t('Updraft: {0} {1} is skipped', product.name, version),
+        )
+      }),
+
+    rollBack: (target) =>
+      act(l10n.t('Updraft could not roll back'), async () => {
+        const about = target?.about
+        const product = await pick(target, ({ installed }) => installed !== undefined)
+        if (product?.installed === undefined) return
+        const version = about?.kind === 'version' ? about.version : undefined
+        const rollBack = l10n.t('Roll Back')
+        const question =
+          version === undefined
+            ? l10n.t('Leave {0} {1} for the version before it?', product.name, product.installed.version)
+            : l10n.t('Leave {0} {1} for {2}?', product.name, product.installed.version, show(version, 64))
+        const detail = l10n.t(
+          'The version that is left is not tried again on this machine, unless you say “Try Again”. A newer one is.',
+        )
+        if ((await window.showWarningMessage(question, { modal: true, detail }, rollBack)) !== rollBack) return
+        await inView(async () => {
+          const request = version === undefined ? {} : { version }
+          const done = await connection.ask((client, options) => client.rollback(product.key, request, options))
+          window.setStatusBarMessage(
+            l10n.t('Updraft: {0} is at {1} again', product.name, show(done.version, 64)),
+            MESSAGE_MS,
+          )
+        })
+      }),
+
+    retry: (target) =>
+      act(l10n.t('Updraft could not try again'), async () => {
+        const product = await pick(target, ({ update }) => update?.phase === 'failed')
+        if (product !== undefined) await connection.ask((client, options) => client.retry(product.key, options))
+      }),
+
+    verify: (target) =>
+      tell(l10n.t('Updraft could not verify'), async () => {
+        const product = await pick(target, ({ installed }) => installed !== undefined)
+        if (product === undefined) return
+        const title = l10n.t('Verifying {0}, file by file', product.name)
+        const proof = await window.withProgress({ location: ProgressLocation.Notification, title }, () =>
+          connection.ask((client, options) => client.proof(product.key, options)),
+        )
+        await pages.openText(show(l10n.t('Verified: {0}', product.name)), proofPage(product.name, proof))
+      }),
+  }
+}
+
+const MESSAGE_MS = 5_000
+const HOUR_MS = 3_600_000
+
+const inView = async (action: () => Promise<void>): Promise<void> =>
+  await window.withProgress({ location: { viewId: 'updraft.products' } }, action)
+
+const hasNewer = ({ available, installed }: ProductView): boolean =>
+  available !== undefined && available.version !== installed?.version
+
+/** The product that the menu was opened on; else the one that suits, or that the person picks of several. */
+const productFor = async (
+  products: readonly ProductView[],
+  target: Target,
+  suits: (product: ProductView) => boolean,
+): Promise<ProductView | undefined> => {
+  const about = target?.about
+  if (about !== undefined && about.kind !== 'source') return products.find(({ key }) => key === about.product)
+  const fitting = products.filter(suits)
+  if (fitting.length === 0) {
+    void window.showInformationMessage(l10n.t('There is no product for which this makes sense now.'))
+    return undefined
+  }
+  if (fitting.length === 1) return fitting[0]
+  const items = fitting.map((product) => ({ label: product.name, description: versionsOf(product), product }))
+  return (await window.showQuickPick(items, { placeHolder: l10n.t('Which product?') }))?.product
+}
+
+const pickHold = async ({ name }: ProductView): Promise<Date | 'ever' | undefined> => {
+  const after = (hours: number) => new Date(Date.now() + hours * HOUR_MS)
+  const items = [
+    { label: l10n.t('For a day'), until: after(24) },
+    { label: l10n.t('For a week'), until: after(7 * 24) },
+    { label: l10n.t('Until I end it'), until: 'ever' as const },
+  ]
+  const placeHolder = l10n.t('How long shall {0} stay as it is, whatever its publisher says?', name)
+  return (await window.showQuickPick(items, { placeHolder }))?.until
+}

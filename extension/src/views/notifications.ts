@@ -1,0 +1,126 @@
+// Notifications: one at a time, unless there is worse to tell; several things at once in one of them, each thing once. What was told is remembered over
+// restarts. Everything told here is in the views as well, and stays there.
+import { commands, type Disposable, l10n, type Memento, window, workspace } from 'vscode'
+import { NOTICE_KINDS, type Notice, type NoticeKind, noticesOf } from '../notices.ts'
+import type { Model } from '../state.ts'
+import type { About } from './row.ts'
+import { findingName, sentence } from './words.ts'
+
+/** What is told: enough for years, and bounded whatever an agent says. */
+const REMEMBERED_MAX = 1_000
+const MEMORY = 'updraft.told'
+
+export interface Notifications extends Disposable {
+  readonly draw: (model: Model) => void
+}
+
+export const createNotifications = (memory: Memento): Notifications => {
+  const told = new Set<string>(memory.get<readonly string[]>(MEMORY, []))
+  let model: Model | undefined
+  /** One that nobody has closed must not keep a worse one from being told. */
+  const showing = new Set<NoticeKind>()
+  let isDisposed = false
+
+  const remember = async (notices: readonly Notice[]): Promise<void> => {
+    for (const { key } of notices) told.add(key)
+    for (const key of told) if (told.size > REMEMBERED_MAX) told.delete(key)
+    await memory.update(MEMORY, [...told])
+  }
+
+  const next = async (): Promise<void> => {
+    if (isDisposed || model?.agent === undefined) return
+    const open = Math.min(...[...showing].map((kind) => NOTICE_KINDS.indexOf(kind)))
+    const fresh = noticesOf(model).filter(({ key, kind }) => !told.has(key) && NOTICE_KINDS.indexOf(kind) < open)
+    const [first] = fresh
+    if (first === undefined) return
+    const together = fresh.filter(({ kind }) => kind === first.kind)
+    showing.add(first.kind)
+    try {
+      await remember(together)
+      if (isWanted(first.kind)) await tell(first.kind, together)
+    } finally {
+      showing.delete(first.kind)
+    }
+    await next()
+  }
+
+  return {
+    draw: (newest) => {
+      model = newest
+      void next()
+    },
+    dispose: () => {
+      isDisposed = true
+    },
+  }
+}
+
+const isWanted = (kind: NoticeKind): boolean =>
+  workspace.getConfiguration('updraft').get(`notifications.${kind}`, false)
+
+const tell = async (kind: NoticeKind, notices: readonly Notice[]): Promise<void> => {
+  const [first] = notices
+  if (first === undefined) return
+  const show =
+    kind === 'blocked'
+      ? window.showErrorMessage
+      : kind === 'warnings'
+        ? window.showWarningMessage
+        : window.showInformationMessage
+  const actions = actionsOf(kind, first, notices.length)
+  const silence = l10n.t('Don’t Show Again')
+  const chosen = await show(messageOf(kind, first, notices), ...actions.keys(), silence)
+  if (chosen === silence) await workspace.getConfiguration('updraft').update(`notifications.${kind}`, false, true)
+  else if (chosen !== undefined) await actions.get(chosen)?.()
+}
+
+const messageOf = (kind: NoticeKind, { product, finding }: Notice, notices: readonly Notice[]): string => {
+  const names = [...new Set(notices.map(({ product: { name } }) => name))].slice(0, 3).join(', ')
+  const count = notices.length
+  switch (kind) {
+    case 'blocked':
+      return finding !== undefined && count === 1
+        ? l10n.t(
+            'Updraft has blocked an update of {0}: {1}. {2}. Nothing of it was installed.',
+            product.name,
+            findingName(finding.code),
+            sentence(finding.message),
+          )
+        : l10n.t('Updraft has blocked updates for {0} reasons: {1}. Nothing of them was installed.', count, names)
+    case 'warnings':
+      return finding !== undefined && count === 1
+        ? l10n.t('Updraft, {0}: {1}. {2}.', product.name, findingName(finding.code), sentence(finding.message))
+        : l10n.t('Updraft has {0} warnings: {1}.', count, names)
+    case 'approvals':
+      return count === 1
+        ? l10n.t('{0} {1} is ready and waits for your approval.', product.name, product.toApprove ?? '')
+        : l10n.t('{0} updates wait for your approval: {1}.', count, names)
+    case 'installed':
+      return count === 1
+        ? l10n.t('{0} {1} was installed.', product.name, product.installed?.version ?? '')
+        : l10n.t('{0} updates were installed: {1}.', count, names)
+  }
+}
+
+const actionsOf = (
+  kind: NoticeKind,
+  { product, finding }: Notice,
+  count: number,
+): ReadonlyMap<string, () => Promise<void>> => {
+  const run = (command: string, about?: About) => async () => {
+    await commands.executeCommand(command, about === undefined ? undefined : { about })
+  }
+  if (kind === 'approvals' && count === 1) {
+    return new Map([
+      [l10n.t('Approve'), run('updraft.approve', { kind: 'product', product: product.key })],
+      [l10n.t('Show'), run('updraft.products.focus')],
+    ])
+  }
+  if (finding !== undefined && count === 1) {
+    const about: About = { kind: 'finding', product: product.key, code: finding.code }
+    return new Map([[l10n.t('Show Details'), run('updraft.showFinding', about)]])
+  }
+  return new Map([
+    [l10n.t('Show'), run(kind === 'blocked' || kind === 'warnings' ? 'updraft.trust.focus' : 'updraft.products.focus')],
+  ])
+}

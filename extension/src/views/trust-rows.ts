@@ -1,0 +1,106 @@
+// The rows that say whether to trust a product: who signed it, what is wrong, how fresh it is, where it comes from.
+import { l10n, ThemeIcon } from 'vscode'
+import type { FindingView, ProductView, SignerView, SourceView } from '../view-model.ts'
+import { findingText } from './finding-texts.ts'
+import { lines, type Row } from './row.ts'
+import { groupsOf, levelIcon, levelWord, pinnedWord, sentence, severityIcon, signaturesOf, time } from './words.ts'
+
+export const trustRow = (product: ProductView): Row => ({
+  id: 'trust',
+  label: levelWord(product.level),
+  description: signaturesOf(product),
+  icon: levelIcon(product.level),
+  children: product.signers.map(signerRow),
+  isOpen: true,
+})
+
+const signerRow = ({ keyId, name }: SignerView, index: number): Row => ({
+  id: `signer ${index}`,
+  label: name ?? l10n.t('Key {0}', keyId.slice(0, 8)),
+  ...(name === undefined ? {} : { description: l10n.t('key {0}', keyId.slice(0, 8)) }),
+  tooltip: l10n.t('Key {0}', keyId),
+  icon: new ThemeIcon('key'),
+})
+
+/** What happened, what the agent did, what to do: enough to know without opening anything else. */
+export const findingRow = (product: string, finding: FindingView, index: number): Row => {
+  const { code, severity, message, hint, since } = finding
+  const { title, did, todo } = findingText(code, severity)
+  return {
+    id: `finding ${index} ${code}`,
+    label: title,
+    tooltip: lines(sentence(message), hint === undefined ? '' : sentence(hint), l10n.t('Since {0}', time(since))),
+    icon: severityIcon(severity),
+    isOpen: severity !== 'info',
+    context: 'finding',
+    about: { kind: 'finding', product, code },
+    children: [
+      textRow('message', sentence(message), 'comment'),
+      textRow('did', did, 'shield'),
+      textRow('hint', hint === undefined ? todo : sentence(hint), 'lightbulb'),
+    ],
+  }
+}
+
+const textRow = (id: string, text: string, icon: string): Row => ({
+  id,
+  label: text,
+  tooltip: text,
+  icon: new ThemeIcon(icon),
+})
+
+/** How long the signed list of releases is still good for. */
+export const freshnessRows = (source: SourceView | undefined): readonly Row[] =>
+  source?.expires === undefined
+    ? []
+    : [
+        {
+          id: 'fresh',
+          label: l10n.t('Signed list valid until'),
+          description: time(source.expires.at),
+          tooltip: lines(
+            l10n.t('{0} expires first', source.expires.role),
+            source.lastCheck === undefined
+              ? l10n.t('Not checked yet')
+              : l10n.t('Last checked {0}', time(source.lastCheck.at)),
+          ),
+          icon: new ThemeIcon('calendar'),
+        },
+      ]
+
+export const sourceRow = ({ source, channel, platform }: ProductView, known: SourceView | undefined): Row => ({
+  id: 'source',
+  label: l10n.t('Source'),
+  description: l10n.t('{0}, channel {1}, {2}', source, channel, platform),
+  icon: new ThemeIcon('globe'),
+  ...(known === undefined ? {} : { tooltip: lines(known.url, rootLine(known)), children: rowsOfSource(known) }),
+})
+
+/** Everything that is known of a source. */
+export const rowsOfSource = (source: SourceView): readonly Row[] => {
+  const { url, fingerprint, lastCheck, nextCheckAt } = source
+  return [
+    { id: 'url', label: url, tooltip: url, icon: new ThemeIcon('link') },
+    {
+      id: 'root',
+      label: rootLine(source),
+      tooltip: groupsOf(fingerprint).join('\n'),
+      icon: new ThemeIcon(source.pinnedBy === 'first-use' ? 'unverified' : 'verified'),
+    },
+    {
+      id: 'checked',
+      label: lastCheck === undefined ? l10n.t('Not checked yet') : l10n.t('Last checked {0}', time(lastCheck.at)),
+      ...(lastCheck?.error === undefined ? {} : { description: sentence(lastCheck.error.message) }),
+      icon: new ThemeIcon('history'),
+    },
+    ...(source.importOnly
+      ? [{ id: 'import', label: l10n.t('Updates come by import only'), icon: new ThemeIcon('desktop-download') }]
+      : []),
+    ...(nextCheckAt === undefined
+      ? []
+      : [{ id: 'next', label: l10n.t('Next check {0}', time(nextCheckAt)), icon: new ThemeIcon('clock') }]),
+  ]
+}
+
+const rootLine = ({ rootVersion, pinnedBy }: SourceView): string =>
+  l10n.t('Root version {0}, {1}', rootVersion, pinnedWord(pinnedBy))

@@ -1,0 +1,21 @@
+// Tests that are one story: what comes after a step that failed cannot be told, and is not waited for.
+import { test } from '@jest/globals'
+
+export type Step = (name: string, body: () => void | Promise<void>) => void
+
+/** `onFailure` may keep what there was to see. */
+export const story = (onFailure: () => Promise<void> = async () => {}): Step => {
+  let failed: string | undefined
+  return (name, body) => {
+    test(name, async () => {
+      if (failed !== undefined) throw new Error(`left out, because "${failed}" failed`)
+      try {
+        await body()
+      } catch (error) {
+        failed = name
+        await onFailure()
+        throw error
+      }
+    })
+  }
+}
