@@ -1,13 +1,13 @@
 // The publisher and the agent as one file each, as they ship: by themselves, and the agent inside the extension as well.
 import { join } from 'node:path'
-import { build } from 'esbuild'
+import { build, type Plugin } from 'esbuild'
 import { lazyBuiltins, withoutUnused } from './left-out.ts'
 import { PROJECT } from './steps.ts'
 
 export type ProgramName = 'updraft-publisher' | 'updraft-agent'
 
-/** One program as one file, with a start line that explains itself on a Node too old for it. */
-export const bundleProgram = async (name: ProgramName): Promise<Uint8Array> => {
+/** One program as one file, with a start line that explains itself on a Node too old for it. `plugins` are of tests. */
+export const bundleProgram = async (name: ProgramName, plugins: readonly Plugin[] = []): Promise<Uint8Array> => {
   const folder = name.replace('updraft-', '')
   const { outputFiles } = await build({
     entryPoints: [join(PROJECT, folder, 'bin', `${name}.mjs`)],
@@ -19,7 +19,7 @@ export const bundleProgram = async (name: ProgramName): Promise<Uint8Array> => {
     target: 'node24',
     legalComments: 'none',
     logLevel: 'warning',
-    plugins: [withoutUnused, lazyBuiltins],
+    plugins: [withoutUnused, lazyBuiltins, ...plugins],
     define: { UPDRAFT_WORKER_SOURCE: JSON.stringify(await bundleWorker()) },
     // Its CommonJS build hides its own imports from bundlers.
     alias: { 'jsonc-parser': 'jsonc-parser/lib/esm/main.js' },

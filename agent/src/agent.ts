@@ -11,6 +11,7 @@ import { problemOf } from '@updraft/core/control/problem'
 import { fromFileSystem, hasCode, messageOf, UpdateError } from '@updraft/core/errors'
 import { makeDirectory, removeTemporaries } from '@updraft/core/files/atomic'
 import { type Lock, takeLock } from '@updraft/core/files/lock'
+import { LIMITS } from '@updraft/core/limits'
 import { isNewer, type Product, parseProduct, parseReleaseVersion, type ReleaseVersion } from '@updraft/core/names'
 import { watchClock } from './clock.ts'
 import { type ControlHandlers, serveControl } from './control.ts'
@@ -29,7 +30,9 @@ import { openReport } from './report.ts'
 import { resumeSeeds, type SeedKept } from './resume-seeds.ts'
 import { rollBackByHand } from './rollback.ts'
 import { startSchedule } from './schedule.ts'
+import { isReplaced, noteLeftAgents, sayHealthy } from './self-update.ts'
 import { type HandedOver, NOTHING_HANDED_OVER } from './service/handed-over.ts'
+import type { StarterLink } from './service/starter-link.ts'
 import { superviseBy } from './service/supervised.ts'
 import { liveSettings } from './settings/live.ts'
 import { watchSettings } from './settings/watch.ts'
@@ -62,6 +65,10 @@ export interface AgentOptions {
   readonly now?: () => Date
   /** From 0 to 1. */
   readonly random?: () => number
+  /** What has started this process, if that is a starter: then the agent updates itself. */
+  readonly starter?: StarterLink | undefined
+  /** Called before the agent ends because another version of it is in place. */
+  readonly onReplaced?: () => void
   /** What a service manager gave to this process. */
   readonly handedOver?: HandedOver
   /** Aborting it stops the agent in good order. */
@@ -90,7 +97,7 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
     now = () => new Date(),
     random = Math.random,
   } = options
-  const { handedOver = NOTHING_HANDED_OVER } = options
+  const { handedOver = NOTHING_HANDED_OVER, starter, onReplaced = () => {} } = options
   const startedAt = now().toISOString()
 
   await assertHomeIsOwn(home, process.geteuid?.() ?? 0)
@@ -133,6 +140,7 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
     sharing,
     settings: () => settings.current(),
     agentVersion: version,
+    self: starter,
     log,
     now,
   })
@@ -140,6 +148,15 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
     if (error === undefined) failures.delete(name)
     else failures.set(name, error)
     tell({ kind: 'idle', product: name, ...(error === undefined ? {} : { error: problemOf(error) }) })
+    if (name === starter?.product) void noticeNextAgent(starter)
+  }
+  const replaced = Promise.withResolvers<void>()
+  const noticeNextAgent = async (own: StarterLink) => {
+    try {
+      if (await isReplaced(own, home)) replaced.resolve()
+    } catch (error) {
+      log.error(`whether another version of the agent is in place is not known: ${messageOf(error)}`)
+    }
   }
   const imports = openImports({
     home,
@@ -243,7 +260,7 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
       const product = known(name, settings.current())
       const wanted = version === undefined ? undefined : parseReleaseVersion(version)
       const { report } = reportOf(product)
-      const work = () => rollBackByHand(product.name, wanted, { home, store, report })
+      const work = () => rollBackByHand(product, wanted, { home, store, report, signal })
       return { ...(await schedule.between(product.name, work)), cursor: store.events.cursor() }
     },
     retry: async (name) => {
@@ -284,9 +301,12 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
     socket: home.socketPath,
   })
   if (initial.products.length === 0) log.warn('no product is subscribed to', { hint: 'updraft-agent install PRODUCT' })
+  const selfUpdate = { home, store, log, now, signal }
+  if (starter !== undefined) await noteLeftAgents(starter, initial, selfUpdate)
   if (importFile !== undefined) await imports.add(importFile)
   scheduleAll(initial)
   await supervised.ready(() => controlClient(home.socketPath).status({ signal }))
+  if (starter !== undefined) await sayHealthy(starter, selfUpdate)
   if (once) await Promise.race([schedule.whenIdle(), aborted(signal)])
   else {
     await using _watch = await watchSettings(home.configDirectory, settings.reload, (error) =>
@@ -303,9 +323,16 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
     })
     await importFolder.apply(initial)
     await settings.reload() // What changed before the watch had begun.
-    await aborted(signal)
+    await Promise.race([aborted(signal), replaced.promise])
+    if (!signal.aborted) {
+      log.info('another version of the agent is in place and takes over')
+      onReplaced()
+      supervised.handingOver()
+      // What is under way may end; what takes longer is taken up by the next one.
+      await Promise.race([aborted(signal), schedule.whenIdle(), late(LIMITS.handOverGraceMs)])
+    }
   }
-  supervised.stopping()
+  if (once || signal.aborted) supervised.stopping()
   log.info('agent stops')
   return failures
 }
@@ -346,6 +373,8 @@ const known = (name: string, { products }: Settings): ProductSettings => {
     hint: `subscribe to it with: updraft-agent install ${name}`,
   })
 }
+
+const late = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms).unref())
 
 const aborted = (signal: AbortSignal): Promise<void> =>
   new Promise((resolve) => {

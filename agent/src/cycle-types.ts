@@ -3,7 +3,7 @@
 import type { Rule, Signer, UpdateState } from '@updraft/core/control/api'
 import type { Home } from '@updraft/core/control/home'
 import type { UpdateError } from '@updraft/core/errors'
-import type { Platform, ReleaseName, ReleaseVersion } from '@updraft/core/names'
+import type { Platform, Product, ReleaseName, ReleaseVersion } from '@updraft/core/names'
 import type { Swarm, SwarmTorrent, TransferState } from '@updraft/core/swarm/swarm'
 import type { Carrier } from './carrier.ts'
 import type { ProductSettings, Settings } from './settings.ts'
@@ -24,7 +24,10 @@ export type Cycle = (product: ProductSettings, dependencies: CycleDependencies) 
 
 export type CycleOutcome =
   /** Nothing to do: the decision that was reported says why. */
-  { readonly kind: 'current' } | { readonly kind: 'installed'; readonly version: ReleaseVersion }
+  | { readonly kind: 'current' }
+  | { readonly kind: 'installed'; readonly version: ReleaseVersion }
+  /** Another version of this very agent is in place: it commits itself, once it runs. */
+  | { readonly kind: 'to-be-started'; readonly version: ReleaseVersion }
 
 export interface CycleDependencies {
   readonly home: Home
@@ -36,6 +39,8 @@ export interface CycleDependencies {
   readonly report: CycleReport
   /** Version of the running agent, for releases that demand a newer one. */
   readonly agentVersion: ReleaseVersion
+  /** The product that this agent is, and the version that runs; undefined if it does not update itself. */
+  readonly self?: { readonly product: Product; readonly version: ReleaseVersion | undefined } | undefined
   readonly now: () => Date
   /** Runs `work` alone among this agent's cycles that name the same key: refreshes of one source must not overlap. */
   readonly alone: <T>(key: string, work: () => Promise<T>) => Promise<T>
@@ -64,6 +69,10 @@ export interface CycleReport {
   condemned(verdict: Verdict): void
   /** `current` no longer points to the version that was condemned: ends its update. */
   rolledBack(left: ReleaseName): void
+  /** `version` is in use where the settings want it. */
+  inUse(version: ReleaseVersion): void
+  /** The recorded version could not be brought into use: it is tried again. */
+  notInUse(error: UpdateError): void
   /** The bundle rests under `bundles/` and is shared. */
   seeding(seed: SeedReport): void
   /** Something that went wrong and changes nothing: for the log. */

@@ -2,12 +2,14 @@
 // what only the room before it can make, so none can be left out; and what happens is reported before it does.
 import { join } from 'node:path'
 import { hasCode } from '@updraft/core/errors'
-import { bundleNameOf, type ReleaseName } from '@updraft/core/names'
+import { bundleNameOf, type ReleaseName, type ReleaseVersion } from '@updraft/core/names'
+import { readCurrentVersion } from './current-link.ts'
 import type { Cycle, CycleDependencies } from './cycle-types.ts'
 import { chooseLocal } from './fetch/local.ts'
 import { type FetchOptions, fetchBundle, type StagedBundle } from './fetch.ts'
 import { type IdentifiedRefresh, refreshIdentified } from './identified-refresh.ts'
-import { type InstalledVersion, installBundle, takeUpInstalled } from './install.ts'
+import { activatorFor, keepInUse } from './in-use.ts'
+import { type InstalledVersion, type InstallOptions, installBundle, takeUpInstalled } from './install.ts'
 import { removeLeftovers } from './leftovers.ts'
 import { readMachineFacts } from './machine-facts.ts'
 import { findingsOfYank } from './plan/yank.ts'
@@ -15,7 +17,7 @@ import { type Plan, type PlanInput, plan } from './plan.ts'
 import { type HealthyVersion, probeVersion } from './probe.ts'
 import { recover } from './recover.ts'
 import type { RefreshResult, TrustedRelease } from './refresh.ts'
-import { rollBack } from './rollback.ts'
+import { putBack, rollBack } from './rollback.ts'
 import { bundleDirectoryOf, keepBundle, seedBundle } from './seed.ts'
 import type { ProductSettings } from './settings.ts'
 import type { NewFinding } from './store/findings.ts'
@@ -25,7 +27,8 @@ import { readTrustedSource, type TrustedSource } from './trust-store.ts'
 import { type VerifiedBundle, verifyBundle } from './verify.ts'
 
 export const runCycle: Cycle = async (product, dependencies) => {
-  await finishInterrupted(product, dependencies)
+  const waiting = await finishInterrupted(product, dependencies)
+  if (waiting !== undefined) return { kind: 'to-be-started', version: waiting }
   if (isByImportOnly(dependencies)) {
     dependencies.report.notAsked()
     return { kind: 'current' }
@@ -40,8 +43,13 @@ export const runCycle: Cycle = async (product, dependencies) => {
   await using staged = await fetchRelease(release, dependencies)
   const verified = await verifyStaged(staged, dependencies)
   if (!(await isStillPlanned(release, product, trusted, dependencies))) return { kind: 'current' }
-  const installed = await installVerified(verified, dependencies)
+  const installed = await installVerified(verified, product, dependencies)
   const healthy = await probeInstalled(installed, product, dependencies)
+  if (isNextAgent(healthy, dependencies)) {
+    await seedVerified(verified, dependencies)
+    dependencies.report.entering(healthy, 'probing') // It goes on in that state: to start is its probe.
+    return { kind: 'to-be-started', version: healthy.version }
+  }
   commitHealthy(healthy, dependencies)
   await seedVerified(verified, dependencies)
   await tidyUp(product, dependencies)
@@ -52,18 +60,32 @@ export const runCycle: Cycle = async (product, dependencies) => {
 const isByImportOnly = ({ settings, carrier }: CycleDependencies): boolean =>
   settings.importOnly && carrier === undefined
 
-/** What an agent that was killed had begun: the way back is finished, and what is in place unproved is probed. */
-const finishInterrupted = async (product: ProductSettings, dependencies: CycleDependencies): Promise<void> => {
-  const { home, store } = dependencies
+/**
+ * What an agent that was killed had begun: the way back is finished, and what is in place unproved is probed. Answers with a
+ * version that another agent has to prove: the one that it is.
+ */
+const finishInterrupted = async (
+  product: ProductSettings,
+  dependencies: CycleDependencies,
+): Promise<ReleaseVersion | undefined> => {
+  const { store } = dependencies
   const unproved = await recover(product, dependencies)
-  if (unproved === undefined) return
+  if (unproved === undefined) {
+    await keepInUse(product, dependencies)
+    return undefined
+  }
+  if (isNextAgent(unproved, dependencies)) return unproved.version
   const signedBy = store.checks.decision(product.name) ?? { signers: [], threshold: 0 }
-  const installed = await takeUpInstalled(unproved, signedBy, {
-    productsDirectory: join(home.dataDirectory, 'products'),
-  })
-  if (installed === undefined) return
+  const options = installOptions(product, dependencies)
+  const installed = await orPutBack(unproved, product, dependencies, () => takeUpInstalled(unproved, signedBy, options))
+  if (installed === undefined) return undefined
   commitHealthy(await probeInstalled(installed, product, dependencies), dependencies)
+  return undefined
 }
+
+/** A version of the agent itself, other than the one that runs. */
+const isNextAgent = ({ product, version }: ReleaseName, { self }: CycleDependencies): boolean =>
+  self?.product === product && self.version !== version
 
 /** What the source offers of the product, all of it trusted. */
 const refreshSource = async (product: ProductSettings, dependencies: CycleDependencies): Promise<IdentifiedRefresh> => {
@@ -184,24 +206,58 @@ const localSeeds = (release: ReleaseName, store: CycleDependencies['store']): re
 const verifyStaged = (staged: StagedBundle, { report, signal }: CycleDependencies): Promise<VerifiedBundle> =>
   verifyBundle(staged, { signal, onComplete: () => report.entering(staged.release.release, 'verifying') })
 
-const installVerified = (verified: VerifiedBundle, { home, report }: CycleDependencies): Promise<InstalledVersion> => {
-  report.entering(verified.release.release, 'activating')
-  return installBundle(verified, { productsDirectory: join(home.dataDirectory, 'products') })
+const installVerified = (
+  verified: VerifiedBundle,
+  product: ProductSettings,
+  dependencies: CycleDependencies,
+): Promise<InstalledVersion> => {
+  const { release } = verified.release
+  dependencies.report.entering(release, 'activating')
+  const options = installOptions(product, dependencies)
+  return orPutBack(release, product, dependencies, () => installBundle(verified, options))
 }
+
+const installOptions = (product: ProductSettings, dependencies: CycleDependencies): InstallOptions => ({
+  productsDirectory: join(dependencies.home.dataDirectory, 'products'),
+  activator: activatorFor(product, dependencies),
+  previous: dependencies.store.installed.current(product.name)?.version,
+})
+
+/** What cannot be brought into use is left again, at once. It is marked bad only if it is to blame. */
+const orPutBack = async <T>(
+  release: ReleaseName,
+  product: ProductSettings,
+  dependencies: CycleDependencies,
+  work: () => Promise<T>,
+): Promise<T> => {
+  try {
+    return await work()
+  } catch (error) {
+    if (hasCode(error, 'ACTIVATION_FAILED')) await rollBack(product, release, 'install', error, dependencies)
+    else if (!dependencies.signal.aborted && (await isCurrent(release, dependencies))) {
+      await putBack(product, release, dependencies)
+    }
+    throw error
+  }
+}
+
+const isCurrent = async ({ product, version }: ReleaseName, { home }: CycleDependencies): Promise<boolean> =>
+  (await readCurrentVersion(join(home.dataDirectory, 'products'), product)) === version
 
 /** A version that is not well is left again, at once; then the cycle ends with why. */
 const probeInstalled = async (
   installed: InstalledVersion,
-  { name, probe }: ProductSettings,
+  product: ProductSettings,
   dependencies: CycleDependencies,
 ): Promise<HealthyVersion> => {
+  const { name, probe } = product
   const { store, report, signal } = dependencies
   const interruptions = timesInterrupted(store.journal.steps(name))
   if (probe !== undefined) report.entering(installed, 'probing')
   try {
     return await probeVersion(installed, { probe, interruptions, signal })
   } catch (error) {
-    if (hasCode(error, 'PROBE_FAILED')) await rollBack(installed, error, dependencies)
+    if (hasCode(error, 'PROBE_FAILED')) await rollBack(product, installed, 'probe', error, dependencies)
     // An agent that stops in good order was not ended by what it probed: this must not count as an interruption.
     else if (signal.aborted) report.entering(installed, 'activating')
     throw error
@@ -241,7 +297,11 @@ const seedAgain = async (
 
 /** At the end of a look, since it is no reason not to update. */
 const tidyUp = async ({ name }: ProductSettings, dependencies: CycleDependencies): Promise<void> => {
-  const installed = dependencies.store.installed.current(name)
+  const { store } = dependencies
+  const installed = store.installed.current(name)
+  // While nobody knows which version is in use, it may be one that would go.
+  const inUse = store.activations.of(name)
+  if (inUse !== undefined && inUse.version !== installed?.version) return
   if (installed !== undefined) await removeSurplus(installed, dependencies)
   await removeLeftovers(name, dependencies)
 }

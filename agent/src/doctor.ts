@@ -10,8 +10,10 @@ import { type Home, homeOf } from '@updraft/core/control/home'
 import { fromFileSystem, hasCode, systemCodeOf, UpdateError } from '@updraft/core/errors'
 import type { AgentParts } from './agent.ts'
 import { readAuthorities } from './authorities.ts'
-import { type Check, diagnose, type Knowledge, type Outcome, type Socket } from './doctor/diagnosis.ts'
+import { type Check, diagnose, type Knowledge, type Outcome, type Socket, type Use } from './doctor/diagnosis.ts'
 import { faultsOfHome } from './home-guard.ts'
+import { faultOfUse } from './in-use.ts'
+import { placeOfUse } from './settings/install-kind.ts'
 import { parseSettings, readSettings, type Settings, settingsPathOf } from './settings.ts'
 import { NOTHING_LIVE, type SourceDescription, statusOf } from './status.ts'
 import { databasePathOf, openStore } from './store.ts'
@@ -40,6 +42,7 @@ export const examine = async ({ home, parts, now, uid, signal }: DoctorOptions):
     sources,
     agent,
     knowledge: await outcome(() => readKnowledge(home, settings, sources)),
+    uses: settings.kind === 'failed' ? [] : await readUses(home, settings.value, signal),
     socket: await readSocket(home.socketPath),
     homeFaults: await outcome(async () => faultsOfHome(home, (await ownerOf(home.stateDirectory)) ?? uid)),
     authorities: await outcome(() => (settings.kind === 'read' ? readAllAuthorities(settings.value) : [])),
@@ -90,6 +93,24 @@ const readKnowledge = (
     bundleBytes: seeds.map(({ lengthBytes }) => lengthBytes),
     missingPaths: paths.filter((path) => !existsSync(path)),
   }
+}
+
+/** What is in use beyond the folders, compared with what is installed. A store that cannot be read is told of elsewhere. */
+const readUses = async (home: Home, { products }: Settings, signal: AbortSignal): Promise<readonly Use[]> => {
+  const uses: Use[] = []
+  for (const { name: product, install } of products) {
+    const place = placeOfUse(install)
+    if (place === undefined) continue
+    const fault = await outcome(() => faultIn(home, { name: product, install }, signal))
+    uses.push({ product, kind: install.kind, place, fault })
+  }
+  return uses
+}
+
+const faultIn = async (home: Home, product: Parameters<typeof faultOfUse>[0], signal: AbortSignal) => {
+  if (!existsSync(databasePathOf(home.stateDirectory))) return undefined
+  using store = openStore(home.stateDirectory, { readOnly: true })
+  return await faultOfUse(product, { home, store, signal })
 }
 
 const readAllAuthorities = ({ products }: Settings) =>

@@ -27,6 +27,8 @@ export const wordsOfEvent = (event: AgentEvent): string => {
       return event.error === undefined
         ? `imported ${event.file}`
         : `the file ${event.file} was refused: ${event.error.detail}`
+    case 'started':
+      return `the agent ${event.version} was started, and is in good health`
     case 'settings':
       return event.error === undefined
         ? 'settings taken over'

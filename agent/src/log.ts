@@ -119,6 +119,9 @@ export const eventLogger = (log: Log): ((recorded: RecordedEvent) => void) => {
         if (event.error === undefined) log.info(wordsOfEvent(event), { file: event.file })
         else log.error(wordsOfEvent(event), { file: event.file, ...problemFields(event) })
         return
+      case 'started':
+        log.info(wordsOfEvent(event))
+        return
       case 'settings':
         if (event.error === undefined) log.info(wordsOfEvent(event))
         else log.error(wordsOfEvent(event), problemFields(event))

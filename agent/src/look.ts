@@ -5,7 +5,7 @@ import { isUpdateError, messageOf, UpdateError } from '@updraft/core/errors'
 import type { Product, ReleaseVersion } from '@updraft/core/names'
 import { type Alone, oneAtATime } from './alone.ts'
 import type { Carrier } from './carrier.ts'
-import type { Cycle } from './cycle-types.ts'
+import type { Cycle, CycleDependencies } from './cycle-types.ts'
 import type { Log } from './log.ts'
 import { openReport } from './report.ts'
 import type { ProductSettings, Settings } from './settings.ts'
@@ -20,6 +20,7 @@ export interface LookOptions {
   /** The settings as they are now. */
   readonly settings: () => Settings
   readonly agentVersion: ReleaseVersion
+  readonly self?: CycleDependencies['self']
   readonly log: Log
   readonly now: () => Date
 }
@@ -28,7 +29,17 @@ export interface LookOptions {
 export type Look = (product: ProductSettings, signal: AbortSignal, carrier?: Carrier) => Promise<void>
 
 /** Errors of a look: those of the cycle, already recorded; ABORTED if it was broken off. */
-export const lookWith = ({ cycle, home, store, sharing, settings, agentVersion, log, now }: LookOptions): Look => {
+export const lookWith = ({
+  cycle,
+  home,
+  store,
+  sharing,
+  settings,
+  agentVersion,
+  self,
+  log,
+  now,
+}: LookOptions): Look => {
   const alone: Alone = oneAtATime()
   const endedWell = new Set<Product>()
   return async (product, signal, carrier) => {
@@ -44,6 +55,7 @@ export const lookWith = ({ cycle, home, store, sharing, settings, agentVersion, 
         torrentOf: sharing.torrentOf,
         report,
         agentVersion,
+        self,
         now,
         alone,
         carrier,

@@ -5,10 +5,10 @@ import { dirname } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { UpdateError } from '@updraft/core/errors'
 import { LIMITS } from '@updraft/core/limits'
+import { endLeftovers } from './hook/leftovers.ts'
+import { type HookOptions, runHook, wordsOfEnding } from './hook.ts'
 import type { InstalledVersion } from './install.ts'
 import { askAddress } from './probe/http.ts'
-import { endLeftovers } from './probe/leftovers.ts'
-import { type Ended, type ProgramOptions, runProgram } from './probe/program.ts'
 import type { Probe } from './settings/probe.ts'
 
 declare const healthy: unique symbol
@@ -70,45 +70,31 @@ const attemptOnce = async (
     case 'http':
       return askAddress(probe.url, { timeoutMs, signal })
     case 'command': {
-      const options = { ...programOptions(installed, signal), timeMs: timeoutMs, atTheEnd: 'kill' } as const
-      const ended = await runProgram(probe.command, options)
+      const options = { ...hookOptions(installed, signal), timeMs: timeoutMs, atTheEnd: 'kill' } as const
+      const ended = await runHook(probe.command, options)
       const isWell = ended.ending.kind === 'exit' && ended.ending.code === 0
-      return isWell ? undefined : wordsOf(ended, `still ran after ${probe.timeoutSeconds} s and was killed`)
+      return isWell ? undefined : wordsOfEnding(ended, `still ran after ${probe.timeoutSeconds} s and was killed`)
     }
     case 'stay-up': {
-      const options = { ...programOptions(installed, signal), timeMs: probe.seconds * 1_000, atTheEnd: 'ask' } as const
-      const ended = await runProgram(probe.command, options)
-      return ended.ending.kind === 'ran' ? undefined : `${wordsOf(ended, '')}, before its ${probe.seconds} s were over`
+      const options = { ...hookOptions(installed, signal), timeMs: probe.seconds * 1_000, atTheEnd: 'ask' } as const
+      const ended = await runHook(probe.command, options)
+      return ended.ending.kind === 'ran'
+        ? undefined
+        : `${wordsOfEnding(ended, '')}, before its ${probe.seconds} s were over`
     }
   }
 }
 
-const programOptions = (installed: InstalledVersion, signal: AbortSignal) =>
+const hookOptions = (installed: InstalledVersion, signal: AbortSignal) =>
   ({
     directory: installed.versionPath,
     environment: { UPDRAFT_PRODUCT: installed.product, UPDRAFT_VERSION: installed.version },
     mark: markOf(installed),
     signal,
-  }) satisfies Partial<ProgramOptions>
+  }) satisfies Partial<HookOptions>
 
 /** The same for all versions of a product: two probes of one product never run at once. */
 const markOf = ({ path }: InstalledVersion): string => dirname(path)
-
-const wordsOf = ({ ending, lastLine }: Ended, ran: string): string => {
-  const said = lastLine === '' ? '' : `, and said last: ${lastLine}`
-  switch (ending.kind) {
-    case 'exit':
-      return `ended with exit code ${ending.code}${said}`
-    case 'signal':
-      return `was ended by ${ending.name}${said}`
-    case 'ran':
-      return `${ran}${said}`
-    case 'flooded':
-      return `wrote more than ${LIMITS.probeOutputBytes} bytes and was killed${said}`
-    case 'not-started':
-      return `could not be started: ${ending.why}`
-  }
-}
 
 const nameOf = (probe: Probe): string => (probe.kind === 'http' ? probe.url : JSON.stringify(probe.command.join(' ')))
 

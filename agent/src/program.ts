@@ -29,7 +29,7 @@ The agent of this user (or with UPDRAFT_HOME=DIR the one that has everything und
   $ updraft-agent run
 
 Exit codes: 0 well, 1 a defect, 2 usage, 3 input, 4 conflict, 5 credentials, 6 untrusted, 7 unreachable, 8 this machine,
-9 no agent runs, 130 interrupted.`
+9 no agent runs, 10 replaced by another version of itself, 130 interrupted.`
 
 /** Runs the command of `argv` (as in process.argv), and says through the context what the process should exit with. */
 export const runProgram = async (context: Context, argv: readonly string[]): Promise<void> => {

@@ -22,6 +22,7 @@ import { findingsInBundle } from './proof/bundle.ts'
 import { carrierOfCache } from './proof/cached-metadata.ts'
 import { altered, finding, type ProofFinding, refusalOf, unknownRelease } from './proof/findings.ts'
 import { type Difference, differencesOf } from './proof/tree.ts'
+import { findingsOfUse } from './proof/use.ts'
 import { type RefreshResult, refresh, type TrustedRelease, type VersionFloors } from './refresh.ts'
 import { readSettings } from './settings.ts'
 import { databasePathOf, openStore, type Store } from './store.ts'
@@ -130,6 +131,7 @@ export const proveTree = async (product: Product, options: ProofOptions): Promis
   } catch (error) {
     findings.push(refusalOf(error, true))
   }
+  findings.push(...(await findingsOfUse(product, options)))
   if (differences.length > 0) findings.push(altered(`${differences.length} of its files are not as they were signed`))
   return proofOf(subject, { ...judged, source, releases: [release], findings, differences })
 }

@@ -37,7 +37,7 @@ export const recover = async (
   const open = store.journal.open(name)
   if (open !== undefined && store.badMarks.of(name, open.version) !== undefined) {
     report.warning(`the way back from ${open.version} was interrupted; it is finished now`)
-    await finishRollback(open, dependencies)
+    await finishRollback(settings, open, dependencies)
     return undefined
   }
 

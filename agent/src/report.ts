@@ -28,7 +28,7 @@ export interface OpenReport {
 }
 
 export const openReport = ({ product, store, now, onWarning }: ReportOptions): OpenReport => {
-  const { name, source } = product
+  const { name, source, install } = product
   let wasRefreshed = false
   let transferredAt = Number.NEGATIVE_INFINITY
 
@@ -88,6 +88,7 @@ export const openReport = ({ product, store, now, onWarning }: ReportOptions): O
 
     entering: (release, state) =>
       store.transaction(() => {
+        if (state === 'activating') store.activations.doubt(name)
         store.journal.enter(release, state, at())
         appendUpdate()
       }),
@@ -116,6 +117,8 @@ export const openReport = ({ product, store, now, onWarning }: ReportOptions): O
           threshold,
           installedAt: at(),
         })
+        // At another place it may be in use as well: keepInUse leaves that, and has to know of it.
+        store.activations.put(name, store.activations.of(name)?.install ?? install, version)
         if (store.journal.open(name) !== undefined) {
           store.journal.end(name, 'committed', at())
           appendUpdate()
@@ -132,6 +135,7 @@ export const openReport = ({ product, store, now, onWarning }: ReportOptions): O
         }
         // What was committed is left by an update of its own.
         if (store.journal.open(name) === undefined) store.journal.enter(release, 'activating', at())
+        store.activations.doubt(name)
         store.badMarks.put({ product: name, version: release.version, by, problem: problemOf(error), at: at() })
         if (goTo === undefined) return
         store.badMarks.lift(name, goTo.version)
@@ -143,13 +147,26 @@ export const openReport = ({ product, store, now, onWarning }: ReportOptions): O
         const mark = store.badMarks.of(name, left)
         store.journal.end(name, 'rolled-back', at(), mark?.problem)
         appendUpdate()
-        if (mark?.by === 'probe') {
+        if (mark !== undefined && mark.by !== 'person') {
           raise({ code: 'release-unhealthy', message: mark.problem.detail, hint: mark.problem.hint ?? '' })
         }
         const version = store.installed.current(name)?.version
         if (mark?.by === 'person' && version !== undefined) {
           append({ kind: 'installed', product: name, version, previous: left })
         }
+      }),
+
+    inUse: (version) =>
+      store.transaction(() => {
+        store.activations.put(name, install, version)
+        clear('not-in-use')
+      }),
+
+    notInUse: (error) =>
+      store.transaction(() => {
+        onWarning(`what is in use is not the installed version: ${error.message}`)
+        store.activations.doubt(name)
+        raise({ code: 'not-in-use', message: error.message, hint: error.hint ?? '' })
       }),
 
     seeding: ({ release, name: bundle, infoHash, trackers, lengthBytes, stamp }) =>
@@ -174,7 +191,7 @@ export const openReport = ({ product, store, now, onWarning }: ReportOptions): O
 
   const failed = (error: unknown) => {
     // What a failed probe led to has been told already, and says nothing about the source.
-    if (hasCode(error, 'ABORTED') || hasCode(error, 'PROBE_FAILED')) return
+    if (hasCode(error, 'ABORTED') || hasCode(error, 'PROBE_FAILED') || hasCode(error, 'ACTIVATION_FAILED')) return
     store.transaction(() => {
       if (!wasRefreshed) {
         store.checks.failed({ source, product: name, at: at() }, problemOf(error))
@@ -226,6 +243,7 @@ const UNTIL_INSTALLED: ReadonlySet<FindingCode> = new Set<FindingCode>([
   'bundle-tampered',
   'swarm-stalled',
   'release-unhealthy',
+  'not-in-use',
 ])
 
 /** What was installed is another release now. */

@@ -1,15 +1,27 @@
 // Leaves a version again, because its probe failed or because a person says so: `current` goes to the version from before.
 // The verdict is in the store before anything moves, so that a kill at any point is followed by the same way back.
 import { join } from 'node:path'
-import { UpdateError } from '@updraft/core/errors'
+import { hasCode, isUpdateError, UpdateError } from '@updraft/core/errors'
 import { removeAll } from '@updraft/core/files/atomic'
 import { bundleNameOf, isNewer, type Product, type ReleaseName, type ReleaseVersion } from '@updraft/core/names'
-import { findOtherPlace, findPlace, pointCurrentTo, readCurrentVersion, removeCurrent } from './current-link.ts'
+import type { VersionInPlace } from './activation.ts'
+import {
+  findOtherPlace,
+  findPlace,
+  pointCurrentTo,
+  readCurrentVersion,
+  removeCurrent,
+  versionOf,
+} from './current-link.ts'
 import type { CycleDependencies } from './cycle-types.ts'
+import { activatorFor } from './in-use.ts'
+import { identityOf } from './settings/install-kind.ts'
+import type { ProductSettings } from './settings.ts'
+import type { BadMark } from './store/bad-marks.ts'
 import type { InstalledRecord } from './store/installed.ts'
 import { removeVersionsExcept } from './versions.ts'
 
-export type RollbackDependencies = Pick<CycleDependencies, 'home' | 'store' | 'report'>
+export type RollbackDependencies = Pick<CycleDependencies, 'home' | 'store' | 'report' | 'signal'>
 
 /** What a rollback has changed. */
 export interface RolledBack {
@@ -19,12 +31,14 @@ export interface RolledBack {
 
 /** Leaves a version that is not well for the one that was current before it, or for none. Errors: as `finishRollback`. */
 export const rollBack = async (
+  product: ProductSettings,
   left: ReleaseName,
+  by: BadMark['by'],
   error: UpdateError,
   dependencies: RollbackDependencies,
 ): Promise<void> => {
-  dependencies.report.condemned({ release: left, by: 'probe', error })
-  await finishRollback(left, dependencies)
+  dependencies.report.condemned({ release: left, by, error })
+  await finishRollback(product, left, dependencies)
 }
 
 /**
@@ -34,17 +48,18 @@ export const rollBack = async (
  *         `finishRollback`.
  */
 export const rollBackByHand = async (
-  product: Product,
+  settings: ProductSettings,
   wanted: ReleaseVersion | undefined,
   dependencies: RollbackDependencies,
 ): Promise<RolledBack> => {
+  const product = settings.name
   const left = await currentOf(product, dependencies)
   const goTo = await chooseKept(left, wanted, dependencies)
   const error = new UpdateError('ABORTED', `a person went back from ${left.version} to ${goTo.version}`, {
     hint: `${left.version} is taken again after: updraft-agent retry ${product}`,
   })
   dependencies.report.condemned({ release: left, by: 'person', error, goTo })
-  await finishRollback(left, dependencies)
+  await finishRollback(settings, left, dependencies)
   return { version: goTo.version, previous: left.version }
 }
 
@@ -52,12 +67,28 @@ export const rollBackByHand = async (
  * Brings `current` to the version that the store calls the current one, and away from `left`, which is marked bad. Does what
  * is still to be done, if an agent was killed over it.
  *
- * Errors: STATE_DAMAGED if the version to go back to is gone: then `current` stays, for a bad version is better than none.
- *         DISK_FULL, PERMISSION, IO.
+ * Errors: as `putBack`.
  */
 export const finishRollback = async (
+  settings: ProductSettings,
   left: ReleaseName,
-  { home, store, report }: RollbackDependencies,
+  dependencies: RollbackDependencies,
+): Promise<void> => {
+  await putBack(settings, left, dependencies)
+  dependencies.report.rolledBack(left)
+}
+
+/**
+ * Brings `current`, and what is in use, to the version that the store calls the current one, and removes `left`. If only the
+ * kind of the product cannot do its part, that becomes a finding, and is tried again with the next look.
+ *
+ * Errors: STATE_DAMAGED if the version to go back to is gone: then `current` stays, for a bad version is better than none.
+ *         DISK_FULL, PERMISSION, IO, ABORTED.
+ */
+export const putBack = async (
+  settings: ProductSettings,
+  left: ReleaseName,
+  { home, store, report, signal }: RollbackDependencies,
 ): Promise<void> => {
   const { product } = left
   const productsDirectory = productsOf(home)
@@ -67,14 +98,34 @@ export const finishRollback = async (
       ? // A store that was lost knows of nothing; a verified version may be there all the same, and is better than none.
         await findOtherPlace(productsDirectory, product, left.version)
       : await placeOf(back, productsDirectory)
+  const leftPlace = (await findPlace(productsDirectory, product, left.version)) ?? left.version
   if (place === undefined) await removeCurrent(productsDirectory, product)
   else await pointCurrentTo(productsDirectory, product, place)
+  try {
+    await activatorFor(settings, { home, signal }).leave(
+      inPlace(productsDirectory, product, leftPlace),
+      place === undefined ? undefined : inPlace(productsDirectory, product, place),
+    )
+  } catch (error) {
+    if (!isUpdateError(error) || hasCode(error, 'ABORTED')) throw error
+    report.notInUse(error) // Nothing is removed then: it may still be in use.
+    return
+  }
+  // Where the setting has changed meanwhile, nobody knows what is in use at the place from before.
+  const known = store.activations.of(product)
+  if (back !== undefined && known !== undefined && identityOf(known.install) === identityOf(settings.install)) {
+    report.inUse(back.version)
+  }
   // Also the one that was left, unless it was installed for a while and is kept for that.
   const kept = store.installed.kept(product).map(({ version }) => version)
   await removeVersionsExcept(productsDirectory, product, kept)
   await removeAll(join(home.dataDirectory, 'staging', bundleNameOf(left)))
-  report.rolledBack(left)
 }
+
+const inPlace = (productsDirectory: string, product: Product, place: string): VersionInPlace => ({
+  version: versionOf(place),
+  treePath: join(productsDirectory, product, 'versions', place),
+})
 
 const productsOf = ({ dataDirectory }: RollbackDependencies['home']): string => join(dataDirectory, 'products')
 

@@ -38,6 +38,8 @@ export interface ServiceOptions {
   readonly host: ServiceHost
   readonly scope: Scope
   readonly command: readonly string[]
+  /** Files that the service must be able to read; without it every path in the command. */
+  readonly files?: readonly string[] | undefined
   readonly userUnitDirectory: string
   /** Below this folder, for another system than the running one: nothing is started. */
   readonly root: string | undefined
@@ -58,10 +60,10 @@ export interface Installed {
  *         there that is not ours, before anything was written; SERVICE_FAILED, DISK_FULL, IO.
  */
 export const installService = async (options: ServiceOptions): Promise<Installed> => {
-  const { scope, host, root, command, replace } = options
+  const { scope, host, root, command, replace, files: needed = command } = options
   if (root === undefined) {
     assertMay(options, 'install')
-    if (scope === 'system') await assertEveryoneReads(command)
+    if (scope === 'system') await assertEveryoneReads(needed)
   }
   const files = await readFiles(options)
   const foreign = files.find(({ found }) => found !== undefined && !isOurs(found))

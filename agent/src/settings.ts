@@ -20,6 +20,7 @@ import semver from 'semver'
 import * as z from 'zod'
 import { type ControlSettings, controlSchema } from './settings/control.ts'
 import { assertOwnPrograms } from './settings/foreign.ts'
+import { type InstallKind, installKindSchema } from './settings/install-kind.ts'
 import { parseJsonWithComments } from './settings/json-with-comments.ts'
 import { type MeteredSetting, meteredSchema } from './settings/metered.ts'
 import { type Probe, probeSchema } from './settings/probe.ts'
@@ -50,6 +51,8 @@ export interface ProductSettings {
   /** semver range that bounds updates; undefined lets every version in. */
   readonly versionRange: string | undefined
   readonly mode: 'install'
+  /** How a version is brought into use. */
+  readonly install: InstallKind
   /** How to find out whether an installed version works; undefined takes each for healthy. */
   readonly probe: Probe | undefined
   /** Updates happen only inside of these; without any, always. */
@@ -114,6 +117,8 @@ export interface ProductEdit {
   readonly name: Product
   readonly source?: string | undefined
   readonly channel?: Channel | undefined
+  /** As the file is to say it: an InstallKind, checked like everything that is read from there. */
+  readonly install?: object | undefined
 }
 
 /**
@@ -122,10 +127,14 @@ export interface ProductEdit {
  * Errors: SETTINGS_INVALID if the file was invalid already, or would be then (a new product needs a source); DISK_FULL,
  *         PERMISSION, IO. The file is as it was in each case.
  */
-export const editProduct = (configDirectory: string, { name, source, channel }: ProductEdit): Promise<Settings> =>
+export const editProduct = (
+  configDirectory: string,
+  { name, source, channel, install }: ProductEdit,
+): Promise<Settings> =>
   editSettings(configDirectory, [
     [['products', name, 'source'], source],
     [['products', name, 'channel'], channel],
+    [['products', name, 'install'], install],
   ])
 
 /**
@@ -136,7 +145,7 @@ export const editProduct = (configDirectory: string, { name, source, channel }: 
 export const proposeAllowLoopback = (configDirectory: string): Promise<Settings> =>
   editSettings(configDirectory, [[['network', 'allowLoopback'], true, 'if-unset']])
 
-type SettingsChange = readonly [path: string[], value: string | boolean | undefined, when?: 'if-unset']
+type SettingsChange = readonly [path: string[], value: string | boolean | object | undefined, when?: 'if-unset']
 
 const editSettings = async (configDirectory: string, changes: readonly SettingsChange[]): Promise<Settings> => {
   const path = settingsPathOf(configDirectory)
@@ -240,6 +249,7 @@ const productSchema = z
       .optional()
       .describe('semver range that bounds updates, such as ^1.4.0; else every version is let in'),
     mode: z.enum(['install']).default('install').describe('What is done with a new release'),
+    install: installKindSchema.default({ kind: 'directory' }),
     probe: probeSchema.optional(),
     windows: z
       .array(windowSchema)
@@ -310,6 +320,17 @@ const networkSchema = z
   })
   .describe('How this machine takes part in the swarm')
 
+/** Two products that both want one place would take it from each other for ever. */
+const placesTakenTwice = (products: Readonly<Record<string, { readonly install: InstallKind }>>) => {
+  const owners = new Map<string, string>()
+  return Object.entries(products).flatMap(([name, { install }]) => {
+    if (install.kind !== 'file') return []
+    const first = owners.get(install.path)
+    owners.set(install.path, first ?? name)
+    return first === undefined ? [] : [{ path: install.path, name, first }]
+  })
+}
+
 const WEEK_SECONDS = 7 * 24 * 3_600
 
 const settingsSchema = z
@@ -317,6 +338,12 @@ const settingsSchema = z
     $schema: z.string().optional().describe('Where editors find this description of the file'),
     products: z
       .record(named(parseProduct), productSchema)
+      .superRefine((products, context) => {
+        for (const { path, name, first } of placesTakenTwice(products)) {
+          const message = `the place ${path} is that of ${first}`
+          context.addIssue({ code: 'custom', message, path: [name, 'install', 'path'], input: path })
+        }
+      })
       .default({})
       .describe('The products that this machine is subscribed to, by name'),
     checkIntervalSeconds: z

@@ -24,7 +24,9 @@ export const textOfStatus = ({ agent, products, sources }: StatusView, now: Date
           sources.map((source) => sourceRow(source, now)),
         ),
     ...sources.flatMap((source) => sourceTrouble(source, products)),
+    ...products.flatMap(useText),
     ...products.flatMap(updateTrouble),
+    ...products.flatMap((product) => badText(product, now)),
     ...products.flatMap(lowered),
     ...products.flatMap(({ name, trust }) => trust.findings.map((finding) => findingText(name, finding, now))),
     ...seedingText(products),
@@ -113,6 +115,32 @@ const sourceTrouble = ({ name, lastCheck }: SourceStatus, products: readonly Pro
   if (products.some(({ trust }) => trust.findings.some(({ message }) => message === detail))) return []
   return [`! source ${name} could not be checked\n  ${detail}${hint === undefined ? '' : `\n  hint: ${hint}`}`]
 }
+
+/** Where a product is in use, if that is not its folder. */
+const useText = ({ name, use, installed }: ProductStatus): readonly string[] =>
+  use === undefined || use.kind === 'directory' || installed === undefined
+    ? []
+    : [
+        `${name} is in use as ${use.kind}${use.place === undefined ? '' : ` ${use.place}`}${versionOfUse(use, installed)}`,
+      ]
+
+/** Said only where it is another one than the installed. */
+export const versionOfUse = (
+  { version }: NonNullable<ProductStatus['use']>,
+  installed: ProductStatus['installed'],
+): string => {
+  if (version === installed?.version) return ''
+  return version === undefined ? ', and which version that is, is not known' : `, version ${version}`
+}
+
+const badText = ({ name, bad = [] }: ProductStatus, now: Date): readonly string[] =>
+  bad.length === 0
+    ? []
+    : [
+        `${name}: not tried again on this machine, until: updraft-agent retry ${name}\n${bad
+          .map(({ version, by, reason, at }) => `  ${version}, marked by ${by} ${span(at, now)} ago: ${reason}`)
+          .join('\n')}`,
+      ]
 
 /** Whoever looks should see that some findings do not stop updates here. */
 const lowered = ({ name, trust: { verification } }: ProductStatus): readonly string[] =>

@@ -5,6 +5,7 @@ import type { Product } from '@updraft/core/names'
 import type { TransferState } from '@updraft/core/swarm/swarm'
 import { trustLevelOf } from '@updraft/core/trust/finding'
 import { updateOf } from './report.ts'
+import { DIRECTORY, type InstallKind, placeOfUse } from './settings/install-kind.ts'
 import type { ProductSettings, Settings } from './settings.ts'
 import type { ProductCheck } from './store/checks.ts'
 import type { InstalledRecord } from './store/installed.ts'
@@ -72,7 +73,7 @@ const lastCheckOf = ({ at, problem }: Pick<ProductCheck, 'at' | 'problem'>) => (
 })
 
 const subscribedStatus = (
-  { name, source, channel, platform, verification }: ProductSettings,
+  { name, source, channel, platform, install, verification }: ProductSettings,
   store: Store,
   live: LiveState,
 ): ProductStatus => {
@@ -85,6 +86,8 @@ const subscribedStatus = (
     channel,
     platform,
     ...installedPart(store.installed.current(name)),
+    ...usePart(name, install, store),
+    ...badPart(name, store),
     ...(decision?.available === undefined ? {} : { available: decision.available }),
     ...updatePart(name, store),
     decision: [SUBSCRIBED, ...(decision?.rules ?? [])],
@@ -103,6 +106,8 @@ const unsubscribedStatus = (installed: InstalledRecord, store: Store, live: Live
   channel: '',
   platform: installed.platform,
   ...installedPart(installed),
+  ...usePart(installed.product, store.activations.of(installed.product)?.install ?? DIRECTORY, store),
+  ...badPart(installed.product, store),
   decision: [{ ...SUBSCRIBED, passed: false, detail: 'not in the settings, so nothing updates it' }],
   trust: trustPart(installed.product, store),
   seeding: seedingPart(installed.product, store, live),
@@ -115,6 +120,24 @@ const installedPart = (record: InstalledRecord | undefined): Pick<ProductStatus,
   const { version, path, installedAt, signers, threshold } = record
   return { installed: { version, path, installedAt, signers, threshold } }
 }
+
+/** Of a folder the link is the truth; elsewhere it is what was last written down. */
+const usePart = (product: Product, install: InstallKind, store: Store): Pick<ProductStatus, 'use'> => {
+  const installed = store.installed.current(product)
+  const place = placeOfUse(install) ?? installed?.path
+  const version = install.kind === 'directory' ? installed?.version : store.activations.of(product)?.version
+  return {
+    use: {
+      kind: install.kind,
+      ...(place === undefined ? {} : { place }),
+      ...(version === undefined ? {} : { version }),
+    },
+  }
+}
+
+const badPart = (product: Product, store: Store): Pick<ProductStatus, 'bad'> => ({
+  bad: store.badMarks.all(product).map(({ version, by, problem, at }) => ({ version, by, reason: problem.detail, at })),
+})
 
 const updatePart = (product: Product, store: Store): Pick<ProductStatus, 'update'> => {
   const entry = store.journal.latest(product)

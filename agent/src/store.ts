@@ -3,6 +3,7 @@
 import { join } from 'node:path'
 import type { UpdateError } from '@updraft/core/errors'
 import type { VersionFloors } from './refresh.ts'
+import { type Activations, openActivations } from './store/activations.ts'
 import { type BadMarks, openBadMarks } from './store/bad-marks.ts'
 import { type Bans, openBans } from './store/bans.ts'
 import { type Checks, openChecks } from './store/checks.ts'
@@ -27,6 +28,7 @@ export interface Store extends Disposable {
   readonly events: EventLog
   readonly seeds: Seeds
   readonly checks: Checks
+  readonly activations: Activations
   readonly badMarks: BadMarks
   readonly bans: Bans
   readonly wishes: Wishes
@@ -55,6 +57,7 @@ export const openStore = (stateDirectory: string, options: OpenOptions & EventLo
     events: openEvents(database, options),
     seeds: openSeeds(database),
     checks: openChecks(database),
+    activations: openActivations(database),
     badMarks: openBadMarks(database),
     bans: openBans(database),
     wishes: openWishes(database),

@@ -1,5 +1,6 @@
-// After an update: takes away installed versions, and their bundles, that are more than the settings keep. Never the current
-// version, and for the sake of disk space never the one before it either.
+// Takes away installed versions, and their bundles, that are more than the settings keep: after an update, and with each look
+// that finds nothing new, for an agent may have been killed before. Never the current version, and for the sake of disk space
+// never the one before it either.
 import { join } from 'node:path'
 import type { ReleaseName, ReleaseVersion } from '@updraft/core/names'
 import type { CycleDependencies } from './cycle-types.ts'
@@ -10,7 +11,7 @@ import { lengthOfVersion, removeVersionsExcept } from './versions.ts'
 /** `version` is the current one. Errors: PERMISSION, IO. What the store has forgotten by then is taken away by the next look. */
 export const removeSurplus = async (
   { product, version }: Pick<ReleaseName, 'product' | 'version'>,
-  { home, store, settings, torrentOf }: CycleDependencies,
+  { home, store, settings, torrentOf, self }: CycleDependencies,
 ): Promise<void> => {
   const productsDirectory = join(home.dataDirectory, 'products')
   const others = store.installed.kept(product).flatMap((record) => (record.version === version ? [] : [record.version]))
@@ -23,7 +24,9 @@ export const removeSurplus = async (
       settings.versionsKeptBytes === undefined ? 0 : await lengthOfVersion(productsDirectory, product, name)
     sizes.push({ version: name, lengthBytes: treeBytes + bundleBytes })
   }
-  const keep = chooseKept(sizes, settings).map((kept) => kept.version)
+  // The starter may have to go back, whatever the settings keep.
+  const versionsKept = self?.product === product ? Math.max(2, settings.versionsKept) : settings.versionsKept
+  const keep = chooseKept(sizes, { ...settings, versionsKept }).map((kept) => kept.version)
   // The store forgets first: what it knows can be gone back to, so it must be whole.
   for (const gone of others.filter((other) => !keep.includes(other))) store.installed.forget(product, gone)
   await removeVersionsExcept(productsDirectory, product, keep)

@@ -3,7 +3,7 @@
 import type { ProductStatus, Rule, SourceStatus } from '@updraft/core/control/api'
 import { span, spanUntil, timeText } from '@updraft/core/terminal/plain-text'
 import { titleOfFinding } from '@updraft/core/trust/finding'
-import { signersText, stateOf, VERIFICATION_TEXTS } from './status-text.ts'
+import { signersText, stateOf, VERIFICATION_TEXTS, versionOfUse } from './status-text.ts'
 
 /** What is known about one product; of its source, if that is still trusted. */
 export interface Why {
@@ -13,11 +13,14 @@ export interface Why {
 }
 
 export const textOfWhy = ({ running, product, source }: Why, now: Date): string => {
-  const { name, installed, available, decision, decidedAt, trust, update } = product
+  const { name, installed, use, available, decision, decidedAt, trust, update } = product
   return [
     `${name}: ${stateOf(product, running)}`,
     '',
     line('installed', installed === undefined ? 'nothing' : `${installed.version}, ${ago(installed.installedAt, now)}`),
+    ...(use === undefined || use.place === undefined
+      ? []
+      : [line('in use', `as ${use.kind}, ${use.place}${versionOfUse(use, installed)}`)]),
     line(
       'available',
       available === undefined ? 'nothing that is known' : `${available.version}, published ${day(available.published)}`,

@@ -13,6 +13,8 @@ export const EXIT_CODES = {
   unreachable: 7,
   local: 8,
   notRunning: 9,
+  /** Only an agent that a starter has started: another version of it is in place, and is to be started now. */
+  replaced: 10,
   interrupted: 130,
 } as const
 
@@ -26,6 +28,7 @@ export const ERROR_CODES = {
   PLATFORM_INVALID: { exit: 'usage', title: 'a platform breaks the grammar' },
   CHANNEL_INVALID: { exit: 'usage', title: 'a channel breaks the grammar' },
   SETTINGS_INVALID: { exit: 'usage', title: 'a settings file cannot be understood' },
+  KIND_UNFIT: { exit: 'usage', title: 'a release does not fit the way in which the settings install it' },
 
   BUILD_MISSING: { exit: 'input', title: 'the build to publish does not exist' },
   BUILD_EMPTY: { exit: 'input', title: 'the build to publish contains no file' },
@@ -41,6 +44,7 @@ export const ERROR_CODES = {
   PORT_IN_USE: { exit: 'conflict', title: 'another program listens on the port' },
   LOCKED: { exit: 'conflict', title: 'another process is working on the same directory' },
   SERVICE_CONFLICT: { exit: 'conflict', title: 'a service file with other content is there already' },
+  PLACE_TAKEN: { exit: 'conflict', title: 'something that is not ours stands where a product belongs' },
   CEREMONY_STALE: { exit: 'conflict', title: 'the repository has changed since the ceremony was prepared' },
   TRUST_CONFLICT: { exit: 'conflict', title: 'a different root is pinned for this source' },
 
@@ -80,6 +84,7 @@ export const ERROR_CODES = {
   IO: { exit: 'local', title: 'reading or writing failed' },
   HOME_UNSAFE: { exit: 'local', title: "others may write in the agent's folders, or above them" },
   STATE_DAMAGED: { exit: 'local', title: "the agent's own state is damaged" },
+  ACTIVATION_FAILED: { exit: 'local', title: 'a version could not be brought into use on this machine' },
   CLOCK_WRONG: { exit: 'local', title: "this machine's clock cannot be right" },
   PROBE_FAILED: { exit: 'local', title: 'a version did not pass its probe on this machine' },
 

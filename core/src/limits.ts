@@ -116,13 +116,17 @@ export const LIMITS = {
   /** A PEM file with the authorities that a machine's owner pins. */
   authorityFileBytes: 256 * KIB,
 
-  // Probes. One that is well says a line or two; what a program writes to its log in a minute or so still fits.
-  probeOutputBytes: 1 * MIB,
+  // Probes and other programs of the machine's owner. What one writes to its log in a minute or so fits.
+  hookOutputBytes: 1 * MIB,
   /** A program that was asked to end closes its files; one that does not is killed. */
-  probeEndGraceMs: 5_000,
+  hookEndGraceMs: 5_000,
+  /** Before the next version of the agent takes over: an installation or a probe mostly ends by then, a download goes on. */
+  handOverGraceMs: 60_000,
   /** An agent that ends each time while it probes the same version is probably ended by it. */
   probeInterruptionsMax: 3,
 
+  /** The manifest of a VS Code extension; the longest have a few hundred KiB of commands and settings. */
+  extensionManifestBytes: 4 * MIB,
   /** Asking the system whether the connection is metered takes milliseconds. */
   meteredTimeoutMs: 5_000,
 

@@ -115,6 +115,7 @@ const FINDING_ASKS: Readonly<Record<FindingCode, Asks>> = {
   'bundle-tampered': 'blocked',
   'swarm-stalled': 'nothing',
   'release-unhealthy': 'nothing',
+  'not-in-use': 'nothing',
   'source-unreachable': 'nothing',
 }
 

@@ -57,6 +57,7 @@ const well: Facts = {
   sources: { kind: 'read', value: [{ name: 'main' }] },
   knowledge: knowing([source], [product]),
   agent: running(6_881),
+  uses: [],
   socket: { path: '/home/a/agent.sock', uid: 1_000, mode: 0o600 },
   authorities: { kind: 'read', value: [] },
   homeFaults: { kind: 'read', value: [] },

@@ -2,7 +2,7 @@
 import { chmodSync, chownSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
-import { runProgram } from '@updraft/agent/probe/program'
+import { runHook } from '@updraft/agent/hook'
 import { readSettings, settingsPathOf } from '@updraft/agent/settings'
 import { foreignerOf } from '@updraft/agent/settings/foreign'
 import { type TemporaryHome, temporaryHome } from '../support/fake-agent-parts.ts'
@@ -75,7 +75,7 @@ describeWith([needsRoot], 'one of another user', () => {
       code: 'SETTINGS_INVALID',
       message: expect.stringMatching(/agent\.json:7:11: products\.acme\.probe\.command\.0: .* belongs to user 4711/),
     })
-    const { ending } = await runProgram([named], {
+    const { ending } = await runHook([named], {
       directory: '/',
       environment: {},
       mark: home.root,

@@ -89,7 +89,7 @@ describe('a command', () => {
       `HOME=${homedir()}`,
       'LANG=C.UTF-8',
       'PATH=/usr/local/bin:/usr/bin:/bin',
-      `UPDRAFT_PROBE=${join(home.root, 'products/acme')}`,
+      `UPDRAFT_HOOK=${join(home.root, 'products/acme')}`,
       'UPDRAFT_PRODUCT=acme',
       'UPDRAFT_VERSION=1.1.0',
     ])
@@ -130,7 +130,7 @@ describe('a command', () => {
     program('exec yes "a line that never ends"')
     const began = Date.now()
     const message = await failureOf({ ...HEALTH, timeoutSeconds: 30 })
-    expect(message).toContain(`wrote more than ${LIMITS.probeOutputBytes} bytes and was killed`)
+    expect(message).toContain(`wrote more than ${LIMITS.hookOutputBytes} bytes and was killed`)
     expect(Date.now() - began).toBeLessThan(10_000)
   })
 
@@ -248,7 +248,7 @@ describe('an address', () => {
 
 test('what an agent that was killed while it probed has left running is ended first', async () => {
   program('touch left; sleep 600')
-  const env = { UPDRAFT_PROBE: join(home.root, 'products/acme') }
+  const env = { UPDRAFT_HOOK: join(home.root, 'products/acme') }
   spawn(join(installed.versionPath, 'bin/health'), { cwd: installed.versionPath, env, detached: true, stdio: 'ignore' })
   while (!existsSync(join(installed.versionPath, 'left'))) await new Promise((resolve) => setTimeout(resolve, 5))
   expect(carriers()).not.toEqual([])

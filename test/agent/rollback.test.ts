@@ -32,7 +32,7 @@ beforeEach(() => {
   mkdirSync(home.stateDirectory)
   mkdirSync(join(product, 'versions'), { recursive: true })
   store = openStore(home.stateDirectory)
-  dependencies = { home, store, report: report() } as object as CycleDependencies
+  dependencies = { home, store, report: report(), signal: new AbortController().signal } as object as CycleDependencies
 })
 afterEach(() => {
   store[Symbol.dispose]()
@@ -102,7 +102,7 @@ describe('a version that failed its probe', () => {
     activate('1.1.0')
     const staged = join(home.dataDirectory, 'staging', `acme_1.1.0_${settings.platform}`)
     mkdirSync(staged, { recursive: true })
-    await rollBack(releaseOf(settings, '1.1.0'), UNHEALTHY, dependencies)
+    await rollBack(settings, releaseOf(settings, '1.1.0'), 'probe', UNHEALTHY, dependencies)
     expect(state()).toEqual(BACK_AT_FIRST)
     expect(existsSync(staged)).toBe(false)
     expect(store.journal.latest(ACME)?.problem).toMatchObject({ code: 'PROBE_FAILED', detail: 'the probe failed' })
@@ -117,7 +117,7 @@ describe('a version that failed its probe', () => {
 
   test('as the first one, leaves nothing installed', async () => {
     activate('1.1.0')
-    await rollBack(releaseOf(settings, '1.1.0'), UNHEALTHY, dependencies)
+    await rollBack(settings, releaseOf(settings, '1.1.0'), 'probe', UNHEALTHY, dependencies)
     expect(state()).toEqual(BACK_AT_NOTHING)
   })
 
@@ -125,7 +125,9 @@ describe('a version that failed its probe', () => {
     install('1.0.0')
     activate('1.1.0')
     rmSync(join(product, 'versions/1.0.0'), { recursive: true })
-    await expect(rollBack(releaseOf(settings, '1.1.0'), UNHEALTHY, dependencies)).rejects.toMatchObject({
+    await expect(
+      rollBack(settings, releaseOf(settings, '1.1.0'), 'probe', UNHEALTHY, dependencies),
+    ).rejects.toMatchObject({
       code: 'STATE_DAMAGED',
     })
     expect(state()).toMatchObject({ running: '1.1.0', places: ['1.1.0'], bad: ['1.1.0 by probe'] })
@@ -134,7 +136,7 @@ describe('a version that failed its probe', () => {
   test('goes back to what was there before the store was lost', async () => {
     place('0.9.0')
     activate('1.1.0')
-    await rollBack(releaseOf(settings, '1.1.0'), UNHEALTHY, dependencies)
+    await rollBack(settings, releaseOf(settings, '1.1.0'), 'probe', UNHEALTHY, dependencies)
     expect(state()).toEqual({ ...BACK_AT_NOTHING, running: '0.9.0', places: ['0.9.0'] })
   })
 
@@ -143,7 +145,7 @@ describe('a version that failed its probe', () => {
     rmSync(join(product, 'versions/1.0.0'), { recursive: true })
     place('1.0.0~again')
     activate('1.1.0')
-    await rollBack(releaseOf(settings, '1.1.0'), UNHEALTHY, dependencies)
+    await rollBack(settings, releaseOf(settings, '1.1.0'), 'probe', UNHEALTHY, dependencies)
     expect(running()).toBe('1.0.0~again')
   })
 
@@ -181,7 +183,7 @@ describe('by hand', () => {
     for (const name of ['1.0.0', '1.1.0', '1.2.0']) install(name)
   })
   const back = (wanted?: string) =>
-    rollBackByHand(ACME, wanted === undefined ? undefined : version(wanted), dependencies)
+    rollBackByHand(settings, wanted === undefined ? undefined : version(wanted), dependencies)
 
   test('goes to the newest older version, keeps the one that it left, and tells', async () => {
     expect(await back()).toEqual({ version: '1.1.0', previous: '1.2.0' })
@@ -268,7 +270,7 @@ describe('by hand', () => {
 })
 
 test('with nothing installed there is nothing to go back from', async () => {
-  await expect(rollBackByHand(ACME, undefined, dependencies)).rejects.toMatchObject({ code: 'RELEASE_UNKNOWN' })
+  await expect(rollBackByHand(settings, undefined, dependencies)).rejects.toMatchObject({ code: 'RELEASE_UNKNOWN' })
 })
 
 describe('a start', () => {

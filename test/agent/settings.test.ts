@@ -58,6 +58,7 @@ describe('what settings mean', () => {
       {
         name: 'acme',
         source: 'main',
+        install: { kind: 'directory' },
         channel: 'beta',
         platform: platformOfThisMachine(),
         versionRange: undefined,
@@ -101,6 +102,68 @@ describe('what settings mean', () => {
   test('peers may have names, IPv4 and IPv6 addresses', () => {
     const peers = ['192.0.2.7:6881', 'peer.example.com:1', '[2001:db8::7]:65535']
     expect(parseSettings(JSON.stringify({ network: { peers } }), 'agent.json').network.peers).toEqual(peers)
+  })
+})
+
+describe('the way to install', () => {
+  const kindOf = (install: object) =>
+    parseSettings(JSON.stringify({ products: { acme: { source: 'main', install } } }), 'agent.json').products[0]
+      ?.install
+
+  test.each([
+    [{ kind: 'directory' }, { kind: 'directory' }],
+    [
+      { kind: 'file', path: '/usr/local/bin/acme', from: 'bin/acme' },
+      { kind: 'file', path: '/usr/local/bin/acme', from: 'bin/acme' },
+    ],
+    [
+      { kind: 'command', command: ['bin/setup', '--all'], undo: ['/sbin/undo'] },
+      { kind: 'command', command: ['bin/setup', '--all'], undo: ['/sbin/undo'], timeoutSeconds: 300 },
+    ],
+    [
+      { kind: 'vsix', cli: ['/usr/bin/code'] },
+      { kind: 'vsix', cli: ['/usr/bin/code'], timeoutSeconds: 300 },
+    ],
+  ])('%j', (written, meant) => {
+    expect(kindOf(written)).toEqual(meant)
+  })
+
+  test('is the folder without a word', () => {
+    expect(parseSettings('{"products": {"acme": {"source": "main"}}}', '').products[0]?.install.kind).toBe('directory')
+  })
+
+  test.each([
+    ['an unknown kind', { kind: 'dmg' }, 'install.kind: name one of the kinds directory, file, command, vsix'],
+    ['no kind', {}, 'name one of the kinds directory, file, command, vsix'],
+    ['a key of another kind', { kind: 'directory', path: '/a' }, 'install.path is not a setting'],
+    ['no place', { kind: 'file' }, 'install.path: is missing'],
+    ['a place that is relative', { kind: 'file', path: 'bin/acme' }, '"bin/acme" is not an absolute path'],
+    ['a place that climbs', { kind: 'file', path: '/usr/../etc/x' }, '"/usr/../etc/x" is not an absolute path'],
+    ['a file outside', { kind: 'file', path: '/a', from: '../acme' }, '"../acme" is no path below the release'],
+    [
+      'an absolute file',
+      { kind: 'file', path: '/a', from: '/etc/passwd' },
+      '"/etc/passwd" is no path below the release',
+    ],
+    ['no digest', { kind: 'file', path: '/a', replaces: 'yes' }, 'install.replaces: is no SHA-256'],
+    ['a shell line', { kind: 'command', command: 'setup --all' }, 'install.command: expected tuple'],
+    [
+      'an undo that is part of what is left',
+      { kind: 'command', command: ['a'], undo: ['a'] },
+      'install.undo.0: "a" is not an absolute path',
+    ],
+    ['no time', { kind: 'command', command: ['a'], timeoutSeconds: 0 }, 'install.timeoutSeconds: too small'],
+    ['a command line without a path', { kind: 'vsix', cli: ['code'] }, 'install.cli.0: "code" is not an absolute path'],
+  ])('of %s is refused, with its line', (_, install, message) => {
+    const text = JSON.stringify({ products: { acme: { source: 'main', install } } }, undefined, 1)
+    expect(messageOfRefusal(text)).toMatch(/agent\.json:\d+:\d+/)
+    expect(messageOfRefusal(text)).toContain(message)
+  })
+
+  test('of one place for two products is refused', () => {
+    const install = { kind: 'file', path: '/usr/local/bin/acme' }
+    const products = { acme: { source: 'main', install }, other: { source: 'main', install } }
+    expect(messageOfRefusal(JSON.stringify({ products }))).toContain('the place /usr/local/bin/acme is that of acme')
   })
 })
 

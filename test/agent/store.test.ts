@@ -304,7 +304,7 @@ describe('a damaged database is never replaced by an empty one', () => {
     {
       using raw = new DatabaseSync(databasePathOf(directory))
       raw.exec(
-        `DROP TABLE bad_mark; DROP TABLE hold; DROP TABLE verdict; DROP TABLE first_seen; DROP TABLE product_check;
+        `DROP TABLE bad_mark; DROP TABLE hold; DROP TABLE verdict; DROP TABLE first_seen; DROP TABLE product_check; DROP TABLE activation;
          ALTER TABLE seed DROP COLUMN stamp; ALTER TABLE installed DROP COLUMN nth;
          DROP TABLE ban; ALTER TABLE finding DROP COLUMN severity; PRAGMA user_version = 1`,
       )
@@ -316,6 +316,89 @@ describe('a damaged database is never replaced by an empty one', () => {
     expect(store.badMarks.all(ACME)).toHaveLength(1)
     store.wishes.hold(ACME, { since: AT, until: undefined })
     expect(reopen({ readOnly: true }).wishes.of(ACME).hold).toEqual({ since: AT, until: undefined })
+  })
+
+  describe('of a newer agent, which was tried and left', () => {
+    /** As a newer one leaves it: a copy from before, then its own tables, and what it did. */
+    const asNewer = (writes: (raw: DatabaseSync) => void): void => {
+      store[Symbol.dispose]()
+      using raw = new DatabaseSync(databasePathOf(directory))
+      const { user_version: known } = raw.prepare('PRAGMA user_version').get() as { readonly user_version: number }
+      raw.prepare('VACUUM INTO ?').run(`${databasePathOf(directory)}.schema-${known}`)
+      raw.exec(`CREATE TABLE tomorrow (day TEXT) STRICT; PRAGMA user_version = ${known + 1}`)
+      writes(raw)
+    }
+
+    test('goes on from the copy, with no floor lowered, and what the owner has said and what was found bad kept', () => {
+      store.floors.raise('main', { root: 3, targets: 5 })
+      store.wishes.hold(ACME, { since: AT, until: undefined })
+      const { cursor } = store.events.append({ kind: 'settings' }, AT)
+      asNewer((raw) => {
+        raw.exec(`
+          UPDATE floor SET version = 9 WHERE role = 'targets'; INSERT INTO floor VALUES ('main', 'snapshot', 7);
+          DELETE FROM hold;
+          INSERT INTO verdict VALUES ('acme', '1.1.0', 'skipped', '${AT}');
+          INSERT INTO event (at, event) VALUES ('${AT}', '{"kind":"of tomorrow"}')`)
+        raw
+          .prepare('INSERT INTO bad_mark VALUES (?, ?, ?, ?, ?)')
+          .run('acme', '1.2.0', 'start', JSON.stringify(mark('1.2.0').problem), AT)
+      })
+      store = openStore(directory)
+      expect(store.floors.read('main')).toEqual({ root: 3, targets: 9, snapshot: 7 })
+      expect(store.wishes.of(ACME)).toEqual({ hold: undefined, verdicts: new Map([['1.1.0', 'skipped']]) })
+      expect(store.badMarks.all(ACME).map(({ version }) => version)).toEqual(['1.2.0'])
+      // A cursor that was given out is not given out again: who has it is told to read the status.
+      expect(store.events.after(cursor + 1, 10)).toEqual([])
+      expect(store.events.append({ kind: 'settings' }, AT).cursor).toBe(cursor + 2)
+      expect(store.events.after(cursor, 10)).toBeUndefined()
+      expect(
+        readdirSync(directory)
+          .filter((name) => name.startsWith('agent.db'))
+          .sort(),
+      ).toContain('agent.db.newer')
+    })
+
+    test('is not given up for less: a floor that the copy has higher stays', () => {
+      store.floors.raise('main', { root: 3 })
+      asNewer((raw) => raw.exec('DELETE FROM floor'))
+      store = openStore(directory)
+      expect(store.floors.read('main')).toEqual({ root: 3 })
+    })
+
+    test('and without a copy from before is refused as it is', () => {
+      asNewer(() => {})
+      for (const name of readdirSync(directory)) if (name.includes('.schema-')) rmSync(join(directory, name))
+      expect(refusalOf(() => openStore(directory))).toMatchObject({ code: 'STATE_DAMAGED' })
+      using raw = new DatabaseSync(databasePathOf(directory))
+      expect(raw.prepare('SELECT count(*) AS tables FROM tomorrow').get()).toEqual({ tables: 0 })
+      raw.exec('DROP TABLE tomorrow; PRAGMA user_version = 8')
+      store = openStore(directory)
+    })
+
+    test('killed over it, the next opening ends in the same place', () => {
+      store.floors.raise('main', { root: 3 })
+      asNewer((raw) => raw.exec('UPDATE floor SET version = 4'))
+      writeFileSync(`${databasePathOf(directory)}.going-back`, 'half of it')
+      writeFileSync(`${databasePathOf(directory)}.newer`, 'an old one')
+      store = openStore(directory)
+      expect(store.floors.read('main')).toEqual({ root: 4 })
+    })
+  })
+
+  test('is copied before it is brought up to date, once', () => {
+    store.floors.raise('main', { root: 3 })
+    store[Symbol.dispose]()
+    writeFileSync(`${databasePathOf(directory)}.schema-1`, 'of long ago')
+    {
+      using raw = new DatabaseSync(databasePathOf(directory))
+      raw.exec('DROP TABLE activation; PRAGMA user_version = 7')
+    }
+    store = openStore(directory)
+    reopen()
+    expect(readdirSync(directory).filter((name) => name.includes('.schema-'))).toEqual(['agent.db.schema-7'])
+    using copy = new DatabaseSync(`${databasePathOf(directory)}.schema-7`)
+    expect(copy.prepare('PRAGMA user_version').get()).toEqual({ user_version: 7 })
+    expect(copy.prepare('SELECT version FROM floor').get()).toEqual({ version: 3 })
   })
 
   test('a row that cannot be understood', () => {

@@ -158,6 +158,7 @@ describe('summaryOf', () => {
     'bundle-tampered': 'blocked',
     'swarm-stalled': 'attention',
     'release-unhealthy': 'attention',
+    'not-in-use': 'attention',
     'source-unreachable': 'attention',
   }
   test.each(Object.entries(FINDING_TONES) as [FindingCode, Tone][])('%s makes it %s', (code, tone) => {

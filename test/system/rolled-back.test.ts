@@ -9,6 +9,7 @@ import { digestOfTree } from '../../scripts/demo/build.ts'
 import { changeSettings, openStage, type Stage, type StageAgent } from '../../scripts/demo/stage.ts'
 import { processesNaming } from '../support/processes.ts'
 import { makeSmallBuild } from '../support/small-build.ts'
+import { cursorOf, isIn, told } from '../support/told.ts'
 
 let directory: string
 let stage: Stage
@@ -44,17 +45,7 @@ const agentWithProbe = async (name: string): Promise<StageAgent> => {
   return agent
 }
 
-/** Resolves once an event was told for which `holds`; those after `after` count. */
-const told = async (agent: StageAgent, after: number, holds: (event: AgentEvent) => boolean): Promise<void> => {
-  for await (const { event } of agent.client.events(after, { signal: AbortSignal.timeout(60_000) })) {
-    if (holds(event)) return
-  }
-  throw new Error(`${agent.name} stopped`)
-}
-const isIn = (version: string, state: string) => (event: AgentEvent) =>
-  event.kind === 'update' && event.update.version === version && event.update.state === state
 const isIdle = (event: AgentEvent) => event.kind === 'idle'
-const cursorOf = async (agent: StageAgent) => (await agent.client.status()).cursor
 const versionsOf = async ({ home }: StageAgent) => (await readdir(join(home, 'products/acme/versions'))).sort()
 
 test('a bad release is rolled back and not tried again; the next good one is installed', async () => {

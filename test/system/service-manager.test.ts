@@ -10,6 +10,7 @@ import { processesNaming } from '../support/processes.ts'
 import { type Program, startCommand, startProgram } from '../support/programs.ts'
 
 const PROGRAM = join(import.meta.dirname, '../support/fake-agent.ts')
+const STARTER = join(import.meta.dirname, '../../agent/bin/updraft-starter.mjs')
 const SUBSCRIBED = '{"products": {"acme": {"source": "main"}}}'
 
 let home: TemporaryHome
@@ -103,6 +104,35 @@ test('a manager that nobody can reach costs one line in the log and nothing else
   expect(code).toBe(0)
   expect(stderr.match(/cannot be told anything/g)).toHaveLength(1)
 })
+
+describeWith(
+  [needsProgram('systemd-socket-activate'), needsProgram('systemd-notify'), needsProgram('python3')],
+  'through the starter',
+  () => {
+    test('the socket, the news and the signals reach the agent that it runs', async () => {
+      await using manager = await listenForNotify(notifySocket)
+      await using launcher = startCommand('systemd-socket-activate', [
+        `--listen=${home.socketPath}`,
+        ...[`UPDRAFT_HOME=${home.root}`, 'FAKE_CYCLE=1.0.0', `NOTIFY_SOCKET=${notifySocket}`].map(
+          (each) => `--setenv=${each}`,
+        ),
+        process.execPath,
+        '--disable-warning=ExperimentalWarning',
+        STARTER,
+        ...['--fallback', PROGRAM, join(home.root, 'products/updraft-agent'), '--', 'run'],
+      ])
+      await launcher.said('Listening on')
+      const inode = statSync(home.socketPath).ino
+      const { agent } = await controlClient(home.socketPath).status()
+      expect(agent.pid).not.toBe(launcher.child.pid)
+      expect(statSync(home.socketPath).ino).toBe(inode)
+      await manager.hears('READY')
+      launcher.child.kill('SIGTERM')
+      expect((await launcher.ended).code).toBe(0)
+      expect(manager.heard.at(-1)?.message).toEqual({ STOPPING: '1', STATUS: 'stops' })
+    })
+  },
+)
 
 describeWith([needsProgram('systemd-socket-activate')], 'socket activation', () => {
   test('the agent answers on the socket that was handed over, first the one who woke it, and leaves it in its place', async () => {

@@ -5,6 +5,7 @@ import { parseReleaseVersion, type ReleaseVersion } from '@updraft/core/names'
 import manifest from '../../package.json' with { type: 'json' }
 import type { AgentParts } from '../agent.ts'
 import { type HandedOver, takeHandedOver } from '../service/handed-over.ts'
+import { type StarterLink, takeStarterLink } from '../service/starter-link.ts'
 
 export interface Context {
   readonly environment: Environment
@@ -13,6 +14,8 @@ export interface Context {
   readonly now: () => Date
   /** What the service manager that started this process gave to it. */
   readonly handedOver?: HandedOver
+  /** The starter that has started this process. */
+  readonly starter?: StarterLink | undefined
   /** Aborted, with an UpdateError ABORTED as its reason, when the process is told to stop. */
   readonly signal: AbortSignal
   /** The result of the command, on standard output. */
@@ -38,9 +41,12 @@ export const contextOfProcess = (parts: AgentParts): Context => {
     if (systemCodeOf(error) !== 'EPIPE') throw error
     process.exit(EXIT_CODES.ok)
   })
+  const onGone = () => stopped.abort(new UpdateError('ABORTED', 'stopped, because the starter has ended'))
+  const starter = takeStarterLink(process.env, process, onGone)
   return {
     environment: process.env,
-    handedOver: takeHandedOver(process.env, process.pid),
+    starter,
+    handedOver: takeHandedOver(process.env, process.pid, starter === undefined ? undefined : process.ppid),
     version: parseReleaseVersion(manifest.version),
     parts,
     now: () => new Date(),

@@ -13,8 +13,9 @@ import type { Command } from 'commander'
 import { readOfflineStatus } from '../offline-status.ts'
 import { editProduct, readSettings } from '../settings.ts'
 import type { Context } from './context.ts'
+import { installKindOf, type KindOptions, withKindOptions } from './install-kind.ts'
 
-interface InstallOptions {
+interface InstallOptions extends KindOptions {
   readonly source?: string
   readonly channel?: string
   readonly json?: true
@@ -24,13 +25,16 @@ const HELP = `
 Examples:
   $ updraft-agent install acme
   $ updraft-agent install acme --source main --channel beta
+  $ updraft-agent install acme --kind file --path /usr/local/bin/acme --from bin/acme
+  $ updraft-agent install acme --kind command --command /usr/local/sbin/acme-setup install
+  $ updraft-agent install acme-vscode --kind vsix --cli /usr/bin/code
 
 Writes the subscription into agent.json, and keeps the comments there. From then on the agent (updraft-agent run) keeps the
-product up to date. Of several trusted sources, --source says which.`
+product up to date. Of several trusted sources, --source says which. How a version is brought into use is the choice of this
+machine, and can be changed later; words that begin with a dash belong into agent.json.`
 
 export const addInstallCommand = (program: Command, context: Context): void => {
-  program
-    .command('install')
+  withKindOptions(program.command('install'))
     .description('subscribe to a product and install its newest release')
     .argument('<product>', 'name of the product, such as acme')
     .option('--source <name>', 'the trusted source that it comes from')
@@ -44,16 +48,28 @@ const install = async (product: Product, options: InstallOptions, context: Conte
   const home = homeOf(context.environment)
   const channel = options.channel === undefined ? undefined : parseChannel(options.channel)
   const source = await sourceFor(product, options.source, home, context)
-  const subscribe = () => editProduct(home.configDirectory, { name: product, source, channel })
+  const kind = await installKindOf(product, options, home.configDirectory)
+  const subscribe = () => editProduct(home.configDirectory, { name: product, source, channel, install: kind })
 
   const { status, isNew } = await seeThrough({ product, home, context, subscribe, progress: progressFor(options) })
+  const { update } = status ?? {}
+  if (status?.installed === undefined && update?.state === 'probing') {
+    context.print(options.json ? JSON.stringify({ product, new: isNew, update }) : tookOver(product, update.version))
+    return
+  }
   const installed = assertInstalled(product, status)
+  const inUse = status?.use?.kind === 'directory' ? undefined : status?.use
   context.print(
     options.json
-      ? JSON.stringify({ product, new: isNew, installed, bytes: status?.update?.bytes })
-      : describe(product, installed, isNew, status),
+      ? JSON.stringify({ product, new: isNew, installed, use: status?.use, bytes: status?.update?.bytes })
+      : describe(product, installed, isNew, status) +
+          (inUse?.place === undefined ? '' : `\n  in use     as ${inUse.kind}, ${inUse.place}`),
   )
 }
+
+/** The agent itself: only the one that starts now can say that it is well. */
+const tookOver = (product: Product, version: string): string =>
+  `${product} ${version} is in place and takes over; see: updraft-agent status`
 
 export const progressFor = ({ json }: { readonly json?: true }): ProgressDisplay => (json ? noProgress : showProgress())
 

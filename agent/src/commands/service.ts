@@ -2,9 +2,10 @@
 // service/, and what is done with them in service.ts.
 import { realpathSync } from 'node:fs'
 import { homedir, userInfo } from 'node:os'
-import { isAbsolute, join } from 'node:path'
-import type { Environment } from '@updraft/core/control/home'
+import { dirname, isAbsolute, join } from 'node:path'
+import { type Environment, homeOf } from '@updraft/core/control/home'
 import { EXIT_CODES, UpdateError } from '@updraft/core/errors'
+import { parseProduct } from '@updraft/core/names'
 import { type Command, Option } from 'commander'
 import { launchdPlist, windowsService } from '../service/other-systems.ts'
 import { type Scope, serviceFiles } from '../service/systemd-units.ts'
@@ -25,6 +26,7 @@ interface Options {
   readonly print?: true
   readonly system?: 'systemd' | 'launchd' | 'windows'
   readonly program?: string
+  readonly selfUpdate?: string
   readonly json?: true
 }
 
@@ -35,6 +37,7 @@ Examples:
   $ updraft-agent service install --print                  (shows the files and changes nothing)
   $ updraft-agent service install --root build --program /usr/bin/updraft-agent            (for a package)
   $ updraft-agent service install --print --system launchd
+  $ sudo updraft-agent service install --self-update updraft-agent   (the agent then updates itself)
 
 Doing it again takes over what a newer version writes. Your own changes belong into drop-ins: systemctl edit updraft-agent.`
 
@@ -61,6 +64,7 @@ export const addServiceCommand = (program: Command, context: Context): void => {
   withPlace(service.command('install'))
     .description('write the units, and start the service')
     .option('--program <file>', 'the updraft-agent that is to run (default: this one)')
+    .option('--self-update <product>', 'the agent updates itself, as this product, and is started by updraft-starter')
     .option('--replace', 'also over files that are not from here')
     .option('--print', 'print the files and change nothing')
     .addOption(
@@ -128,17 +132,34 @@ const textOf = (system: 'systemd' | 'launchd' | 'windows', service: ServiceOptio
 const serviceOptionsOf = (options: Options, environment: Environment): ServiceOptions => {
   const { root, replace = false, user = false } = options
   const scope: Scope = user ? 'user' : 'system'
+  const program = programOf(options.program)
+  const starter =
+    options.selfUpdate === undefined ? undefined : starterOf(options.selfUpdate, program, scope, environment)
   return {
     host: thisHost(userInfo().uid, environment),
     scope,
     root,
     replace,
-    command: [...programOf(options.program), 'run'],
+    command: starter?.command ?? [...program, 'run'],
+    files: starter?.files,
     userUnitDirectory: join(environment.XDG_CONFIG_HOME ?? join(environment.HOME ?? homedir(), '.config'), USER_UNITS),
   }
 }
 
 const USER_UNITS = 'systemd/user'
+
+/** The starter runs what is installed as the product, and `program` while nothing is, or if nothing that is comes up. */
+const starterOf = (name: string, program: readonly string[], scope: Scope, environment: Environment) => {
+  const [node, agent] = program.length === 2 ? program : [process.execPath, program[0]]
+  if (node === undefined || agent === undefined) throw new UpdateError('USAGE', 'there is no program to fall back to')
+  const starter = join(dirname(agent), 'updraft-starter.mjs')
+  const home = scope === 'system' ? homeOf({}, 0) : homeOf(environment)
+  const productFolder = join(home.dataDirectory, 'products', parseProduct(name))
+  return {
+    command: [node, starter, '--fallback', agent, productFolder, '--', 'run'],
+    files: [node, starter, agent],
+  }
+}
 
 /** This very program, unless told otherwise. */
 const programOf = (program: string | undefined): readonly string[] => {

@@ -34,6 +34,14 @@ export interface Knowledge {
   readonly missingPaths: readonly string[]
 }
 
+/** A product that is in use beyond its folder: where, and what is wrong there. */
+export interface Use {
+  readonly product: string
+  readonly kind: string
+  readonly place: string
+  readonly fault: Outcome<string | undefined>
+}
+
 export interface Socket {
   readonly path: string
   readonly uid: number
@@ -48,6 +56,7 @@ export interface Facts {
   readonly sources: Outcome<readonly Pick<SourceStatus, 'name'>[]>
   /** Undefined inside if no agent has ever run here. */
   readonly knowledge: Outcome<Knowledge | undefined>
+  readonly uses: readonly Use[]
   /** Undefined inside if no agent runs. */
   readonly agent: Outcome<Status | undefined>
   readonly socket: Socket | undefined
@@ -67,6 +76,7 @@ export interface Facts {
 export const diagnose = (facts: Facts): readonly Check[] => [
   settingsCheck(facts),
   storeCheck(facts),
+  ...facts.uses.map(useCheck),
   ...sourceChecks(facts),
   ...findingChecks(facts),
   ...leftoverChecks(facts),
@@ -129,6 +139,15 @@ const storeCheck = ({ knowledge }: Facts): Check => {
     'store',
     `whole: ${count(installed.length, 'product')} installed, ${count(bundleBytes.length, 'bundle')} kept`,
   )
+}
+
+const useCheck = ({ product, kind, place, fault }: Use): Check => {
+  const name = `use of ${product}`
+  if (fault.kind === 'failed') return failed(name, fault.error)
+  if (fault.value === undefined) return ok(name, `as ${kind}, ${place}`)
+  const hint =
+    'somebody has changed it: look at it; to have it put back, change "install" in agent.json, or wait for a release'
+  return wrong(name, 'local', fault.value, hint)
 }
 
 const sourceChecks = ({ sources, settings, knowledge, now }: Facts): readonly Check[] => {

@@ -2,7 +2,7 @@
 // kind of device and what DHCP tells. Asked with programs that the system has, for a bounded time; whoever cannot say leaves
 // it unknown. Sends nothing.
 import { LIMITS } from '@updraft/core/limits'
-import { type ProgramOptions, runProgram } from '../probe/program.ts'
+import { type HookOptions, runHook } from '../hook.ts'
 import type { MeteredSetting } from '../settings/metered.ts'
 import type { ProgramCommand } from '../settings/program.ts'
 
@@ -21,7 +21,7 @@ export const readMetered = async ({
 }: MeteredOptions): Promise<boolean | undefined> => {
   if (setting === 'always') return true
   if (setting === 'never') return false
-  const options: ProgramOptions = {
+  const options: HookOptions = {
     directory: '/',
     environment: {},
     mark,
@@ -29,7 +29,7 @@ export const readMetered = async ({
     atTheEnd: 'kill',
     signal: new AbortController().signal,
   }
-  const { ending, lastLine } = await runProgram(setting === 'auto' ? askNetworkManager : setting.command, options)
+  const { ending, lastLine } = await runHook(setting === 'auto' ? askNetworkManager : setting.command, options)
   if (ending.kind !== 'exit') return undefined
   if (setting === 'auto') return ending.code === 0 ? STATES.get(lastLine) : undefined
   return ending.code === 0 ? true : ending.code === 1 ? false : undefined

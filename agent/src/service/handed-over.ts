@@ -18,13 +18,17 @@ export const NOTHING_HANDED_OVER: HandedOver = {
 }
 
 /**
- * Reads it for the process `pid`, and takes it out of `environment`: it is for this process, and a hook or a probe that
+ * Reads it for the process `pid`, or for its starter, which got it first and passes it on; and takes it out of `environment`: it is for this process, and a hook or a probe that
  * inherited it could speak in the agent's name.
  */
-export const takeHandedOver = (environment: Record<string, string | undefined>, pid: number): HandedOver => {
+export const takeHandedOver = (
+  environment: Record<string, string | undefined>,
+  pid: number,
+  starterPid?: number,
+): HandedOver => {
   const { NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID, LISTEN_FDS, LISTEN_PID } = environment
   for (const name of VARIABLES) delete environment[name]
-  const isForUs = (owner: string | undefined) => owner === String(pid)
+  const isForUs = (owner: string | undefined) => owner === String(pid) || owner === String(starterPid)
   const watchdogMs = (countIn(WATCHDOG_USEC) ?? 0) / 1_000
   return {
     notifySocket: NOTIFY_SOCKET === '' ? undefined : NOTIFY_SOCKET,

@@ -13,6 +13,8 @@ export interface Supervised extends AsyncDisposable {
   /** Takes over settings, and says before and after that it does. */
   reloading<T>(work: () => Promise<T>): Promise<T>
   stopping(): void
+  /** Another version of the agent takes over: the service goes on, so this is no end of it. */
+  handingOver(): void
 }
 
 export interface SupervisedOptions {
@@ -35,6 +37,7 @@ const UNSUPERVISED: Supervised = {
   ready: async () => {},
   reloading: (work) => work(),
   stopping: () => {},
+  handingOver: () => {},
   [Symbol.asyncDispose]: async () => {},
 }
 
@@ -98,6 +101,12 @@ const tellTo = (
       } finally {
         notifier.send({ READY: '1' })
       }
+    },
+    handingOver: () => {
+      isReady = false
+      clearTimeout(lineTimer)
+      // The next one's READY ends it. With STOPPING the manager would wait for the end of the starter, and kill it.
+      notifier.send({ RELOADING: '1', MONOTONIC_USEC: String(process.hrtime.bigint() / 1_000n) })
     },
     stopping: () => {
       isReady = false

@@ -3,6 +3,7 @@
 import { lstat, realpath, stat } from 'node:fs/promises'
 import { dirname, isAbsolute } from 'node:path'
 import type { Settings } from '../settings.ts'
+import type { InstallKind } from './install-kind.ts'
 import { faultIn } from './json-with-comments.ts'
 
 /**
@@ -37,10 +38,27 @@ export const assertOwnPrograms = async ({ products, metered }: Settings, text: s
         ? []
         : [{ program: probe.command[0], at: ['products', name, 'probe', PROBE_SETTING[probe.kind], 0] }],
     ),
+    ...products.flatMap(({ name, install }) =>
+      programsOf(install).map(({ program, setting }) => ({ program, at: ['products', name, 'install', setting, 0] })),
+    ),
   ]
   for (const { program, at } of programs) {
     const fault = isAbsolute(program) ? await foreignerOf(program) : undefined
     if (fault !== undefined) throw faultIn(text, at, fault, path)
+  }
+}
+
+const programsOf = (install: InstallKind): readonly { readonly program: string; readonly setting: string }[] => {
+  switch (install.kind) {
+    case 'command':
+      return [
+        { program: install.command[0], setting: 'command' },
+        ...(install.undo === undefined ? [] : [{ program: install.undo[0], setting: 'undo' }]),
+      ]
+    case 'vsix':
+      return [{ program: install.cli[0], setting: 'cli' }]
+    default:
+      return []
   }
 }
 

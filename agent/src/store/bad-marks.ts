@@ -6,11 +6,14 @@ import * as z from 'zod'
 import * as columns from './columns.ts'
 import type { Database } from './database.ts'
 
+/** `install`: it could not be brought into use; `start`: an agent that was started anew gave no sign of good health. */
+const JUDGES = ['probe', 'person', 'install', 'start'] as const
+
 export interface BadMark {
   readonly product: Product
   readonly version: ReleaseVersion
   /** Who found it bad. */
-  readonly by: 'probe' | 'person'
+  readonly by: (typeof JUDGES)[number]
   readonly problem: Problem
   /** ISO 8601 in UTC. */
   readonly at: string
@@ -44,7 +47,7 @@ const SELECT = 'SELECT product, version, marked_by AS "by", problem, at FROM bad
 const mark = z.object({
   product: columns.product,
   version: columns.version,
-  by: z.enum(['probe', 'person']),
+  by: z.enum(JUDGES),
   problem: columns.json(problemSchema),
   at: z.string(),
 })

@@ -5,7 +5,8 @@ import { dirname } from 'node:path'
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import { fromFileSystem, isUpdateError, messageOf, UpdateError } from '@updraft/core/errors'
 import * as z from 'zod'
-import { assertCurrentSchema, migrate } from './schema.ts'
+import { goBackToCopy, keepCopy } from './older-agent.ts'
+import { assertCurrentSchema, MIGRATIONS_KNOWN, migrate, userVersionOf } from './schema.ts'
 
 export interface Database extends Disposable {
   run(sql: string, ...values: readonly SQLInputValue[]): void
@@ -39,6 +40,7 @@ export const openDatabase = (path: string, options: OpenOptions = {}): Database 
   const { readOnly = false, busyTimeoutMs = 5_000, fill = () => {} } = options
   if (!readOnly && !existsSync(path)) createDatabase(path, fill)
   return translated(path, () => {
+    if (!readOnly) goBackIfNewer(path, busyTimeoutMs)
     const connection = new DatabaseSync(path, { timeout: busyTimeoutMs, readOnly })
     try {
       connection.exec('PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON')
@@ -46,7 +48,7 @@ export const openDatabase = (path: string, options: OpenOptions = {}): Database 
       if (readOnly) assertCurrentSchema(connection)
       else {
         connection.exec('PRAGMA journal_mode = WAL')
-        migrate(connection)
+        migrate(connection, (seen) => keepCopy(connection, path, seen))
       }
     } catch (error) {
       connection.close()
@@ -54,6 +56,15 @@ export const openDatabase = (path: string, options: OpenOptions = {}): Database 
     }
     return databaseOn(connection, path, readOnly ? 'BEGIN' : 'BEGIN IMMEDIATE')
   })
+}
+
+/** A newer agent may have been tried, and left again. Without a copy from before it, opening says so. */
+const goBackIfNewer = (path: string, busyTimeoutMs: number): void => {
+  const isNewer = (() => {
+    using connection = new DatabaseSync(path, { timeout: busyTimeoutMs, readOnly: true })
+    return userVersionOf(connection) > MIGRATIONS_KNOWN
+  })()
+  if (isNewer) goBackToCopy(path, MIGRATIONS_KNOWN)
 }
 
 /**

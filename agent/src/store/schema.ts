@@ -1,5 +1,6 @@
 // The tables of the agent's database, as a list of migrations. A migration that has shipped is never changed: a new one
-// is added after it, and `user_version` says how many a database has seen.
+// is added after it, and `user_version` says how many a database has seen. The table `floor` stays as it is for ever: older
+// agents read it when they are gone back to (older-agent.ts).
 import type { DatabaseSync } from 'node:sqlite'
 import { UpdateError } from '@updraft/core/errors'
 
@@ -116,11 +117,32 @@ const MIGRATIONS: readonly string[] = [
   -- NULL is the one that the code has; another where the owner has said that it is only to be told.
   ALTER TABLE finding ADD COLUMN severity TEXT;
   `,
+  `
+  -- Who may find a version bad is no longer this table's business: SQLite cannot change a CHECK.
+  CREATE TABLE bad_mark_any (
+    product TEXT NOT NULL, version TEXT NOT NULL, marked_by TEXT NOT NULL, problem TEXT NOT NULL, at TEXT NOT NULL,
+    PRIMARY KEY (product, version)
+  ) STRICT, WITHOUT ROWID;
+  INSERT INTO bad_mark_any SELECT product, version, marked_by, problem, at FROM bad_mark;
+  DROP TABLE bad_mark;
+  ALTER TABLE bad_mark_any RENAME TO bad_mark;
+
+  -- Where a product is in use, beyond its folder: the setting that it was brought into use with, and the version, or NULL
+  -- from the moment on in which that changes.
+  CREATE TABLE activation (product TEXT PRIMARY KEY, setting TEXT NOT NULL, version TEXT) STRICT, WITHOUT ROWID;
+  `,
 ]
 
-/** Brings the tables up to date. Errors: STATE_DAMAGED if the database was written by a newer agent. */
-export const migrate = (connection: DatabaseSync): void => {
+/** How many migrations this agent knows. */
+export const MIGRATIONS_KNOWN = MIGRATIONS.length
+
+/**
+ * Brings the tables up to date; `before` is called with the number of migrations that the database has seen, if there are
+ * more. Errors: STATE_DAMAGED if the database was written by a newer agent.
+ */
+export const migrate = (connection: DatabaseSync, before: (seen: number) => void = () => {}): void => {
   const seen = migrationsSeen(connection)
+  if (seen > 0 && seen < MIGRATIONS.length) before(seen)
   for (const [version, sql] of MIGRATIONS.entries()) {
     if (version < seen) continue
     connection.exec(`BEGIN IMMEDIATE; ${sql}; PRAGMA user_version = ${version + 1}; COMMIT`)
@@ -137,8 +159,12 @@ export const assertCurrentSchema = (connection: DatabaseSync): void => {
   }
 }
 
+/** Also of a database that this agent does not understand. */
+export const userVersionOf = (connection: DatabaseSync): number =>
+  Number(connection.prepare('PRAGMA user_version').get()?.user_version)
+
 const migrationsSeen = (connection: DatabaseSync): number => {
-  const seen = Number(connection.prepare('PRAGMA user_version').get()?.user_version)
+  const seen = userVersionOf(connection)
   if (seen > MIGRATIONS.length) {
     throw new UpdateError(
       'STATE_DAMAGED',

@@ -94,6 +94,20 @@ export const productSchema = z.object({
       threshold: z.int(),
     }),
   ),
+  /** How a version is brought into use: `directory`, `file`, `command` or `vsix`, or what a newer agent knows. */
+  use: z.optional(
+    z.object({
+      kind: z.string(),
+      /** A path, or which program knows; absent before anything is installed. */
+      place: z.optional(z.string()),
+      /** The version that is in use there; absent if nobody can tell. */
+      version: z.optional(z.string()),
+    }),
+  ),
+  /** Versions that are not tried again on this machine, oldest mark first; `by` is who found them bad. */
+  bad: z.optional(
+    z.readonly(z.array(z.object({ version: z.string(), by: z.string(), reason: z.string(), at: isoTime }))),
+  ),
   /** The newest release of the channel that trust rules accept, whether or not policy lets it in. */
   available: z.optional(z.object({ version: z.string(), published: isoTime, notes: z.optional(z.string()) })),
   update: z.optional(updateSchema),
@@ -191,6 +205,8 @@ export const eventSchema = z.discriminatedUnion('kind', [
     product: z.optional(z.string()),
     error: z.optional(problemSchema),
   }),
+  /** An agent that updates itself was started, and is in good health. */
+  z.object({ kind: z.literal('started'), version: z.string() }),
   z.object({ kind: z.literal('settings'), error: z.optional(problemSchema) }),
   /** A look for updates of the product has ended, well or with `error`, and no other one is waiting. */
   z.object({ kind: z.literal('idle'), product: z.string(), error: z.optional(problemSchema) }),

@@ -57,5 +57,6 @@ const STATUS_OF_EXIT: Readonly<Record<ExitName, number>> = {
   unreachable: 502,
   local: 500,
   notRunning: 503,
+  replaced: 503,
   interrupted: 503,
 }

@@ -23,6 +23,7 @@ export const FINDINGS = {
   'bundle-tampered': { severity: 'error', title: 'downloaded bytes do not match what was signed' },
   'swarm-stalled': { severity: 'warning', title: 'nobody delivers what is missing of a release' },
   'release-unhealthy': { severity: 'warning', title: 'a release did not work on this machine and was rolled back' },
+  'not-in-use': { severity: 'warning', title: 'what is in use is not the installed version' },
   'source-unreachable': { severity: 'warning', title: 'the source cannot be reached' },
 } as const satisfies Record<string, { severity: Severity; title: string }>
 

@@ -27,6 +27,7 @@ export const VALIDATIONS: Readonly<Record<FindingCode, Validation>> = {
   'metadata-expiring': 'none',
   'release-yanked': 'none',
   'release-unhealthy': 'none',
+  'not-in-use': 'none',
   'swarm-stalled': 'none',
   'source-unreachable': 'none',
 }

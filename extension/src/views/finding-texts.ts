@@ -161,6 +161,13 @@ const TEXTS: Readonly<Record<FindingCode, () => Explanation>> = {
       'See whether this machine’s firewall lets the agent out. If others have the same, tell the publisher.',
     ),
   }),
+  'not-in-use': () => ({
+    happened: l10n.t(
+      'The installed version could not be brought into use at the place that is set for it on this machine.',
+    ),
+    did: l10n.t('The agent has changed nothing that it did not put there itself, and tries again with every look.'),
+    todo: l10n.t('The message says what stands in the way: move it, or have the agent replace it.'),
+  }),
   'release-unhealthy': () => ({
     happened: l10n.t('A new version was installed and then failed the test that is set for it on this machine.'),
     did: l10n.t(

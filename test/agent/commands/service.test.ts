@@ -41,6 +41,21 @@ test('--print --user shows the units of this user, in their own folder', async (
   expect(stdout).not.toMatch(/^(User|ProtectSystem|StateDirectory)=/m)
 })
 
+test('--self-update has the starter run what is installed as the product, with this program behind it', async () => {
+  const { stdout } = await service('install', '--print', '--user', '--self-update', 'updraft-agent')
+  const words = [
+    process.execPath,
+    join(PROGRAM, '../updraft-starter.mjs'),
+    '--fallback',
+    PROGRAM,
+    join(home.root, 'products/updraft-agent'),
+    '--',
+    'run',
+  ]
+  expect(stdout).toContain(`\nExecStart=${words.join(' ')}\n`)
+  expect((await service('install', '--print', '--self-update', 'No Product')).code).toBe(2)
+})
+
 test.each([
   ['launchd', '<plist version="1.0">'],
   ['windows', '<service>'],

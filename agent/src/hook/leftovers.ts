@@ -1,10 +1,10 @@
-// Ends what a probe has left behind. A process that makes itself a session of its own escapes the group that it was started
-// in, but it inherits an environment: so each probe carries a mark there, and whoever has it is found. Linux only, from /proc.
+// Ends what a hook has left behind. A process that makes itself a session of its own escapes the group that it was started
+// in, but it inherits an environment: so each hook carries a mark there, and whoever has it is found. Linux only, from /proc.
 // Source: Jenkins does the same (ProcessTreeKiller and its cookie).
 import { readdir, readFile } from 'node:fs/promises'
 
-/** Variable of the environment that every process of a probe inherits. */
-export const MARK = 'UPDRAFT_PROBE'
+/** Variable of the environment that every process of a hook inherits. */
+export const MARK = 'UPDRAFT_HOOK'
 
 /** Ends all processes of this user that carry `mark`, however they were started, also by an agent that was killed since. */
 export const endLeftovers = async (mark: string): Promise<void> => {
@@ -15,7 +15,7 @@ export const endLeftovers = async (mark: string): Promise<void> => {
   }
 }
 
-/** One that forks faster than it is looked at is met again in the next round; a probe is no place to fight for ever. */
+/** One that forks faster than it is looked at is met again in the next round; this is no place to fight for ever. */
 const ROUNDS_MAX = 50
 
 /** Ends a process at once; for a negative number the whole process group. */
