@@ -4,7 +4,7 @@ import { readlink, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fromFileSystem, systemCodeOf } from '@updraft/core/errors'
 import { namesIn, replaceLink, syncDirectory } from '@updraft/core/files/atomic'
-import { type Product, parseReleaseVersion, type ReleaseVersion } from '@updraft/core/names'
+import { compareVersions, isNewer, type Product, parseReleaseVersion, type ReleaseVersion } from '@updraft/core/names'
 
 /** Not part of any semver version, so no other version can have the name of such a folder. */
 const AGAIN = '~again'
@@ -52,21 +52,21 @@ export const findPlace = async (
   return undefined
 }
 
-/** Name of the folder of the newest version other than `version`; undefined if there is none. Errors: PERMISSION, IO. */
+/**
+ * Name of the folder of the newest version that is older than `version`, or else of the newest other one; undefined if there is
+ * none. By version and not by time: a folder that was copied or brought back from a backup is as old as that. Errors: PERMISSION, IO.
+ */
 export const findOtherPlace = async (
   productsDirectory: string,
   product: Product,
   version: ReleaseVersion,
 ): Promise<string | undefined> => {
-  const versions = join(productsDirectory, product, 'versions')
-  const others = (await namesIn(versions)).filter((place) => {
+  const others = (await namesIn(join(productsDirectory, product, 'versions'))).flatMap((place) => {
     const other = releaseVersionOf(place)
-    return other !== undefined && other !== version
+    return other === undefined || other === version ? [] : [{ place, other, isOlder: isNewer(version, other) }]
   })
-  const changed = await Promise.all(
-    others.map(async (place) => ({ place, atMs: (await stat(join(versions, place))).ctimeMs })),
-  )
-  return changed.sort((a, b) => b.atMs - a.atMs)[0]?.place
+  others.sort((a, b) => Number(b.isOlder) - Number(a.isOlder) || compareVersions(b.other, a.other))
+  return others[0]?.place
 }
 
 /** Points `current` to a folder under `versions/`, in one step. Errors: DISK_FULL, PERMISSION, IO. */

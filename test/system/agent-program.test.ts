@@ -186,7 +186,7 @@ describe('run', () => {
       expect([code, stdout]).toEqual([0, ''])
       expect(stderr).toContain('agent stops')
       expect(readdirSync(home.root).sort()).toEqual(['agent.json', 'state'])
-      expect(readdirSync(home.stateDirectory).sort()).toEqual(['agent.db', 'agent.lock'])
+      expect(readdirSync(home.stateDirectory).sort()).toEqual(['agent.db', 'agent.lock', 'remembered.json'])
     },
   )
 

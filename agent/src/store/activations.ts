@@ -19,20 +19,26 @@ export interface Activations {
   doubt(product: Product): void
 }
 
-export const openActivations = (database: Database): Activations => ({
-  of: (product) =>
-    database.get(activation, 'SELECT setting AS install, version FROM activation WHERE product = ?', product),
-  put: (product, install, version) =>
-    install.kind === 'directory'
-      ? database.run('DELETE FROM activation WHERE product = ?', product)
-      : database.run(
+export const openActivations = (database: Database): Activations => {
+  const of = (product: Product) =>
+    database.get(activation, 'SELECT setting AS install, version FROM activation WHERE product = ?', product)
+  return {
+    of,
+    put: (product, install, version) => {
+      if (install.kind !== 'directory') {
+        database.run(
           'INSERT OR REPLACE INTO activation (product, setting, version) VALUES (?, ?, ?)',
           product,
           JSON.stringify(install),
           version,
-        ),
-  doubt: (product) => database.run('UPDATE activation SET version = NULL WHERE product = ?', product),
-})
+        )
+      } else if (of(product) !== undefined) database.run('DELETE FROM activation WHERE product = ?', product)
+    },
+    doubt: (product) => {
+      if (of(product) !== undefined) database.run('UPDATE activation SET version = NULL WHERE product = ?', product)
+    },
+  }
+}
 
 const activation = z.object({
   install: columns.json(installKindSchema),
