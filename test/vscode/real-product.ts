@@ -29,6 +29,11 @@ export const realProductTests = (context: () => WindowContext): void => {
   const settingsFile = () => join(context().home, 'agent.json')
   const changeSettings = async (from: string | RegExp, to: string) =>
     writeFile(settingsFile(), (await readFile(settingsFile(), 'utf8')).replace(from, to))
+  const chooseTheme = async (theme: string) => {
+    await window.runCommand('Preferences: Color Theme')
+    await window.page.keyboard.type(theme)
+    await window.choose(theme)
+  }
   const publish = async (version: string, seed: number, ...args: string[]) => {
     const build = await makeSmallBuild(join(context().folder, `build-${seed}`), seed)
     const all = ['publish', build, '--repo', stage.repository, '--product', PRODUCT, '--version', version, ...args]
@@ -188,7 +193,9 @@ export const realProductTests = (context: () => WindowContext): void => {
   })
 
   step('in high contrast the same is there', async () => {
-    await window.page.emulateMedia({ forcedColors: 'active' }) // VS Code follows the system.
+    // VS Code follows the system, except for the oldest one.
+    await window.page.emulateMedia({ forcedColors: 'active' })
+    if (context().lane === 'floor') await chooseTheme('Dark High Contrast')
     await window.page.locator('.monaco-workbench.hc-black, .monaco-workbench.hc-light').waitFor()
     const frame = await window.frameWith('Peers by kind')
     await frame
@@ -197,6 +204,7 @@ export const realProductTests = (context: () => WindowContext): void => {
     await window.row('acme').first().waitFor()
     await picture('high-contrast')
     await window.page.emulateMedia({ forcedColors: 'none' })
+    if (context().lane === 'floor') await chooseTheme('Dark Modern')
     await window.runCommand('View: Close All Editors')
   })
 
