@@ -147,8 +147,15 @@ export const realProductTests = (context: () => WindowContext): void => {
     await past.waitFor()
     await past.hover()
     await picture('history')
-    await past.getByRole('button', { name: 'Roll Back' }).click()
-    await window.dialog.getByText('Leave acme 1.1.0 for 1.0.0?').waitFor()
+    const question = window.dialog.getByText('Leave acme 1.1.0 for 1.0.0?')
+    await until(async () => {
+      // The row may be drawn anew under the pointer, and then the click reaches nothing.
+      await past.getByRole('button', { name: 'Roll Back' }).click()
+      return await question.waitFor({ timeout: 5_000 }).then(
+        () => true,
+        () => false,
+      )
+    })
     await window.dialog.getByRole('button', { name: 'Roll Back' }).click()
     await installed('1.0.0')
     await window.row('Installed, 1.0.0').waitFor()
