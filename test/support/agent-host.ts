@@ -1,6 +1,6 @@
 // A process that runs the agent's program as often as it is asked, each time from its beginning, with the faults that were
 // ordered; a kill ends it. Spares the cases of a matrix the start of Node, not the program's own.
-import { orderFault } from './fault-points.ts'
+import { isFaultMet, orderFault } from './fault-points.ts'
 import type { RunEnd, RunOrder } from './faults.ts'
 
 const MAIN = new URL('../../agent/src/main.ts', import.meta.url).href
@@ -24,5 +24,5 @@ process.on('message', async (order: RunOrder) => {
     process.stderr.write = write
     for (const name of ['SIGINT', 'SIGTERM']) process.removeAllListeners(name)
   }
-  process.send?.({ exitCode: Number(process.exitCode), stderr } satisfies RunEnd)
+  process.send?.({ exitCode: Number(process.exitCode), isFaultMet: isFaultMet(), stderr } satisfies RunEnd)
 })

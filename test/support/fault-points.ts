@@ -22,8 +22,8 @@ const SHARED = 'fault-shared'
 const STATES = ['starting', 'checking', 'downloading', 'verifying', 'waiting', 'activating', 'probing', 'committed']
 STATES.push('rolled-back', 'failed')
 
-/** What all threads see: the number of the state, and 1 once the disk counts as full. */
-const shared = new Int32Array((getEnvironmentData(SHARED) as SharedArrayBuffer) ?? new SharedArrayBuffer(8))
+/** What all threads see: the number of the state, 1 once the disk counts as full, 1 once the point of the fault was met. */
+const shared = new Int32Array((getEnvironmentData(SHARED) as SharedArrayBuffer) ?? new SharedArrayBuffer(12))
 setEnvironmentData(SHARED, shared.buffer as SharedArrayBuffer)
 
 let order = getEnvironmentData(ORDER) as RunOrder | undefined
@@ -34,6 +34,7 @@ export const orderFault = (next: RunOrder): void => {
   order = next
   setEnvironmentData(ORDER, next as never)
   Atomics.store(shared, 1, 0)
+  Atomics.store(shared, 2, 0)
   enterState('starting')
 }
 
@@ -42,6 +43,9 @@ export const enterState = (state: string): void => {
   if (number === -1) throw new TypeError(`the state ${state} is not one that fault-points.ts knows`)
   Atomics.store(shared, 0, number)
 }
+
+/** Whether the point of the order's fault was met. */
+export const isFaultMet = (): boolean => Atomics.load(shared, 2) === 1
 
 export const stateNow = (): string => STATES[Atomics.load(shared, 0)] ?? ''
 
@@ -66,7 +70,7 @@ export const act = <T>(
 const dueAt = ({ name, path, changes = false, takesSpace = false, half }: Operation): Fault | undefined => {
   const place = order && placeOf(order.home, path)
   if (order === undefined || place === undefined) return undefined
-  const point: Point = { name: `${stateNow()} ${name} ${place}`, changes, takesSpace, hasHalf: half !== undefined }
+  const point: Point = { name: `${stateAt(place)} ${name} ${place}`, changes, takesSpace, hasHalf: half !== undefined }
   const { fault, record, meanwhile } = order
   if (meanwhile?.point === point.name) {
     using database = new DatabaseSync(join(order.home, 'state/agent.db'))
@@ -75,8 +79,16 @@ const dueAt = ({ name, path, changes = false, takesSpace = false, half }: Operat
   if (record !== undefined) append(record, `${JSON.stringify(point)}\n`)
   if (fault?.action === 'ENOSPC' && takesSpace && Atomics.load(shared, 1) === 1) return fault
   if (fault?.point !== point.name) return undefined
+  Atomics.store(shared, 2, 1)
   if (fault.action === 'ENOSPC') Atomics.store(shared, 1, 1)
   return fault
+}
+
+/** Verifying begins while the download goes on, so for what both do the state would be a matter of luck. */
+const stateAt = (place: string): string => {
+  const state = stateNow()
+  const isShared = /^staging\/[^/]*\/(tree$|tree\/|[^/]*\/(index|pack\.frames\/[^/]*)$)/.test(place)
+  return isShared && (state === 'downloading' || state === 'verifying') ? 'fetching' : state
 }
 
 /** Undefined outside the agent's home. */

@@ -26,7 +26,7 @@ export type FaultCode = 'ENOSPC' | 'EACCES' | 'EIO'
 
 /**
  * One operation on the disk, or one transaction: `<state of the update> <operation> <place>`, with the state that was last
- * committed to the journal, and the place below the agent's home, in which `*` is what is random, a digest, or one of many.
+ * committed to the journal (`fetching` is both downloading and verifying), and the place below the agent's home, in which `*` is what is random, a digest, or one of many.
  */
 export interface Point {
   readonly name: string
@@ -41,5 +41,7 @@ export interface Point {
 /** How a run ended that was not killed. */
 export interface RunEnd {
   readonly exitCode: number
+  /** Whether the fault that was ordered has come to pass. */
+  readonly isFaultMet: boolean
   readonly stderr: string
 }

@@ -90,6 +90,7 @@ for (const { name, start, has, end } of STORIES) {
         const home = await stage.home(start)
         const failed = await hosts.run({ home, args, fault: { point, when: 'before', action } })
         if (failed === 'killed') throw new Error('killed without an order')
+        expect(failed).toMatchObject({ isFaultMet: true })
         const running = await runningVersion(home, [OLDER, OLD, NEW], digestOf)
         expect([start.from === 'old' ? OLD : 'nothing', NEW]).toContain(running)
         expect({

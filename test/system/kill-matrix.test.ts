@@ -75,7 +75,7 @@ const STORIES: readonly Story[] = [
     name: 'an update from a file',
     start: { from: 'old', isWell: true },
     run: { args: ['import', stage.exportFile] },
-    has: (point) => point.startsWith('downloading'),
+    has: (point) => /^(downloading|fetching)/.test(point),
     end: UPDATED,
   },
   {
@@ -89,7 +89,7 @@ const STORIES: readonly Story[] = [
   {
     name: 'finishing an interrupted way back',
     start: { from: 'old', isWell: false },
-    before: killedAfter('probing commit of bad_mark state/agent.db'),
+    before: killedAfter('probing rename state/remembered.json'),
     run: { args: LOOK },
     has: (point) => /^checking .*(journal|products|staging)/.test(point),
     end: LEFT,
@@ -100,7 +100,7 @@ const STORIES: readonly Story[] = [
     run: {
       args: LOOK,
       meanwhile: {
-        point: `downloading mkdir ${STAGED}/tree`,
+        point: `fetching mkdir ${STAGED}/tree`,
         sql: `INSERT INTO hold VALUES ('acme', '2026-01-01', NULL)`,
       },
     },
