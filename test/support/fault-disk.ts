@@ -3,6 +3,7 @@
 import fs from 'node:fs'
 import fsPromises from 'node:fs/promises'
 import { syncBuiltinESMExports } from 'node:module'
+import os from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync, StatementSync } from 'node:sqlite'
 import { act, enterState, type Operation, stateNow } from './fault-points.ts'
@@ -212,5 +213,8 @@ wrap(
       return original.apply(this, args)
     },
 )
+
+// Several such processes share the processors, and a thread takes longer to start than its work in a small update.
+os.availableParallelism = () => 1
 
 syncBuiltinESMExports()
