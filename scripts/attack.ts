@@ -4,8 +4,8 @@ import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
+import { table } from '../core/src/terminal/plain-text.ts'
 import { ATTACK_ROWS_FILE, readAttackRows } from './attack-rows.ts'
-import { renderTable } from './demo/table.ts'
 import { PROJECT } from './steps.ts'
 
 /** Attacks against one room or one program, with no row of their own; each test's name is the rule that it attacks. */
@@ -62,8 +62,8 @@ try {
   const { testResults } = JSON.parse(readFileSync(reportFile, 'utf8')) as JestReport
   const header = ['attack', 'tried', 'the agent did', 'left on disk', 'held']
   const cells = rows.map(({ attack, tried, did, left, held }) => [attack, tried, did, left, held ? 'yes' : 'NO'])
-  process.stdout.write(`\n${renderTable(header, cells)}\n`)
-  process.stdout.write(`\n${renderTable(['attacked elsewhere', 'passed', 'held'], elsewhere(testResults))}\n`)
+  process.stdout.write(`\n${table(header, cells)}\n`)
+  process.stdout.write(`\n${table(['attacked elsewhere', 'passed', 'held'], elsewhere(testResults))}\n`)
   const lost = rows.filter(({ held }) => !held).length
   process.stdout.write(`\n${rows.length - lost} of ${rows.length} attacks held\n`)
   isHeld = status === 0 && rows.length > 0 && lost === 0

@@ -4,10 +4,10 @@
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { Update } from '../core/src/control/api.ts'
+import { table } from '../core/src/terminal/plain-text.ts'
 import { formatBytes, showProgress } from '../core/src/terminal/progress.ts'
 import { digestOfTree, makeChangedBuild } from './demo/build.ts'
 import { openStage, type StageAgent } from './demo/stage.ts'
-import { renderTable } from './demo/table.ts'
 import { PROJECT } from './steps.ts'
 
 const { values: options } = parseArgs({
@@ -55,7 +55,7 @@ await stage.publish(changedBuild, '1.1.0', { errors: 'show' })
 await follow([a, b], '1.1.0', changedBuild)
 
 rows.sort()
-say(`\n${renderTable(['agent', 'version', 'from peers', 'from origin', 'reused', 'seconds', 'signed by'], rows)}`)
+say(`\n${table(['agent', 'version', 'from peers', 'from origin', 'reused', 'seconds', 'signed by'], rows)}`)
 say(`\nAll of it took ${((performance.now() - startedAt) / 1000).toFixed(1)} s.`)
 
 if (!options.once) {

@@ -24,6 +24,7 @@ import {
   wishSchema,
 } from '@updraft/core/control/api'
 import { isUpdateError, UpdateError } from '@updraft/core/errors'
+import { EXPOSITION_TYPE } from '@updraft/core/exposition'
 import { LIMITS } from '@updraft/core/limits'
 import { type Context, Hono } from 'hono'
 import { cors } from 'hono/cors'
@@ -179,7 +180,7 @@ const appOf = ({ handlers, listeners, rules, url }: App): Hono<Bindings> => {
   app.get(PATHS.proof, async (context) => context.json(await handlers.proof(context.req.param('product'))))
   app.get(PATHS.transfers, async (context) => context.json(await handlers.transfers()))
   app.get(PATHS.metrics, async (context) =>
-    context.body(await handlers.metrics(), 200, { 'content-type': METRICS_TYPE }),
+    context.body(await handlers.metrics(), 200, { 'content-type': EXPOSITION_TYPE }),
   )
   app.post(PATHS.check, async (context) =>
     context.json(await handlers.check(await bodyIn(context, checkRequestSchema)), 202),
@@ -212,9 +213,6 @@ interface Bindings {
 }
 
 const METHODS = ['GET', 'POST']
-
-/** Prometheus, "Exposition formats": the version is that of the text format. */
-const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
 const methodUnknown = ({ req }: Context): UpdateError =>
   new UpdateError('USAGE', `${req.path} does not know the method ${req.method}`)

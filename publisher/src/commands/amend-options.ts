@@ -1,9 +1,9 @@
 // What the commands that change a published release have in common: how they name it, and what they say of it afterwards.
-import { parsePlatform, parseProduct, parseReleaseVersion } from '@updraft/core/names'
 import type { Command } from 'commander'
 import { type Amended, type Amendment, amend } from '../amend.ts'
 import type { Context } from '../context.ts'
 import { offerText } from '../release-text.ts'
+import { parseWanted } from '../repository/find-release.ts'
 import { addKeyOptions, type KeyOptions, keysFor } from './key-options.ts'
 
 export interface AmendCommandOptions extends KeyOptions {
@@ -30,12 +30,7 @@ export const runAmend = async (
   context: Context,
 ): Promise<void> => {
   const now = context.now()
-  const request = {
-    repository: options.repo,
-    product: parseProduct(product),
-    version: parseReleaseVersion(version),
-    platform: options.platform === undefined ? undefined : parsePlatform(options.platform),
-  }
+  const request = { repository: options.repo, ...parseWanted(product, version, options.platform) }
   const made = amendment(now)
   const amended = await amend(request, made, { keys: keysFor(options.repo, options, context).source, now })
   context.print(options.json ? JSON.stringify(amended) : describe(amended))

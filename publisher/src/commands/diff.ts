@@ -1,13 +1,12 @@
 // `diff PRODUCT A B`: what a release changes, and what a machine that has the other one fetches for it.
 import { parseIndex } from '@updraft/core/bundle/index-file'
 import { UpdateError } from '@updraft/core/errors'
-import { parsePlatform, parseProduct, parseReleaseVersion } from '@updraft/core/names'
 import { count } from '@updraft/core/terminal/plain-text'
 import { formatBytes } from '@updraft/core/terminal/progress'
 import type { Command } from 'commander'
 import type { Context } from '../context.ts'
 import { differenceOf, type FileDifference, type IndexedRelease, type ReleaseDifference } from '../difference.ts'
-import { findReleases, type WantedRelease } from '../repository/find-release.ts'
+import { findReleases, parseWanted } from '../repository/find-release.ts'
 import { readStored } from '../repository/stored.ts'
 import { openRepository, type PublishedRelease } from '../repository.ts'
 
@@ -56,15 +55,13 @@ type NamedDifference = ReleaseDifference & {
 }
 
 const differencesOf = async (
-  productName: string,
+  product: string,
   from: string,
   to: string,
   options: DiffCommandOptions,
 ): Promise<readonly NamedDifference[]> => {
-  const product = parseProduct(productName)
-  const platform = options.platform === undefined ? undefined : parsePlatform(options.platform)
-  const wanted = (version: string): WantedRelease => ({ product, version: parseReleaseVersion(version), platform })
-  const [older, newer] = [wanted(from), wanted(to)]
+  const older = parseWanted(product, from, options.platform)
+  const newer = parseWanted(product, to, options.platform)
   const repository = await openRepository(options.repo)
   const [olds, news] = [findReleases(repository, older), findReleases(repository, newer)]
   const pairs = olds.flatMap((old) => {

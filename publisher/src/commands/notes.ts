@@ -1,10 +1,9 @@
 // `notes PRODUCT VERSION [FILE|TEXT]`: what is new in a release, shown or signed anew.
 import { UpdateError } from '@updraft/core/errors'
-import { parsePlatform, parseProduct, parseReleaseVersion } from '@updraft/core/names'
 import type { Command } from 'commander'
 import { notes } from '../amend/notes.ts'
 import type { Context } from '../context.ts'
-import { findReleases } from '../repository/find-release.ts'
+import { findReleases, parseWanted } from '../repository/find-release.ts'
 import { openRepository } from '../repository.ts'
 import { type AmendCommandOptions, addAmendOptions, runAmend } from './amend-options.ts'
 import { readNotes } from './read-notes.ts'
@@ -46,11 +45,7 @@ const showNotes = async (
   { repo, platform, json }: NotesCommandOptions,
   { print }: Context,
 ): Promise<void> => {
-  const wanted = {
-    product: parseProduct(product),
-    version: parseReleaseVersion(version),
-    platform: platform === undefined ? undefined : parsePlatform(platform),
-  }
+  const wanted = parseWanted(product, version, platform)
   const found = findReleases(await openRepository(repo), wanted).map(({ release }) => release)
   if (json) {
     print(JSON.stringify(found.map((release) => ({ platform: release.platform, notes: release.notes ?? null }))))

@@ -1,13 +1,13 @@
 // `show PRODUCT VERSION`: all that is signed of a release, and what a stock BitTorrent client needs to have it.
 import { join } from 'node:path'
-import { bundleNameOf, parsePlatform, parseProduct, parseReleaseVersion } from '@updraft/core/names'
+import { bundleNameOf } from '@updraft/core/names'
 import type { Release } from '@updraft/core/release'
 import { count } from '@updraft/core/terminal/plain-text'
 import { formatBytes } from '@updraft/core/terminal/progress'
 import type { Command } from 'commander'
 import type { Context } from '../context.ts'
 import { offerText } from '../release-text.ts'
-import { findReleases } from '../repository/find-release.ts'
+import { findReleases, parseWanted } from '../repository/find-release.ts'
 import { openRepository, type PublishedRelease, type Repository, type RoleState, rolesNamed } from '../repository.ts'
 
 interface ShowCommandOptions {
@@ -33,11 +33,7 @@ export const addShowCommand = (program: Command, context: Context): void => {
     .option('--json', 'print one JSON array, an object for each platform')
     .addHelpText('after', HELP)
     .action(async (product: string, version: string, options: ShowCommandOptions) => {
-      const wanted = {
-        product: parseProduct(product),
-        version: parseReleaseVersion(version),
-        platform: options.platform === undefined ? undefined : parsePlatform(options.platform),
-      }
+      const wanted = parseWanted(product, version, options.platform)
       const repository = await openRepository(options.repo)
       const shown = findReleases(repository, wanted).map((published) => shownOf(repository, published))
       context.print(options.json ? JSON.stringify(shown) : shown.map(describe).join('\n\n'))

@@ -1,6 +1,13 @@
 // A published release by the names that people give it. Pure.
 import { UpdateError } from '@updraft/core/errors'
-import type { Platform, Product, ReleaseVersion } from '@updraft/core/names'
+import {
+  type Platform,
+  type Product,
+  parsePlatform,
+  parseProduct,
+  parseReleaseVersion,
+  type ReleaseVersion,
+} from '@updraft/core/names'
 import type { PublishedRelease, Repository } from '../repository.ts'
 import { assertProduct } from './demands.ts'
 
@@ -10,6 +17,13 @@ export interface WantedRelease {
   /** Only the release for this platform; undefined is every one of the version. */
   readonly platform?: Platform | undefined
 }
+
+/** As a command line says it. Errors: PRODUCT_INVALID, VERSION_INVALID, PLATFORM_INVALID. */
+export const parseWanted = (product: string, version: string, platform: string | undefined): WantedRelease => ({
+  product: parseProduct(product),
+  version: parseReleaseVersion(version),
+  platform: platform === undefined ? undefined : parsePlatform(platform),
+})
 
 export type FoundReleases = readonly [PublishedRelease, ...PublishedRelease[]]
 
