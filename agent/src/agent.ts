@@ -27,6 +27,7 @@ import { recheckAtOf } from './plan/recheck.ts'
 import { forgetRemoved } from './recover.ts'
 import { rememberedBans } from './remembered-bans.ts'
 import { openReport } from './report.ts'
+import { givingMemoryBack } from './rest.ts'
 import { resumeSeeds, type SeedKept } from './resume-seeds.ts'
 import { rollBackByHand } from './rollback.ts'
 import { startSchedule } from './schedule.ts'
@@ -309,6 +310,7 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
   if (starter !== undefined) await sayHealthy(starter, selfUpdate)
   if (once) await Promise.race([schedule.whenIdle(), aborted(signal)])
   else {
+    using _rest = givingMemoryBack()
     await using _watch = await watchSettings(home.configDirectory, settings.reload, (error) =>
       log.warn(`changes of the settings are not noticed: ${messageOf(error)}`),
     )

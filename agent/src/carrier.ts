@@ -7,12 +7,13 @@ import type { FrameRow } from '@updraft/core/bundle/bundle-index'
 import { UpdateError } from '@updraft/core/errors'
 import { LIMITS } from '@updraft/core/limits'
 import type { ReleaseName } from '@updraft/core/names'
+import { type Ask, replyOf } from './ask.ts'
 
 export interface Carrier {
   /** Stands for the file in messages, and for the address of a mirror. Ends with a slash. */
   readonly url: string
   /** Answers for what is below `url`, and asks nobody. */
-  readonly fetch: typeof fetch
+  readonly ask: Ask
   /** Whether the whole bundle of this release is in it. */
   carries(release: ReleaseName): boolean
   openPack(release: ReleaseName): CarriedPack
@@ -30,12 +31,11 @@ export const carrierOf = (file: ExportFile): Carrier => {
   const url = `${pathToFileURL(file.path).href}/`
   return {
     url,
-    fetch: async (input) => {
-      const wanted = String(input)
+    ask: async (wanted) => {
       const name = wanted.startsWith(url) ? wanted.slice(url.length) : ''
-      if (file.has(name)) return new Response(new Uint8Array(await file.read(name, LIMITS.indexLengthBytes)))
+      if (file.has(name)) return replyOf(200, await file.read(name, LIMITS.indexLengthBytes))
       // Only for roots is it an answer that there is none: the one before it is then the newest.
-      if (/^metadata\/\d+\.root\.json$/.test(name)) return new Response(null, { status: 404 })
+      if (/^metadata\/\d+\.root\.json$/.test(name)) return replyOf(404)
       throw new UpdateError('EXPORT_INVALID', `${file.path} has no ${name}`, {
         hint: 'the file is incomplete: let the publisher export the release again',
       })

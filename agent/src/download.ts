@@ -1,12 +1,15 @@
 // One file over HTTP, whole, in memory, within a length and a time. Tells "there is no such file" from "nobody answers",
 // and never leaves the server that it was sent to. Judges no content.
+import { STATUS_CODES } from 'node:http'
 import { isUpdateError, messageOf, UpdateError } from '@updraft/core/errors'
+import { type Ask, askServer, type Reply } from './ask.ts'
 
 export interface DownloadOptions {
   readonly maxBytes: number
   /** For the whole request, so that a trickle cannot hold the caller. */
   readonly timeoutMs: number
-  readonly fetch?: typeof fetch | undefined
+  /** Another way than to ask the server. */
+  readonly ask?: Ask | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -45,16 +48,16 @@ export const download = async (url: string, options: DownloadOptions): Promise<A
 }
 
 const follow = async (url: string, options: DownloadOptions, signal: AbortSignal): Promise<Answer> => {
-  const request = options.fetch ?? fetch
+  const ask = options.ask ?? askServer
   let here = url
   for (let hops = 0; hops <= REDIRECTS_MAX; hops += 1) {
-    const response = await request(here, { redirect: 'manual', signal })
-    if (response.ok) return { kind: 'bytes', bytes: await readBounded(response, here, options.maxBytes) }
-    await response.body?.cancel()
+    using reply = await ask(here, signal)
+    const { status } = reply
+    if (status >= 200 && status < 300) return { kind: 'bytes', bytes: await readBounded(reply, here, options.maxBytes) }
     // Object stores answer 403 for a file that is not there. Source: TUF 5.3.3 leaves both to the implementation.
-    if (response.status === 404 || response.status === 403) return { kind: 'missing', status: response.status }
-    const next = redirectOf(response, here)
-    if (next === undefined) throw unreachable(`${here} answered ${response.status} ${response.statusText}`.trimEnd())
+    if (status === 404 || status === 403) return { kind: 'missing', status }
+    const next = redirectOf(reply, here)
+    if (next === undefined) throw unreachable(`${here} answered ${status} ${STATUS_CODES[status] ?? ''}`.trimEnd())
     if (new URL(next).origin !== new URL(here).origin) {
       throw unreachable(`${here} redirects to another server: ${next}`, 'add the source again under its final address')
     }
@@ -63,16 +66,14 @@ const follow = async (url: string, options: DownloadOptions, signal: AbortSignal
   throw unreachable(`${url} redirects more than ${REDIRECTS_MAX} times`)
 }
 
-const redirectOf = ({ status, headers }: Response, here: string): string | undefined => {
-  const location = headers.get('location')
-  return [301, 302, 303, 307, 308].includes(status) && location !== null ? URL.parse(location, here)?.href : undefined
-}
+const redirectOf = ({ status, location }: Reply, here: string): string | undefined =>
+  [301, 302, 303, 307, 308].includes(status) && location !== undefined ? URL.parse(location, here)?.href : undefined
 
-const readBounded = async ({ body }: Response, url: string, maxBytes: number): Promise<Buffer> => {
+const readBounded = async ({ body }: Reply, url: string, maxBytes: number): Promise<Buffer> => {
   const parts: Uint8Array[] = []
   let lengthBytes = 0
-  // Leaving the loop cancels the stream, so an endless answer costs one part more than its limit.
-  for await (const part of body ?? []) {
+  // Leaving the loop ends the answer, so an endless one costs one part more than its limit.
+  for await (const part of body) {
     lengthBytes += part.length
     if (lengthBytes > maxBytes) {
       throw new UpdateError('LIMIT_EXCEEDED', `${url} has more than ${maxBytes} bytes`, {
@@ -87,8 +88,5 @@ const readBounded = async ({ body }: Response, url: string, maxBytes: number): P
 const unreachable = (message: string, hint = 'the source is asked again later'): UpdateError =>
   new UpdateError('SOURCE_UNREACHABLE', message, { hint })
 
-/** `fetch failed` says nothing; its cause does. */
-const reasonOf = (error: unknown): string =>
-  Error.isError(error) && Error.isError(error.cause)
-    ? messageOf(error.cause) || String((error.cause as { code?: unknown }).code ?? error.message)
-    : messageOf(error)
+/** Of several addresses that were tried, Node says nothing but a code. */
+const reasonOf = (error: unknown): string => messageOf(error) || String((error as { code?: unknown }).code ?? error)

@@ -2,11 +2,12 @@
 // signed by itself, which proves nothing: only the fingerprint does.
 import { UpdateError } from '@updraft/core/errors'
 import { LIMITS } from '@updraft/core/limits'
+import type { Ask } from './ask.ts'
 import { download } from './download.ts'
 import { assertRoot, fingerprintOf } from './trust-store.ts'
 
 export interface FetchRootOptions {
-  readonly fetch?: typeof fetch | undefined
+  readonly ask?: Ask | undefined
   readonly signal?: AbortSignal | undefined
 }
 

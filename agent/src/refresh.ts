@@ -8,6 +8,7 @@ import type { Product } from '@updraft/core/names'
 import type { Release } from '@updraft/core/release'
 import type { SignedRole } from '@updraft/core/trust/holders'
 import { type Metadata, parseMetadata } from '@updraft/core/trust/metadata'
+import type { Ask } from './ask.ts'
 import type { Carrier } from './carrier.ts'
 import { download } from './download.ts'
 import type { CacheDisk } from './refresh/cache.ts'
@@ -45,7 +46,7 @@ export interface RefreshOptions {
   readonly cacheDirectory: string
   readonly floors: VersionFloors
   readonly now: () => Date
-  readonly fetch?: typeof fetch | undefined
+  readonly ask?: Ask | undefined
   /** What brings the files of the source, in place of all its mirrors. */
   readonly carrier?: Carrier | undefined
   readonly signal?: AbortSignal | undefined
@@ -96,7 +97,7 @@ export const refresh = async (
   }
   const followed = await followSource(
     followable,
-    { ...rest, fetch: carrier?.fetch ?? rest.fetch, directory: join(cacheDirectory, source.name) },
+    { ...rest, ask: carrier?.ask ?? rest.ask, directory: join(cacheDirectory, source.name) },
     async (session, topLevel) => {
       const offer = await readOffer(session, topLevel, products)
       return { result: offer, flaw: offer.failed[0]?.error }
@@ -124,13 +125,13 @@ const METADATA = 'metadata/'
 
 /** Whoever carries a file here should learn that it is another repository's, and not that some signature is missing. */
 const assertSameRoot = async (
-  { url, fetch }: Carrier,
+  { url, ask }: Carrier,
   { rootBytes, pin, name }: TrustedSource,
   { signal }: RefreshOptions,
 ): Promise<void> => {
   const { version } = (parseMetadata(rootBytes, 'the pinned root') as Metadata).signed
   const limits = { maxBytes: LIMITS.rootLengthBytes, timeoutMs: LIMITS.metadataTimeoutMs }
-  const answer = await download(`${url}${METADATA}${version}.root.json`, { ...limits, fetch, signal })
+  const answer = await download(`${url}${METADATA}${version}.root.json`, { ...limits, ask, signal })
   if (answer.kind === 'bytes' && answer.bytes.equals(rootBytes)) return
   const its =
     answer.kind === 'bytes' ? `root ${version} in it is ${fingerprintOf(answer.bytes)}` : `it has no root ${version}`

@@ -176,7 +176,7 @@ describe('requests', () => {
     ['a web page without an origin of its own', { headers: { origin: 'null' } }, 403, 'PERMISSION'],
     ['a rebound name', { headers: { host: 'evil.example' } }, 403, 'PERMISSION'],
     ['a name that only begins like ours', { headers: { host: 'localhost.evil.example' } }, 403, 'PERMISSION'],
-    ['a host that is none', { headers: { host: 'a@b:c/d' } }, 400, 'USAGE'],
+    ['a host that is none', { headers: { host: 'a@b:c/d' } }, 403, 'PERMISSION'],
     ['a cursor that is no number', { path: '/v1/events?after=x' }, 400, 'USAGE'],
     ['a negative cursor', { path: '/v1/events?after=-1' }, 400, 'USAGE'],
     ['a cursor beyond all numbers', { path: `/v1/events?after=${'9'.repeat(40)}` }, 400, 'USAGE'],

@@ -65,10 +65,16 @@ describe('length', () => {
     await closed.promise
   })
 
-  test('what was compressed counts as what it becomes', async () => {
+  test('what is compressed, which was not asked for, is not unpacked', async () => {
     const bomb = gzipSync(Buffer.alloc(10_000_000))
-    answer = (_, response) => response.setHeader('content-encoding', 'gzip').end(bomb)
-    await expect(get({ maxBytes: 100_000 })).rejects.toMatchObject({ code: 'LIMIT_EXCEEDED' })
+    answer = ({ headers }, response) => {
+      expect(headers['accept-encoding']).toBe('identity')
+      response.setHeader('content-encoding', 'gzip').end(bomb)
+    }
+    await expect(get({ maxBytes: 100_000 })).rejects.toMatchObject({
+      code: 'SOURCE_UNREACHABLE',
+      message: expect.stringContaining('the answer is compressed (gzip), which was not asked for'),
+    })
   })
 
   test('a body that ends too early is an error, not a short file', async () => {

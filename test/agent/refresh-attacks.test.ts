@@ -354,7 +354,7 @@ const ATTACKS: readonly Attack[] = [
     'SOURCE_UNREACHABLE',
     /could not be fetched: ECONNRESET/,
     answer('timestamp.json', () => {
-      throw new TypeError('fetch failed', { cause: new Error('ECONNRESET') })
+      throw new Error('ECONNRESET')
     }),
   ],
 

@@ -233,7 +233,7 @@ describe('floors', () => {
     await using machine = opened
     await rm(machine.cache, { recursive: true })
     repository.intercept = () => {
-      throw new TypeError('fetch failed')
+      throw new Error('ECONNREFUSED')
     }
     await expect(machine.refresh()).rejects.toMatchObject({ code: 'SOURCE_UNREACHABLE' })
   })

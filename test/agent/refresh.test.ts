@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import { MIRROR, openMachine } from '../support/refreshing.ts'
-import { fetchFrom, simulateRepository } from '../support/repository-simulator.ts'
+import { askFrom, simulateRepository } from '../support/repository-simulator.ts'
 
 const SECOND = 'http://second.test/'
 
@@ -177,11 +177,11 @@ describe('the clock is the one that is passed in', () => {
 describe('mirrors', () => {
   const urls = [MIRROR, SECOND] as const
   const both = (first: ReturnType<typeof simulateRepository>, second = first) =>
-    fetchFrom({ [MIRROR]: first, [SECOND]: second })
+    askFrom({ [MIRROR]: first, [SECOND]: second })
 
   test('the second is used if the first does not answer', async () => {
     const repository = simulateRepository()
-    await using machine = await openMachine(repository, { urls, fetch: fetchFrom({ [SECOND]: repository }) })
+    await using machine = await openMachine(repository, { urls, ask: askFrom({ [SECOND]: repository }) })
     const result = await machine.refresh()
     expect(result.releases).toMatchObject([{ repositoryUrl: SECOND }])
     expect(result.skipped).toMatchObject([{ url: MIRROR, error: { code: 'SOURCE_UNREACHABLE' } }])
@@ -197,11 +197,11 @@ describe('mirrors', () => {
       const repository = simulateRepository()
       const stale = repository.fork()
       repository.publish('snapshot', 'timestamp')
-      await using machine = await openMachine(repository, { urls, fetch: both(repository) })
+      await using machine = await openMachine(repository, { urls, ask: both(repository) })
       await machine.refresh()
       spoil(stale)
       repository.publish('timestamp')
-      const result = await machine.refresh({ fetch: both(stale, repository) })
+      const result = await machine.refresh({ ask: both(stale, repository) })
       expect(result.skipped).toMatchObject([{ url: MIRROR, error: { code } }])
       expect(machine.committed()).toMatchObject({ timestamp: 3 })
     },
@@ -211,7 +211,7 @@ describe('mirrors', () => {
     const repository = simulateRepository()
     const broken = repository.fork()
     broken.files.delete('metadata/1.acme.json')
-    await using machine = await openMachine(repository, { urls, fetch: both(broken, repository) })
+    await using machine = await openMachine(repository, { urls, ask: both(broken, repository) })
     const result = await machine.refresh()
     expect(result).toMatchObject({ failed: [], releases: [{ repositoryUrl: SECOND }] })
   })
@@ -221,12 +221,12 @@ describe('mirrors', () => {
     const lagging = repository.fork()
     repository.addRelease('acme', '1.1.0')
     repository.publish('acme', 'snapshot', 'timestamp')
-    await using machine = await openMachine(repository, { urls, fetch: both(lagging, repository) })
+    await using machine = await openMachine(repository, { urls, ask: both(lagging, repository) })
     const result = await machine.refresh()
     expect(result.releases).toMatchObject([{ repositoryUrl: SECOND }, { repositoryUrl: SECOND }])
     expect(result.skipped).toEqual([])
     expect(machine.committed()).toMatchObject({ timestamp: 2 })
-    await machine.refresh({ fetch: both(repository, lagging) })
+    await machine.refresh({ ask: both(repository, lagging) })
     expect(machine.committed()).toMatchObject({ timestamp: 2 })
   })
 
@@ -234,7 +234,7 @@ describe('mirrors', () => {
     const repository = simulateRepository()
     const lying = repository.fork()
     lying.files.set('metadata/timestamp.json', Buffer.from('{"signed":{"version":9007199254740991}}'))
-    await using machine = await openMachine(repository, { urls, fetch: both(repository, lying) })
+    await using machine = await openMachine(repository, { urls, ask: both(repository, lying) })
     const result = await machine.refresh()
     expect(result.releases).toMatchObject([{ repositoryUrl: MIRROR }])
     expect(result.skipped).toMatchObject([{ url: SECOND, error: { code: 'METADATA_UNTRUSTED' } }])
@@ -247,7 +247,7 @@ describe('mirrors', () => {
       const repository = simulateRepository()
       const strange = repository.fork()
       strange.files.set('metadata/timestamp.json', Buffer.from(text))
-      await using machine = await openMachine(repository, { urls, fetch: both(repository, strange) })
+      await using machine = await openMachine(repository, { urls, ask: both(repository, strange) })
       await expect(machine.refresh()).resolves.toMatchObject({ skipped: [], releases: [{ repositoryUrl: MIRROR }] })
     },
   )
@@ -259,7 +259,7 @@ describe('mirrors', () => {
     repository.rotate('timestamp')
     repository.publish('root', 'timestamp')
     expect(old).not.toEqual(repository.signers.timestamp)
-    await using machine = await openMachine(repository, { urls, fetch: both(hiding, repository) })
+    await using machine = await openMachine(repository, { urls, ask: both(hiding, repository) })
     const result = await machine.refresh()
     // The first one's timestamp is signed by the key that the new root took away.
     expect(result.skipped).toMatchObject([{ url: MIRROR, error: { code: 'METADATA_UNTRUSTED' } }])
@@ -268,7 +268,7 @@ describe('mirrors', () => {
 
   test('that there is no new root is believed if whoever answers says so', async () => {
     const repository = simulateRepository()
-    await using machine = await openMachine(repository, { urls, fetch: fetchFrom({ [MIRROR]: repository }) })
+    await using machine = await openMachine(repository, { urls, ask: askFrom({ [MIRROR]: repository }) })
     await expect(machine.refresh()).resolves.toMatchObject({ skipped: [], rootVersion: 1 })
   })
 
@@ -277,7 +277,7 @@ describe('mirrors', () => {
     const forging = repository.fork()
     forging.rotate('root')
     forging.publish('root')
-    await using machine = await openMachine(repository, { urls, fetch: both(repository, forging) })
+    await using machine = await openMachine(repository, { urls, ask: both(repository, forging) })
     const result = await machine.refresh()
     expect(result.releases).toMatchObject([{ repositoryUrl: MIRROR }])
     expect(result.skipped).toMatchObject([{ url: SECOND, error: { code: 'METADATA_UNTRUSTED' } }])
@@ -288,7 +288,7 @@ describe('mirrors', () => {
     const repository = simulateRepository()
     const forging = repository.fork()
     forging.files.set('metadata/timestamp.json', Buffer.from('{}'))
-    await using machine = await openMachine(repository, { urls, fetch: fetchFrom({ [SECOND]: forging }) })
+    await using machine = await openMachine(repository, { urls, ask: askFrom({ [SECOND]: forging }) })
     await expect(machine.refresh()).rejects.toMatchObject({ code: 'METADATA_UNTRUSTED' })
     expect(machine.committed()).toEqual({ root: 1 })
   })

@@ -68,7 +68,7 @@ export const openCycling = async (releases: number): Promise<Cycling> => {
     now: () => NOW,
   })
   const unreachable = new UpdateError('SOURCE_UNREACHABLE', 'nobody answers')
-  const silent = (carrier: Carrier): Carrier => ({ ...carrier, fetch: () => Promise.reject(unreachable) })
+  const silent = (carrier: Carrier): Carrier => ({ ...carrier, ask: () => Promise.reject(unreachable) })
   const { signal } = new AbortController()
   let current = -1
 

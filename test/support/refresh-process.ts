@@ -3,6 +3,7 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseProduct } from '@updraft/core/names'
+import { askServer } from '../../agent/src/ask.ts'
 import { type CacheDisk, realDisk } from '../../agent/src/refresh/cache.ts'
 import { type RefreshResult, refresh, type VersionFloors } from '../../agent/src/refresh.ts'
 import { sourceOf } from './refreshing.ts'
@@ -67,9 +68,9 @@ export const runRefresh = (
       },
     },
     disk,
-    fetch: async (input, init) => {
+    ask: async (url, signal) => {
       await step()
-      return fetch(input, init)
+      return askServer(url, signal)
     },
   })
 

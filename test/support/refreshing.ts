@@ -5,9 +5,10 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Product, parseProduct } from '@updraft/core/names'
+import type { Ask } from '../../agent/src/ask.ts'
 import { type RefreshOptions, type RefreshResult, refresh, type VersionFloors } from '../../agent/src/refresh.ts'
 import { fingerprintOf, type TrustedSource } from '../../agent/src/trust-store.ts'
-import { fetchFrom, type RepositorySimulator } from './repository-simulator.ts'
+import { askFrom, type RepositorySimulator } from './repository-simulator.ts'
 
 /** Floors as the agent's database keeps them, without a database. */
 export const memoryFloors = (): VersionFloors & { readonly all: Map<string, Record<string, number>> } => {
@@ -38,10 +39,10 @@ export interface Machine extends AsyncDisposable {
 
 export const MIRROR = 'http://mirror.test/'
 
-/** Pins `root` of `repository` (its first, unless told otherwise) and reaches it at MIRROR, or through `fetch`. */
+/** Pins `root` of `repository` (its first, unless told otherwise) and reaches it at MIRROR, or through `ask`. */
 export const openMachine = async (
   repository: RepositorySimulator,
-  { urls = [MIRROR], root = 1, fetch = fetchFrom({ [MIRROR]: repository }) }: MachineOptions = {},
+  { urls = [MIRROR], root = 1, ask = askFrom({ [MIRROR]: repository }) }: MachineOptions = {},
 ): Promise<Machine> => {
   const directory = await mkdtemp(join(tmpdir(), 'updraft-refresh-'))
   const cache = join(directory, 'metadata', 'test')
@@ -56,7 +57,7 @@ export const openMachine = async (
         cacheDirectory: join(directory, 'metadata'),
         floors: machine.floors,
         now: () => new Date(),
-        fetch,
+        ask,
         ...options,
       }),
     committed: () => ({ ...versionsIn(machine.source.rootBytes), ...committedIn(cache) }),
@@ -72,7 +73,7 @@ export const openMachine = async (
 export interface MachineOptions {
   readonly urls?: readonly [string, ...string[]]
   readonly root?: number
-  readonly fetch?: typeof fetch
+  readonly ask?: Ask
 }
 
 export const sourceOf = (rootBytes: Buffer, urls: TrustedSource['urls']): TrustedSource => ({

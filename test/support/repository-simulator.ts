@@ -7,6 +7,7 @@ import { parseProduct } from '@updraft/core/names'
 import { canonicalBytes } from '@updraft/core/trust/canonical'
 import { keyIdOf } from '@updraft/core/trust/keys'
 import type { TufKey } from '@updraft/core/trust/metadata'
+import { type Ask, replyOf } from '../../agent/src/ask.ts'
 
 /** JSON that a test may break in any way. */
 // biome-ignore lint/suspicious/noExplicitAny: the point of these objects is that nothing about them is certain.
@@ -233,19 +234,24 @@ const releasePayload = (product: string, version: string, indexBytes: number): L
   sizes: { files: 1, installedBytes: 1, indexBytes, packBytes: 1 },
 })
 
-/** The seam of production: `fetch` over simulators by base URL. An address that none of them has is not reachable. */
-export const fetchFrom =
-  (repositories: Readonly<Record<string, RepositorySimulator>>): typeof fetch =>
-  async (input, init) => {
-    const url = String(input)
-    const signal = init?.signal ?? undefined
-    signal?.throwIfAborted()
+/** The seam of production over simulators, by base URL. An address that none of them has is not reachable. */
+export const askFrom =
+  (repositories: Readonly<Record<string, RepositorySimulator>>): Ask =>
+  async (url, signal) => {
+    signal.throwIfAborted()
     const base = Object.keys(repositories).find((prefix) => url.startsWith(prefix))
     const repository = base === undefined ? undefined : repositories[base]
-    if (base === undefined || repository === undefined) throw new TypeError(`fetch failed: nothing listens at ${url}`)
+    if (base === undefined || repository === undefined) throw new TypeError(`nothing listens at ${url}`)
     const response = await repository.answer(url.slice(base.length), signal)
-    signal?.throwIfAborted()
-    return response
+    signal.throwIfAborted()
+    return {
+      status: response.status,
+      location: response.headers.get('location') ?? undefined,
+      body: response.body ?? replyOf(response.status).body,
+      [Symbol.dispose]: () => {
+        if (response.body?.locked === false) response.body.cancel().catch(() => {}) // It may have failed already.
+      },
+    }
   }
 
 /** Bytes without an end, as fast as they are read. `onCancel` is called when the reader has had enough. */

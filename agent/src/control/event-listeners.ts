@@ -1,6 +1,6 @@
 // Everyone who follows the events. A listener has no queue of its own: it reads the log from its own place whenever its
 // connection has room, so a slow one costs as little as a fast one and can only fall behind, which it is then told.
-
+import type { ServerResponse } from 'node:http'
 import type { RecordedEvent } from '@updraft/core/control/api'
 import { formatMessage, HEARTBEAT } from '@updraft/core/control/event-stream'
 import { UpdateError } from '@updraft/core/errors'
@@ -8,8 +8,8 @@ import { LIMITS } from '@updraft/core/limits'
 import type { EventLog } from '../store/events.ts'
 
 export interface EventListeners {
-  /** The answer to one listener: events after `cursor`, and those to come. Errors: LIMIT_EXCEEDED, too many listeners. */
-  answer(cursor: number): Response
+  /** What tells one listener the events after `cursor`, and those to come. Errors: LIMIT_EXCEEDED, too many listeners. */
+  listen(cursor: number): (response: ServerResponse) => void
   /** Ends every answer. */
   close(): void
 }
@@ -50,18 +50,14 @@ export const openEventListeners = (
     })
 
   return {
-    answer: (after) => {
+    listen: (after) => {
       if (listeners >= listenersMax) {
         throw new UpdateError('LIMIT_EXCEEDED', `${listeners} listeners are connected; more are refused`)
       }
       listeners += 1
       let cursor = after
       let gone = false
-      const leave = () => {
-        if (!gone) listeners -= 1
-        gone = true
-      }
-      /** The next bytes for this listener, or undefined at the end. */
+      /** The next text for this listener, or undefined at the end. */
       const next = async (): Promise<string | undefined> => {
         for (let quiet = false; !closed && !gone; quiet = !(await change())) {
           const events = log.after(cursor, BATCH) ?? [reset(log.cursor(), now())]
@@ -75,23 +71,23 @@ export const openEventListeners = (
         }
         return undefined
       }
-      const body = new ReadableStream<Uint8Array>({
+      const tell = async (response: ServerResponse): Promise<void> => {
+        response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' })
         // The first bytes send the head of the answer on its way before there is any event.
-        start: (controller) => controller.enqueue(encode(HEARTBEAT)),
-        pull: async (controller) => {
-          try {
-            const text = await next()
-            if (text !== undefined) return controller.enqueue(encode(text))
-            leave()
-            controller.close()
-          } catch (error) {
-            leave()
-            throw error
-          }
-        },
-        cancel: leave,
-      })
-      return new Response(body, { headers: { 'content-type': 'text/event-stream', 'cache-control': 'no-store' } })
+        for (let text: string | undefined = HEARTBEAT; text !== undefined; text = await next()) {
+          if (!response.write(text)) await roomIn(response)
+        }
+        response.end()
+      }
+      return (response) => {
+        const leave = (): void => {
+          gone = true
+          listeners -= 1
+        }
+        if (response.destroyed) return leave()
+        response.once('close', leave)
+        tell(response).catch((error: Error) => response.destroy(error)) // The log could not be read.
+      }
     },
     close: () => {
       closed = true
@@ -113,5 +109,13 @@ const reset = (cursor: number, now: Date): RecordedEvent => ({
 const messageOf = (recorded: RecordedEvent): string =>
   formatMessage({ id: String(recorded.cursor), event: recorded.event.kind, data: JSON.stringify(recorded) })
 
-const encoder = new TextEncoder()
-const encode = (text: string): Uint8Array => encoder.encode(text)
+/** Resolves when more can be written, or when nobody reads any more. */
+const roomIn = (response: ServerResponse): Promise<void> =>
+  new Promise((resolve) => {
+    const settle = (): void => {
+      response.off('drain', settle).off('close', settle)
+      resolve()
+    }
+    if (response.destroyed) resolve()
+    else response.on('drain', settle).on('close', settle)
+  })

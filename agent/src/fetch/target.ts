@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto'
 import { posix } from 'node:path'
 import { hasCode, UpdateError } from '@updraft/core/errors'
 import { LIMITS } from '@updraft/core/limits'
+import type { Ask } from '../ask.ts'
 import { download } from '../download.ts'
 import type { TargetFile } from '../refresh.ts'
 
@@ -11,7 +12,7 @@ import type { TargetFile } from '../refresh.ts'
 export interface RepositoryPlace {
   /** Ends with a slash. */
   readonly url: string
-  readonly fetch?: typeof fetch | undefined
+  readonly ask?: Ask | undefined
 }
 
 /**
@@ -36,11 +37,11 @@ export const fetchTarget = async (target: TargetFile, place: RepositoryPlace, si
 const fetchWhole = async (
   url: string,
   maxBytes: number,
-  { fetch }: RepositoryPlace,
+  { ask }: RepositoryPlace,
   signal: AbortSignal,
 ): Promise<Buffer> => {
   try {
-    const answer = await download(url, { maxBytes, timeoutMs: LIMITS.metadataTimeoutMs, fetch, signal })
+    const answer = await download(url, { maxBytes, timeoutMs: LIMITS.metadataTimeoutMs, ask, signal })
     if (answer.kind === 'bytes') return answer.bytes
     throw new UpdateError('SOURCE_UNREACHABLE', `${url} is not there: the server answered ${answer.status}`, {
       hint: 'the repository is incomplete; it is asked again later',

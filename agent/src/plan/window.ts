@@ -12,8 +12,9 @@ const QUARTER_MS = 15 * MINUTE_MS
 /** Every window opens within a week, or, if the clock is changed over it, within two. */
 const HORIZON_MS = 15 * DAY_MINUTES * MINUTE_MS
 
-export const inWindow: Rule<Moment> = ({ product: { windows }, machine: { now, timeZone } }) => {
+export const inWindow: Rule<Moment> = ({ product: { windows }, machine }) => {
   if (windows.length === 0) return undefined
+  const { now, timeZone } = machine
   const wallClock = wallClockOf(timeZone)
   const wanted = windows.map(({ text }) => text).join(', ')
   const here = `it is ${wallText(wallClock(now.getTime()))} in ${timeZone}`

@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url'
 import { UpdateError } from '@updraft/core/errors'
 import { readFileIfThere } from '@updraft/core/files/atomic'
 import { LIMITS } from '@updraft/core/limits'
+import { replyOf } from '../ask.ts'
 import type { Carrier } from '../carrier.ts'
 import { assertRoot } from '../trust-store.ts'
 
@@ -17,15 +18,15 @@ export const carrierOfCache = (directory: string, pinnedRoot: Buffer): Carrier =
   }
   return {
     url,
-    fetch: async (input) => {
-      const match = /^metadata\/((?:\d+\.)?)([^/]+\.json)$/.exec(String(input).slice(url.length))
+    ask: async (wanted) => {
+      const match = /^metadata\/((?:\d+\.)?)([^/]+\.json)$/.exec(wanted.slice(url.length))
       const [, version = '', name = ''] = match ?? []
       // Only roots are kept under their version. Which version a file has is told by itself, and checked by who asked.
       const file = name === 'root.json' ? `${version}${name}` : name
       const bytes =
         file === pinned ? pinnedRoot : await readFileIfThere(join(directory, file), LIMITS.targetsLengthBytes)
-      if (bytes !== undefined) return new Response(new Uint8Array(bytes))
-      if (name === 'root.json') return new Response(null, { status: 404 })
+      if (bytes !== undefined) return replyOf(200, bytes)
+      if (name === 'root.json') return replyOf(404)
       throw new UpdateError('METADATA_UNTRUSTED', `${directory} has no ${file}: nothing of it was ever verified here`, {
         hint: 'let the agent look for updates, or import a file, and verify again',
       })

@@ -5,6 +5,7 @@ import { makeDirectory } from '@updraft/core/files/atomic'
 import { takeLock } from '@updraft/core/files/lock'
 import { LIMITS } from '@updraft/core/limits'
 import { type Metadata, parseMetadata, type SignedSnapshot } from '@updraft/core/trust/metadata'
+import type { Ask } from '../ask.ts'
 import { type CacheDisk, type MetadataFiles, openCache } from './cache.ts'
 import { roleOfFile } from './file-names.ts'
 import type { VersionFloors } from './floors.ts'
@@ -28,7 +29,7 @@ export interface FollowOptions {
   readonly directory: string
   readonly floors: VersionFloors
   readonly now: () => Date
-  readonly fetch?: typeof fetch | undefined
+  readonly ask?: Ask | undefined
   readonly signal?: AbortSignal | undefined
   /** For one file. */
   readonly timeoutMs?: number | undefined
@@ -98,7 +99,7 @@ export const followSource = async <Result>(
       now,
       anyNames: options.anyNames ?? false,
       timeoutMs: options.timeoutMs ?? LIMITS.metadataTimeoutMs,
-      fetch: options.fetch,
+      ask: options.ask,
       signal: options.signal,
     })
     try {
@@ -118,8 +119,8 @@ export const followSource = async <Result>(
   /** A mirror that lags behind, or is held back, is sound until its timestamp expires: so the others are asked as well. */
   const withFresher = async (result: Result, version: number, used: string): Promise<Followed<Result>> => {
     const others = untried().filter((url) => url !== used)
-    const { timeoutMs = LIMITS.metadataTimeoutMs, fetch, signal } = options
-    const fresher = await findFresher(others, version, { timeoutMs, fetch, signal })
+    const { timeoutMs = LIMITS.metadataTimeoutMs, ask, signal } = options
+    const fresher = await findFresher(others, version, { timeoutMs, ask, signal })
     if (fresher !== undefined) {
       const outcome = await tryMirrors([fresher, ...others.filter((url) => url !== fresher), used])
       if (outcome.kind === 'failed') skipped.push({ url: fresher, error: outcome.error })

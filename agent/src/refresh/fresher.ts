@@ -2,12 +2,13 @@
 // nothing here is verified, and a false claim costs one attempt that fails.
 import { throwIfAborted } from '@updraft/core/bundle/turns'
 import { LIMITS } from '@updraft/core/limits'
+import type { Ask } from '../ask.ts'
 import { download } from '../download.ts'
 import { fileNameOf } from './file-names.ts'
 
 export interface FresherOptions {
   readonly timeoutMs: number
-  readonly fetch?: typeof fetch | undefined
+  readonly ask?: Ask | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -28,10 +29,10 @@ export const findFresher = async (
   return best?.url
 }
 
-const claimOf = async (url: string, { timeoutMs, fetch, signal }: FresherOptions): Promise<number> => {
+const claimOf = async (url: string, { timeoutMs, ask, signal }: FresherOptions): Promise<number> => {
   try {
     const maxBytes = LIMITS.timestampLengthBytes
-    const answer = await download(`${url}${fileNameOf({ role: 'timestamp' })}`, { maxBytes, timeoutMs, fetch, signal })
+    const answer = await download(`${url}${fileNameOf({ role: 'timestamp' })}`, { maxBytes, timeoutMs, ask, signal })
     if (answer.kind === 'missing') return 0
     const { signed } = JSON.parse(answer.bytes.toString('utf8')) as { readonly signed?: { readonly version?: unknown } }
     return Number.isSafeInteger(signed?.version) ? Number(signed?.version) : 0

@@ -5,6 +5,7 @@ import { parseMetadata } from '@updraft/core/trust/metadata'
 import { checkMetadata, policyError } from '@updraft/core/trust/policy'
 import { type Authority, isSignedBy } from '@updraft/core/trust/signatures'
 import { DownloadHTTPError } from 'tuf-js/dist/error.js'
+import type { Ask } from '../ask.ts'
 import { type Answer, download } from '../download.ts'
 import type { MetadataFiles } from './cache.ts'
 import { fileNameOf, maxBytesOf, type RoleFile, roleOfFile } from './file-names.ts'
@@ -27,7 +28,7 @@ export interface SourceFilesOptions {
   readonly cached: MetadataFiles
   readonly anyNames: boolean
   readonly timeoutMs: number
-  readonly fetch?: typeof fetch | undefined
+  readonly ask?: Ask | undefined
   readonly signal?: AbortSignal | undefined
   /** Who has to sign the role, by what is trusted at this moment; undefined if that is not known. */
   authorityOf(role: string): Authority | undefined
@@ -134,8 +135,8 @@ const findFile = async (
 }
 
 const ask = async (mirror: string, file: string, maxBytes: number, options: SourceFilesOptions): Promise<Found> => {
-  const { timeoutMs, fetch, signal } = options
-  const answer: Answer = await download(`${mirror}${file}`, { maxBytes, timeoutMs, fetch, signal })
+  const { timeoutMs, ask, signal } = options
+  const answer: Answer = await download(`${mirror}${file}`, { maxBytes, timeoutMs, ask, signal })
   return { ...answer, from: mirror }
 }
 

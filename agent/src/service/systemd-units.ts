@@ -106,8 +106,7 @@ IOWeight=20
 # Large buffers go back to the system when they are freed: a release of 1 GB then peaks at 242 MB instead of 311.
 Environment=MALLOC_MMAP_THRESHOLD_=262144
 # What threads free goes back to one heap and not to one for each of them; and V8's young generation, which an idle agent does not need,
-# stays small: with 100 shared bundles 112 MB instead of 134. With 1 instead of 4 it would be 106, and seeding would cost 1.8 times
-# the processor time.
+# stays small. With 1 instead of 4, seeding would cost 1.8 times the processor time.
 Environment=MALLOC_ARENA_MAX=1 NODE_OPTIONS=--max-semi-space-size=4
 # The compiled program, so that it starts in half the time. It is as trusted as the state beside it, and losing it does no harm.
 CacheDirectory=updraft
