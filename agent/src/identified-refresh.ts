@@ -2,11 +2,12 @@
 // compared with the authorities that are pinned. Integrity is the refresh room's, and no level touches it.
 import { join } from 'node:path'
 import type { Signer } from '@updraft/core/control/api'
-import { hasCode, type UpdateError } from '@updraft/core/errors'
+import { hasCode, isUpdateError, type UpdateError } from '@updraft/core/errors'
+import { holdersOf } from '@updraft/core/trust/holders'
 import { actionOn, severityAt } from '@updraft/core/trust/verification'
 import { readAuthorities } from './authorities.ts'
 import type { CycleDependencies } from './cycle-types.ts'
-import { type Identified, identify } from './identity.ts'
+import { type Identified, identify, signerOf } from './identity.ts'
 import { type RefreshResult, refresh } from './refresh.ts'
 import type { ProductSettings } from './settings.ts'
 import type { NewFinding } from './store/findings.ts'
@@ -43,14 +44,37 @@ export const refreshIdentified = async (
           installedSigners: dependencies.store.installed.current(name)?.signers ?? [],
           now: dependencies.now(),
         })
+  const { urgentRole } = result
+  // Names only: who may call something urgent is for the publisher's targets role to say.
+  const urgent =
+    urgentRole === undefined || isUpdateError(urgentRole) ? [] : holdersOf(urgentRole, authorities, dependencies.now())
   return {
     ...result,
-    releases: result.releases.map((release) => ({ ...release, signers: named(release.signers, identified.signers) })),
-    findings: [...expired, ...identified.findings],
+    releases: result.releases.map((release) => {
+      const { signers, urgency } = release
+      const known = urgency?.role === name ? identified.signers : urgent.map(signerOf)
+      return {
+        ...release,
+        signers: named(signers, identified.signers),
+        urgency: urgency && { ...urgency, signers: named(urgency.signers, known) },
+      }
+    }),
+    findings: [...expired, ...identified.findings, ...urgentFindings(urgentRole)],
     refusal: identified.refusal,
     identityChange: identified.change,
   }
 }
+
+const urgentFindings = (role: RefreshResult['urgentRole']): readonly NewFinding[] =>
+  isUpdateError(role)
+    ? [
+        {
+          code: 'urgent-unknown',
+          message: role.message,
+          hint: 'updates go on, each at the age that the settings ask for; if it stays like this, tell the publisher',
+        },
+      ]
+    : []
 
 const named = (signers: readonly Signer[], known: readonly Signer[]): readonly Signer[] =>
   signers.map((signer) => known.find(({ keyId }) => keyId === signer.keyId) ?? signer)
@@ -58,7 +82,7 @@ const named = (signers: readonly Signer[], known: readonly Signer[]): readonly S
 /** TUF stops at what has expired. Where that is only to be told, the rest is judged as it was before. */
 const refreshAtLevel = async (
   source: TrustedSource,
-  { name, verification }: ProductSettings,
+  { name, verification, minimumAgeHours }: ProductSettings,
   { home, store, now, carrier, alone, signal }: CycleDependencies,
 ): Promise<{ readonly result: RefreshResult; readonly expired: readonly NewFinding[] }> => {
   const run = (at: () => Date) =>
@@ -69,6 +93,7 @@ const refreshAtLevel = async (
         now: at,
         carrier,
         signal,
+        urgency: minimumAgeHours > 0,
       }),
     )
   const isOnlyTold = (error: unknown): error is UpdateError =>

@@ -80,7 +80,8 @@ export const plan = <T extends Candidate>(input: PlanInput<T>): Plan<T> => {
   let later: T | undefined
   let ready: T | undefined
   for (const candidate of withWayOut(newer, wayOut)) {
-    const question = { ...input, release: candidate.release, isWayOut: candidate === wayOut }
+    const { release, urgency } = candidate
+    const question = { ...input, release, urgency, isWayOut: candidate === wayOut }
     const { version } = candidate.release
     if (!pass(FITTING, question, rules, version)) continue
     later ??= candidate

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { Signer } from '@updraft/core/control/api'
 import { hasCode, UpdateError } from '@updraft/core/errors'
 import { LIMITS } from '@updraft/core/limits'
-import type { Product } from '@updraft/core/names'
+import { type Product, URGENT_ROLE } from '@updraft/core/names'
 import type { Release } from '@updraft/core/release'
 import type { SignedRole } from '@updraft/core/trust/holders'
 import { type Metadata, parseMetadata } from '@updraft/core/trust/metadata'
@@ -16,9 +16,11 @@ import type { VersionFloors } from './refresh/floors.ts'
 import { followSource, isAboutSource } from './refresh/follow.ts'
 import { type ListedTarget, loadProductRole, type ProductRole, releasesOf } from './refresh/product-role.ts'
 import type { Session, TopLevel } from './refresh/session.ts'
+import { loadUrgentRole, type Urgency, type UrgentRole, urgencyOf } from './refresh/urgency.ts'
 import { fingerprintOf, type TrustedSource } from './trust-store.ts'
 
 export type { VersionFloors } from './refresh/floors.ts'
+export type { Urgency } from './refresh/urgency.ts'
 
 /** A file of the repository as it was signed. */
 export type TargetFile = ListedTarget
@@ -34,6 +36,8 @@ export interface ReleaseFacts {
   /** Who signed the product's role. */
   readonly signers: readonly Signer[]
   readonly threshold: number
+  /** Who says that it need not wait for its age; undefined if nobody does whose word counts, or if that was not asked for. */
+  readonly urgency: Urgency | undefined
 }
 
 declare const trusted: unique symbol
@@ -53,6 +57,8 @@ export interface RefreshOptions {
   /** For one metadata file. */
   readonly timeoutMs?: number | undefined
   readonly disk?: CacheDisk | undefined
+  /** Whether it matters which releases are urgent: then the role that says so is loaded as well. */
+  readonly urgency?: boolean | undefined
 }
 
 export interface RefreshResult {
@@ -64,6 +70,8 @@ export interface RefreshResult {
   readonly failed: readonly { readonly product: Product; readonly error: UpdateError }[]
   /** Who signed each product's role, and what was signed about them. */
   readonly signedRoles: readonly SignedRole[]
+  /** The same of the role `urgent`, if it was asked for and the repository has it; or why it was refused. No product is affected. */
+  readonly urgentRole: SignedRole | UpdateError | undefined
   readonly rootVersion: number
   /** The first of the roles in use to expire; `at` as ISO 8601 in UTC. */
   readonly expires: { readonly role: string; readonly at: string }
@@ -99,21 +107,26 @@ export const refresh = async (
     followable,
     { ...rest, ask: carrier?.ask ?? rest.ask, directory: join(cacheDirectory, source.name) },
     async (session, topLevel) => {
-      const offer = await readOffer(session, topLevel, products)
-      return { result: offer, flaw: offer.failed[0]?.error }
+      const offer = await readOffer(session, topLevel, products, options.urgency ?? false)
+      return { result: offer, flaw: offer.failed[0]?.error ?? refusalOf(offer.urgent) }
     },
   )
-  const { topLevel, roles, failed, mirror } = followed.result
+  const { topLevel, roles, failed, urgent, mirror } = followed.result
   // Who shares what was carried here looks for others where everybody does.
   const repositoryUrl = carrier === undefined ? mirror.slice(0, -METADATA.length) : source.urls[0]
   const listings = roles.map((role) => ({ role, ...releasesOf(role) }))
   return {
-    releases: listings.flatMap(({ role: { signers, threshold }, releases }) =>
-      releases.map((listed) => trust({ source: source.name, repositoryUrl, ...listed, signers, threshold })),
+    releases: listings.flatMap(({ role, releases }) =>
+      releases.map((listed) => {
+        const { signers, threshold } = role
+        const urgency = urgencyOf(listed, role, urgent)
+        return trust({ source: source.name, repositoryUrl, ...listed, signers, threshold, urgency })
+      }),
     ),
     rejected: listings.flatMap(({ rejected }) => rejected),
     failed,
-    signedRoles: roles.map((role) => signedRoleOf(role, topLevel)),
+    signedRoles: roles.map((role) => signedRoleOf(role.product, role, topLevel)),
+    urgentRole: urgent.kind === 'read' ? signedRoleOf(URGENT_ROLE, urgent, topLevel) : refusalOf(urgent),
     rootVersion: topLevel.root.signed.version,
     expires: firstToExpire(topLevel, roles),
     changed: followed.changed,
@@ -149,10 +162,19 @@ interface Offer {
   readonly topLevel: TopLevel
   readonly roles: readonly ProductRole[]
   readonly failed: RefreshResult['failed']
+  readonly urgent: UrgentRole
 }
 
+const refusalOf = (urgent: UrgentRole): UpdateError | undefined =>
+  urgent.kind === 'refused' ? urgent.error : undefined
+
 /** One product's people cannot stop the updates of another: what is wrong with a product's role stays with it. */
-const readOffer = async (session: Session, topLevel: TopLevel, products: readonly Product[]): Promise<Offer> => {
+const readOffer = async (
+  session: Session,
+  topLevel: TopLevel,
+  products: readonly Product[],
+  wantsUrgency: boolean,
+): Promise<Offer> => {
   const roles: ProductRole[] = []
   const failed: { product: Product; error: UpdateError }[] = []
   for (const product of new Set(products)) {
@@ -163,12 +185,17 @@ const readOffer = async (session: Session, topLevel: TopLevel, products: readonl
       failed.push({ product, error })
     }
   }
-  return { mirror: session.mirror, topLevel, roles, failed }
+  const urgent = await loadUrgentRole(session, topLevel, wantsUrgency)
+  return { mirror: session.mirror, topLevel, roles, failed, urgent }
 }
 
-const signedRoleOf = ({ product, signers, threshold }: ProductRole, { targets }: TopLevel): SignedRole => ({
-  role: product,
-  identity: targets.signed.delegations?.roles.find(({ name }) => name === product)?.identity,
+const signedRoleOf = (
+  role: string,
+  { signers, threshold }: Pick<ProductRole, 'signers' | 'threshold'>,
+  { targets }: TopLevel,
+): SignedRole => ({
+  role,
+  identity: targets.signed.delegations?.roles.find(({ name }) => name === role)?.identity,
   keys: targets.signed.delegations?.keys ?? {},
   signers: signers.map(({ keyId }) => keyId),
   threshold,

@@ -23,6 +23,8 @@ export const LIMITS = {
   targetsMax: 4_000,
   /** Products of one repository; the snapshot lists each of them, and the same cost applies. */
   delegatedRolesMax: 1_000,
+  /** Releases that are called urgent at one time, over all products: 200 bytes each, in one file that machines fetch. */
+  urgentReleasesMax: 1_024,
   /** A ceremony file: every root so far, targets, and some products, each before and after. */
   ceremonyLengthBytes: 64 * MIB,
   /** A check of one signature takes up to a millisecond, and a role is checked against all of its keys. */

@@ -16,13 +16,16 @@ export type Channel = Named<'channel'>
 const PRODUCT = /^[a-z][a-z0-9-]*$/
 const PLATFORM = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/
 const CHANNEL = /^[a-z][a-z0-9-]*$/
-/** Names that TUF itself uses for roles: a product is also a role. */
-const RESERVED_PRODUCTS = new Set(['root', 'targets', 'snapshot', 'timestamp', 'mirrors', 'constructor'])
+/** The role that says which releases are urgent: see trust/urgent.ts. It stands among the roles of products. */
+export const URGENT_ROLE = 'urgent'
+
+/** Names of roles that are no products, though a product is also a role: those of TUF itself, and one of ours. */
+const RESERVED_PRODUCTS = new Set(['root', 'targets', 'snapshot', 'timestamp', 'mirrors', 'constructor', URGENT_ROLE])
 
 export const parseProduct = (value: string): Product => {
   if (!PRODUCT.test(value) || value.length > LIMITS.productLengthMax || RESERVED_PRODUCTS.has(value)) {
     throw new UpdateError('PRODUCT_INVALID', `product name ${JSON.stringify(value)} is not allowed`, {
-      hint: `use up to ${LIMITS.productLengthMax} of a-z, 0-9 and -, beginning with a letter, and not the name of a TUF role`,
+      hint: `use up to ${LIMITS.productLengthMax} of a-z, 0-9 and -, beginning with a letter, and not the name of a role`,
     })
   }
   return value as Product

@@ -110,6 +110,7 @@ const FINDING_ASKS: Readonly<Record<FindingCode, Asks>> = {
   'identity-changed': 'decision',
   'identity-expired': 'blocked',
   'identity-revoked': 'blocked',
+  'urgent-unknown': 'nothing',
   'release-invalid': 'blocked',
   'release-yanked': 'nothing',
   'bundle-tampered': 'blocked',

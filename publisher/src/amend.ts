@@ -44,7 +44,11 @@ export interface Amended {
   readonly metadataVersions: Readonly<Record<string, number>>
 }
 
-export type AmendedRelease = Pick<Release, 'platform' | 'channels' | 'rollout' | 'urgent' | 'yanked'>
+export type AmendedRelease = Pick<Release, 'platform' | 'channels' | 'rollout' | 'yanked'> & {
+  readonly urgent?: true
+  /** The role whose word that is. */
+  readonly urgentBy?: string
+}
 
 /**
  * Signs the release of `request` anew as `amendment` says.
@@ -81,7 +85,7 @@ export const assertNotYanked = (release: Release): void => {
 }
 
 /** The whole content of the product's role, or undefined if nothing of it changes. */
-const amendedContent = (
+export const amendedContent = (
   repository: Repository,
   releases: readonly PublishedRelease[],
   amendment: Amendment,
@@ -104,16 +108,16 @@ const amendedContent = (
   return isSame ? undefined : { targets }
 }
 
-const amendedOf = (repository: Repository, request: AmendRequest, changed: boolean): Amended => ({
+export const amendedOf = (repository: Repository, request: AmendRequest, changed: boolean): Amended => ({
   product: request.product,
   version: request.version,
-  releases: findReleases(repository, request).map(({ release }) => {
-    const { platform, channels, rollout, urgent, yanked } = release
+  releases: findReleases(repository, request).map(({ release, urgentBy }) => {
+    const { platform, channels, rollout, yanked } = release
     return {
       platform,
       channels,
       ...(rollout === undefined ? {} : { rollout }),
-      ...(urgent === undefined ? {} : { urgent }),
+      ...(urgentBy === undefined ? {} : { urgent: true as const, urgentBy }),
       ...(yanked === undefined ? {} : { yanked }),
     }
   }),

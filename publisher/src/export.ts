@@ -17,6 +17,7 @@ import {
   type Product,
   patchMetainfoPathOf,
   type ReleaseVersion,
+  URGENT_ROLE,
 } from '@updraft/core/names'
 import type { ProgressListener } from '@updraft/core/progress'
 import { type ExportMember, writeExport } from './export/write-export.ts'
@@ -129,8 +130,9 @@ const assertNotExpired = ({ role, expires }: ReturnType<typeof firstToExpire>, n
 
 const metadataOf = ({ edition }: Repository, product: Product): readonly ExportMember[] => {
   const { roots, timestamp, snapshot, targets, products } = edition
-  const own = products.get(product)
-  const signed: readonly SignedRole[] = [...roots, timestamp, snapshot, targets, ...(own === undefined ? [] : [own])]
+  // Who reads it has to learn from the same file what is urgent.
+  const own = [product, URGENT_ROLE].flatMap((role) => products.get(role) ?? [])
+  const signed: readonly SignedRole[] = [...roots, timestamp, snapshot, targets, ...own]
   return signed.map((role) => inMemory(`metadata/${metadataFileOf(role)}`, role.bytes))
 }
 

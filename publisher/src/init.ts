@@ -1,7 +1,7 @@
 // How a repository begins: keys, the first edition signed by them, and the folder that holds it. All of it appears, or
 // nothing does.
 import { mkdir, rmdir } from 'node:fs/promises'
-import type { Product } from '@updraft/core/names'
+import { type Product, URGENT_ROLE } from '@updraft/core/names'
 import { createKeyFile, type NewKey } from './keys/key-file.ts'
 import { noteFingerprint } from './keys/keys-directory.ts'
 import type { KeyType } from './keys/private-key.ts'
@@ -9,7 +9,8 @@ import type { Signers } from './keys/signer.ts'
 import { fingerprintOf } from './repository/edition.ts'
 import { assertNothingAt, createRepository } from './repository.ts'
 import type { RepositorySettings } from './repository-settings.ts'
-import { EMPTY_TARGETS, type RoleHolders, rootContent, withProduct } from './sign/delegations.ts'
+import { EMPTY_TARGETS, type RoleHolders, rootContent, withProduct, withUrgentRole } from './sign/delegations.ts'
+import { NOTHING_URGENT } from './sign/urgent.ts'
 import { type SignedChange, signChange, type TargetsContent } from './sign.ts'
 
 export interface InitRequest {
@@ -25,6 +26,9 @@ export interface InitRequest {
   readonly targetsThreshold?: number | undefined
   readonly productKeys?: number | undefined
   readonly productThreshold?: number | undefined
+  /** None makes no role `urgent`, by default. */
+  readonly urgentKeys?: number | undefined
+  readonly urgentThreshold?: number | undefined
   /** Ed25519 by default. */
   readonly type?: KeyType | undefined
 }
@@ -60,7 +64,7 @@ export const initRepository = async (request: InitRequest, options: InitOptions)
 }
 
 const createKeys = async (
-  { keysDirectory, products, rootKeys, targetsKeys = 1, productKeys = 1, type }: InitRequest,
+  { keysDirectory, products, rootKeys, targetsKeys = 1, productKeys = 1, urgentKeys = 0, type }: InitRequest,
   passphrase: string | undefined,
   undo: AsyncDisposableStack,
 ): Promise<readonly NewKey[]> => {
@@ -69,14 +73,23 @@ const createKeys = async (
   }
   const times = (count: number, role: string) => Array<string>(count).fill(role)
   const people = [...times(rootKeys, 'root'), ...times(targetsKeys, 'targets')]
-  const roles = [...people, ...products.flatMap((product) => times(productKeys, product)), 'snapshot', 'timestamp']
+  const delegated = [...products.flatMap((product) => times(productKeys, product)), ...times(urgentKeys, URGENT_ROLE)]
+  const roles = [...people, ...delegated, 'snapshot', 'timestamp']
   const keys: NewKey[] = []
   for (const role of roles) keys.push(undo.use(await createKeyFile(keysDirectory, role, passphrase, type)))
   return keys
 }
 
 const signFirst = async (
-  { products, settings, rootThreshold, targetsThreshold, productThreshold }: InitRequest,
+  {
+    products,
+    settings,
+    rootThreshold,
+    targetsThreshold,
+    productThreshold,
+    urgentKeys = 0,
+    urgentThreshold,
+  }: InitRequest,
   keys: readonly NewKey[],
   now: Date,
 ): Promise<SignedChange> => {
@@ -87,6 +100,10 @@ const signFirst = async (
   const signers: Signers = new Map(
     [...Map.groupBy(keys, ({ role }) => role)].map(([role, group]) => [role, group.map(({ signer }) => signer)]),
   )
+  const targets = products.reduce<TargetsContent>(
+    (content, product) => withProduct(content, product, holders(product, productThreshold)),
+    EMPTY_TARGETS,
+  )
   const change = {
     root: rootContent({
       root: holders('root', rootThreshold),
@@ -94,11 +111,11 @@ const signFirst = async (
       snapshot: holders('snapshot'),
       timestamp: holders('timestamp'),
     }),
-    targets: products.reduce<TargetsContent>(
-      (content, product) => withProduct(content, product, holders(product, productThreshold)),
-      EMPTY_TARGETS,
-    ),
-    products: new Map(products.map((product) => [product, EMPTY_TARGETS])),
+    targets: urgentKeys === 0 ? targets : withUrgentRole(targets, holders(URGENT_ROLE, urgentThreshold)),
+    products: new Map<string, TargetsContent>([
+      ...products.map((product) => [product, EMPTY_TARGETS] as const),
+      ...(urgentKeys === 0 ? [] : [[URGENT_ROLE, NOTHING_URGENT] as const]),
+    ]),
   }
   return await signChange(undefined, change, { signers, expiryDays: settings.expiryDays, now })
 }

@@ -1,11 +1,15 @@
 // How a release looks to a person at a terminal. Pure.
+import { URGENT_ROLE } from '@updraft/core/names'
 import type { Release } from '@updraft/core/release'
 import { shareText } from './amend/rollout.ts'
 
-export type Offer = Pick<Release, 'channels' | 'rollout' | 'urgent' | 'yanked'>
+export type Offer = Pick<Release, 'channels' | 'rollout' | 'yanked'> & {
+  /** The role whose word it is that it is urgent. */
+  readonly urgentBy?: string | undefined
+}
 
 /** Who is offered it, in one line. */
-export const offerText = ({ channels, rollout, urgent, yanked }: Offer): string => {
+export const offerText = ({ channels, rollout, urgentBy, yanked }: Offer): string => {
   if (yanked !== undefined) {
     const way = yanked.goTo === undefined ? 'machines stay where they are' : `machines go to ${yanked.goTo}`
     return `yanked, ${way}: ${yanked.reason}`
@@ -14,7 +18,7 @@ export const offerText = ({ channels, rollout, urgent, yanked }: Offer): string 
   return [
     `on ${channels.join(', ') || 'no channel'}`,
     curve === undefined ? 'for all machines' : `for ${curve}`,
-    ...(urgent === undefined ? [] : ['urgent']),
+    ...(urgentBy === undefined ? [] : [urgentBy === URGENT_ROLE ? 'urgent' : `urgent, by the keys of ${urgentBy}`]),
   ].join('; ')
 }
 

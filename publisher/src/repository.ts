@@ -7,7 +7,7 @@ import { fromFileSystem, systemCodeOf, UpdateError } from '@updraft/core/errors'
 import { makeDirectory, readFileIfThere, renameDurably, writeFileAtomic } from '@updraft/core/files/atomic'
 import { type Lock, takeLock } from '@updraft/core/files/lock'
 import { LIMITS } from '@updraft/core/limits'
-import { type Product, parseProduct } from '@updraft/core/names'
+import { type Product, parseProduct, URGENT_ROLE } from '@updraft/core/names'
 import type { TufRole } from '@updraft/core/trust/metadata'
 import { commitFiles, completeInterrupted, forgetUnseen, isInterrupted } from './repository/commit.ts'
 import { type Edition, fingerprintOf, metadataFileOf, readEdition, type SignedRole } from './repository/edition.ts'
@@ -41,7 +41,7 @@ export interface Repository {
   readonly fingerprint: string
   readonly products: readonly Product[]
   readonly releases: readonly PublishedRelease[]
-  /** Root, targets, snapshot, timestamp, then one per product. */
+  /** Root, targets, snapshot, timestamp, then one per product, and `urgent` where it was added. */
   readonly roles: readonly RoleState[]
   readonly edition: Edition
 }
@@ -192,7 +192,7 @@ const repositoryOf = (directory: string, settings: RepositorySettings, edition: 
   directory,
   settings,
   fingerprint: fingerprintOf(edition.roots[0]),
-  products: [...edition.products.keys()].map(parseProduct),
+  products: [...edition.products.keys()].filter((name) => name !== URGENT_ROLE).map(parseProduct),
   releases: releasesOf(directory, edition),
   roles: rolesOf(edition),
   edition,

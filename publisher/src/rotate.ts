@@ -8,7 +8,7 @@ import type { KeyType } from './keys/private-key.ts'
 import type { PublicKey } from './keys/public-key.ts'
 import { firstHolder } from './keys/signer.ts'
 import type { Repository } from './repository.ts'
-import { assertRole, keyChange, type RoleEdit } from './sign/role-keys.ts'
+import { assertRole, isNewRole, keyChange, type RoleEdit } from './sign/role-keys.ts'
 
 export interface RotateRequest {
   readonly role: string
@@ -52,6 +52,7 @@ export interface Rotated {
  */
 export const rotation = (repository: Repository, request: RotateRequest): readonly RoleEdit[] => {
   const { role, add, remove, threshold } = request
+  if (isNewRole(repository, role)) return [{ role, add, remove: [], threshold }]
   assertRole(repository, role)
   const present = repository.roles.find((state) => state.role === role)?.keyIds ?? []
   const removed = remove === 'all' ? present : remove.map((wanted) => keyNamed(wanted, present, `the role ${role}`))
@@ -100,7 +101,9 @@ export const rotate = async (
         decided = await Promise.all(
           decided.map(async (edit) => {
             const keys = await Promise.all(
-              edit.remove.map(() => createKeyFile(replace.directory, edit.role, replace.passphrase, replace.type)),
+              Array.from({ length: keysToMake(repository, edit) }, () =>
+                createKeyFile(replace.directory, edit.role, replace.passphrase, replace.type),
+              ),
             )
             for (const key of keys) made.push(undo.use(key))
             return { ...edit, add: [...edit.add, ...keys] }
@@ -122,10 +125,14 @@ export const rotate = async (
   }
 }
 
+/** As many as go; a role that comes to be has as many as have to sign. */
+const keysToMake = (repository: Repository, { role, add, remove, threshold = 1 }: RoleEdit): number =>
+  isNewRole(repository, role) ? Math.max(0, threshold - add.length) : remove.length
+
 const rotatedRole = (role: string, before: Repository, after: Repository): Rotated['roles'] => {
   const [old, now] = [before, after].map(({ roles }) => roles.find((state) => state.role === role))
-  if (old === undefined || now === undefined) return []
-  const removed = old.keyIds.filter((keyId) => !now.keyIds.includes(keyId))
+  if (now === undefined) return []
+  const removed = (old?.keyIds ?? []).filter((keyId) => !now.keyIds.includes(keyId))
   return [{ role, keyIds: now.keyIds, removed, threshold: now.threshold }]
 }
 

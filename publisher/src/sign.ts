@@ -21,12 +21,13 @@ const SPEC_VERSION = '1.0.34'
 const DAY_MS = 24 * 60 * 60 * 1000
 
 export type RootContent = Pick<SignedRoot, 'keys' | 'roles'>
-export type TargetsContent = Pick<SignedTargets, 'targets' | 'delegations'>
+export type TargetsContent = Pick<SignedTargets, 'targets' | 'delegations' | 'urgent'>
 
 /** What is to change. What is not named stays as it is, down to its signatures. */
 export interface Change {
   readonly root?: RootContent | undefined
   readonly targets?: TargetsContent | undefined
+  /** Delegated roles by name. */
   readonly products?: ReadonlyMap<string, TargetsContent> | undefined
   /** The timestamp is always new; the snapshot if something that it lists is, or if this asks for it. */
   readonly snapshot?: boolean
@@ -194,11 +195,12 @@ const headerOf = (previous: SignedRole | undefined, expiryDays: number, now: Dat
   expires: wholeSeconds(new Date(now.getTime() + expiryDays * DAY_MS)),
 })
 
-const targetsOf = (header: Header, { targets, delegations }: TargetsContent): SignedTargets => ({
+const targetsOf = (header: Header, { targets, delegations, urgent }: TargetsContent): SignedTargets => ({
   _type: 'targets',
   ...header,
   targets,
   ...(delegations === undefined ? {} : { delegations }),
+  ...(urgent === undefined ? {} : { urgent }),
 })
 
 /** TUF 4.2 has no fractions of a second, and strict clients refuse them. */

@@ -32,6 +32,7 @@ const release: fc.Arbitrary<Made> = fc
       minimumAgentVersion: fc.constantFrom('0.9.0', '9.0.0'),
       rollout: curve,
       urgent: fc.constant(true as const),
+      urgentBy: fc.constantFrom('urgent', 'acme'),
       yanked: fc.record({ at: time, reason: fc.constant('bad'), goTo: version }, { requiredKeys: ['at', 'reason'] }),
     },
     { requiredKeys: ['version', 'platform', 'channels', 'product'] },

@@ -113,9 +113,24 @@ const table: Readonly<Record<string, readonly Case[]>> = {
     },
     {
       name: 'lifted by a signed urgency',
+      releases: [{ ...RELEASE, urgentBy: 'urgent' }],
+      settings: { minimumAgeHours: 48 },
+      expected: {
+        passed: true,
+        detail: '1.1.0 is signed as urgent by key abababab (role urgent), so it need not be 48 h old',
+      },
+    },
+    {
+      name: 'not lifted by a word that does not count',
       releases: [{ ...RELEASE, urgent: true }],
       settings: { minimumAgeHours: 48 },
-      expected: { passed: true, detail: '1.1.0 is signed as urgent, so it need not be 48 h old' },
+      firstSeen: { '1.1.0': hours(-1) },
+      expected: {
+        passed: false,
+        detail:
+          '1.1.0 was first seen here 1 h ago; 48 h are asked for; its product calls it urgent, which only the role urgent may do',
+        recheckAt: hours(47),
+      },
     },
   ],
   approved: [
@@ -139,7 +154,7 @@ const table: Readonly<Record<string, readonly Case[]>> = {
     },
     {
       name: 'urgency approves nothing',
-      releases: [{ ...RELEASE, urgent: true }],
+      releases: [{ ...RELEASE, urgentBy: 'urgent' }],
       settings: { approval: 'required' },
       expected: { passed: false, detail: '1.1.0 waits for: updraft-agent approve acme 1.1.0' },
     },

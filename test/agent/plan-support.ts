@@ -25,9 +25,18 @@ export type Made = Partial<
   readonly platform?: string
   readonly channels?: readonly string[]
   readonly product?: string
+  /** The role that says that it is urgent, as the refresh room found it. */
+  readonly urgentBy?: string | undefined
 }
 
-export const candidate = ({ version, platform = 'any', channels = ['stable'], product = 'acme', ...others }: Made) => {
+export const candidate = ({
+  version,
+  platform = 'any',
+  channels = ['stable'],
+  product = 'acme',
+  urgentBy,
+  ...others
+}: Made) => {
   const name = {
     product: parseProduct(product),
     version: parseReleaseVersion(version),
@@ -42,7 +51,8 @@ export const candidate = ({ version, platform = 'any', channels = ['stable'], pr
     sizes: { files: 1, installedBytes: 1, indexBytes: 1, packBytes: 1 },
     ...others,
   }
-  return { release: parseRelease(payload, indexPathOf(name)), label: `${version} ${platform}` }
+  const urgency = urgentBy === undefined ? undefined : { role: urgentBy, signers: [{ keyId: 'ab'.repeat(32) }] }
+  return { release: parseRelease(payload, indexPathOf(name)), urgency, label: `${version} ${platform}` }
 }
 
 export type Candidate = ReturnType<typeof candidate>

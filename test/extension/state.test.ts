@@ -153,6 +153,7 @@ describe('summaryOf', () => {
     'identity-changed': 'decision',
     'identity-expired': 'blocked',
     'identity-revoked': 'blocked',
+    'urgent-unknown': 'attention',
     'release-invalid': 'blocked',
     'release-yanked': 'attention',
     'bundle-tampered': 'blocked',

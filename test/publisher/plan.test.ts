@@ -38,6 +38,7 @@ const released = (line: Line): PublishedRelease => {
     index: target(indexPathOf(request)),
     metainfo: target(metainfoPathOf(request)),
     bundleDirectory: bundleNameOf(request),
+    urgentBy: undefined,
     torrents: [],
   }
 }

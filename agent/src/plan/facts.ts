@@ -2,6 +2,7 @@
 // answers. Types only; nothing here reads anything.
 import type { ReleaseVersion } from '@updraft/core/names'
 import type { Release } from '@updraft/core/release'
+import type { Urgency } from '../refresh.ts'
 import type { ProductSettings } from '../settings.ts'
 import type { BadMark } from '../store/bad-marks.ts'
 
@@ -53,6 +54,8 @@ export interface Moment {
 /** What rules about one release are asked. */
 export interface Question extends Moment {
   readonly release: Release
+  /** Whose signed word it is that it need not wait for its age. */
+  readonly urgency?: Urgency | undefined
   readonly installed: ReleaseVersion | undefined
   readonly agentVersion: ReleaseVersion
   /** When this machine first saw each release, by the name of its bundle. */

@@ -3,6 +3,7 @@
 import { ANY_PLATFORM, compareVersions, isNewer, type ReleaseVersion } from '@updraft/core/names'
 import type { Release } from '@updraft/core/release'
 import semver from 'semver'
+import type { Urgency } from '../refresh.ts'
 import type { ProductSettings } from '../settings.ts'
 import { isForPlatform } from './platform.ts'
 import { wayOutOf, yankOf } from './yank.ts'
@@ -10,6 +11,8 @@ import { wayOutOf, yankOf } from './yank.ts'
 /** What plan needs to see of a release; what it returns is what it was given, untouched. */
 export interface Candidate {
   readonly release: Release
+  /** Whose signed word it is that it need not wait for its age. */
+  readonly urgency?: Urgency | undefined
 }
 
 export interface OfferInput<T extends Candidate> {

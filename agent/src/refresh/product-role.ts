@@ -1,4 +1,4 @@
-// The role of one product, loaded through a session and checked once more by our own eyes; and the releases that it lists.
+// A delegated role, loaded through a session and checked once more by our own eyes; and the releases that a product's role lists.
 import type { Signer } from '@updraft/core/control/api'
 import { UpdateError } from '@updraft/core/errors'
 import { metainfoPathOf, type Product, releaseNameOfIndexPath } from '@updraft/core/names'
@@ -7,12 +7,15 @@ import type { Metadata, SignedTargets, TufTarget } from '@updraft/core/trust/met
 import { signersOf } from '@updraft/core/trust/signatures'
 import type { Session, TopLevel } from './session.ts'
 
-export interface ProductRole {
-  readonly product: Product
+export interface LoadedRole {
   readonly metadata: Metadata<SignedTargets>
   /** Who signed it, of those who may. At least `threshold`. */
   readonly signers: readonly Signer[]
   readonly threshold: number
+}
+
+export interface ProductRole extends LoadedRole {
+  readonly product: Product
 }
 
 /**
@@ -20,26 +23,31 @@ export interface ProductRole {
  *
  * Errors: PRODUCT_UNKNOWN if the repository has no such product; those of `Session.find`.
  */
-export const loadProductRole = async (
+export const loadProductRole = async (session: Session, topLevel: TopLevel, product: Product): Promise<ProductRole> => {
+  const loaded = await loadRole(session, topLevel, product)
+  if (loaded !== undefined) return { product, ...loaded }
+  throw new UpdateError('PRODUCT_UNKNOWN', `${session.mirror} offers no product ${product}`, {
+    hint: 'check the name of the product, and which source it comes from',
+  })
+}
+
+/** Loads a role that targets delegates to; undefined if it does not. Errors: those of `Session.load`. */
+export const loadRole = async (
   session: Session,
   { targets, snapshot }: TopLevel,
-  product: Product,
-): Promise<ProductRole> => {
+  name: string,
+): Promise<LoadedRole | undefined> => {
   const { delegations } = targets.signed
-  const role = delegations?.roles.find(({ name }) => name === product)
-  if (delegations === undefined || role === undefined) {
-    throw new UpdateError('PRODUCT_UNKNOWN', `${session.mirror} offers no product ${product}`, {
-      hint: 'check the name of the product, and which source it comes from',
-    })
-  }
-  const file = `${product}.json`
+  const role = delegations?.roles.find((delegated) => delegated.name === name)
+  if (delegations === undefined || role === undefined) return undefined
+  const file = `${name}.json`
   const listed = Object.hasOwn(snapshot.signed.meta, file) ? snapshot.signed.meta[file] : undefined
   if (listed === undefined) {
     throw untrusted(`${file} is not listed in the snapshot from ${session.mirror}, though its role exists`)
   }
-  await session.load(product)
+  await session.load(name)
 
-  const metadata = session.read(product)
+  const metadata = session.read(name)
   if (metadata === undefined || metadata.signed.version !== listed.version) {
     throw untrusted(`${file} from ${session.mirror} is not the version ${listed.version} that the snapshot lists`)
   }
@@ -47,7 +55,7 @@ export const loadProductRole = async (
   if (keyIds.length < role.threshold) {
     throw untrusted(`${file} carries ${keyIds.length} of the ${role.threshold} signatures that it needs`)
   }
-  return { product, metadata, signers: keyIds.map((keyId) => ({ keyId })), threshold: role.threshold }
+  return { metadata, signers: keyIds.map((keyId) => ({ keyId })), threshold: role.threshold }
 }
 
 export interface ListedRelease {

@@ -14,6 +14,7 @@ import {
   parseReleaseVersion,
   patchNameOf,
   type ReleaseName,
+  URGENT_ROLE,
 } from '../names.ts'
 import { type Member, readExactly, readTarMembers } from './tar.ts'
 
@@ -159,7 +160,9 @@ const contentsOf = (names: readonly string[]): Pick<ExportFile, 'product' | 'rel
   if (product === undefined || releases.length === 0) throw invalid('it carries no release')
   if (others.length > 0) throw invalid(`it carries more than one product: ${[product, ...others].join(', ')}`)
   const wanted = ['product', 'snapshot', 'targets', 'timestamp']
-  const found = roles.filter((role) => role !== 'root').map((role) => (role === product ? 'product' : role))
+  // It may say what is urgent as well: in one version, as it may have of every role but root.
+  const rest = roles.filter((role, at) => role !== 'root' && (role !== URGENT_ROLE || roles.indexOf(role) !== at))
+  const found = rest.map((role) => (role === product ? 'product' : role))
   if (found.toSorted().join() !== wanted.join() || !roles.includes('root')) {
     throw invalid(
       `its metadata is of ${roles.join(', ')}; needed are root, timestamp, snapshot, targets and ${product}`,

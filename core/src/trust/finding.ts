@@ -18,6 +18,7 @@ export const FINDINGS = {
   'identity-changed': { severity: 'error', title: 'the product is signed by somebody else than the installed version' },
   'identity-expired': { severity: 'error', title: 'a certificate of who signed the product is not valid now' },
   'identity-revoked': { severity: 'error', title: 'a certificate of who signed the product has been revoked' },
+  'urgent-unknown': { severity: 'warning', title: 'which releases are urgent cannot be told' },
   'release-invalid': { severity: 'error', title: 'the signed description of a release is malformed' },
   'release-yanked': { severity: 'warning', title: 'the publisher has withdrawn the installed release' },
   'bundle-tampered': { severity: 'error', title: 'downloaded bytes do not match what was signed' },

@@ -91,6 +91,8 @@ export interface SignedTargets extends SignedCommon {
   readonly _type: 'targets'
   readonly targets: Readonly<Record<string, TufTarget>>
   readonly delegations?: Delegations | undefined
+  /** In the role `urgent` only: see urgent.ts. */
+  readonly urgent?: unknown
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })

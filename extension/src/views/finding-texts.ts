@@ -123,6 +123,17 @@ const TEXTS: Readonly<Record<FindingCode, () => Explanation>> = {
       'Ask the publisher whether a key was stolen, and since when. If so, look at what was installed since then. Updates go on when somebody else signs.',
     ),
   }),
+  'urgent-unknown': () => ({
+    happened: l10n.t(
+      'Your settings let releases grow old before they are installed, unless the publisher signs that one is urgent. Who may sign that is known, but what they have signed could not be fetched, or does not hold.',
+    ),
+    did: l10n.t(
+      'The agent takes no release for urgent. Everything else goes on: each release is installed at its age.',
+    ),
+    todo: l10n.t(
+      'Nothing at once: the source is asked again. If it stays like this, tell the publisher, with the message above. If you know of a release that cannot wait, lower the minimum age of the product.',
+    ),
+  }),
   'release-invalid': () => ({
     happened: l10n.t('The publisher has signed a description of a release that makes no sense to the agent.'),
     did: l10n.t('The agent passes over this release. Other releases are not affected, and what is installed stays.'),

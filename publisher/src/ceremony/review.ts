@@ -1,6 +1,7 @@
 // What a ceremony would change, in words, computed from the bytes that are to be signed and those in force. Pure. Whatever these
 // words do not cover is named as such, so that nothing is ever signed unseen.
 import { isDeepStrictEqual } from 'node:util'
+import { URGENT_ROLE } from '@updraft/core/names'
 import { nameOf } from '@updraft/core/trust/certificates'
 import { chainOf, parseIdentity } from '@updraft/core/trust/identity'
 import {
@@ -12,6 +13,7 @@ import {
   type TufKeys,
   type TufRole,
 } from '@updraft/core/trust/metadata'
+import { isSameName, parseUrgent, type UrgentRelease } from '@updraft/core/trust/urgent'
 import { draftedRoles } from '../apply-change.ts'
 import { KEY_ID_SHOWN } from '../keys/keys-directory.ts'
 import { kindOfKey } from '../keys/public-key.ts'
@@ -70,7 +72,9 @@ const reviewDocument = (ceremony: Ceremony, role: string, now: Date): ReviewedDo
         ? rootWords(base.root.metadata.signed, draft as SignedRoot)
         : role === 'targets'
           ? targetsWords(base.targets.metadata.signed, draft as SignedTargets)
-          : productWords(base.products.get(role)?.metadata.signed, draft as SignedTargets)
+          : role === URGENT_ROLE
+            ? urgentWords(base.products.get(role)?.metadata.signed, draft as SignedTargets)
+            : productWords(base.products.get(role)?.metadata.signed, draft as SignedTargets)
     return words.length === 0 ? ['nothing changes but version and expiry'] : words
   }
 }
@@ -104,7 +108,11 @@ const targetsWords = (before: SignedTargets, after: SignedTargets): readonly str
   const order = (roles: readonly DelegatedRole[]) => roles.map(({ name }) => name)
   const kept = order(old.roles).filter((name) => order(now.roles).includes(name))
   return [
-    ...gone.map(({ name }) => `! the product ${name} is taken away: machines that have it get no more updates`),
+    ...gone.map(({ name }) =>
+      name === URGENT_ROLE
+        ? '! the role urgent is taken away: the keys of each product call its releases urgent then'
+        : `! the product ${name} is taken away: machines that have it get no more updates`,
+    ),
     ...now.roles.flatMap((role) => delegationWords(named(old.roles, role.name), role, keys)),
     ...(isDeepStrictEqual(
       kept,
@@ -122,7 +130,7 @@ const delegationWords = (before: DelegatedRole | undefined, after: DelegatedRole
   const { name } = after
   if (before === undefined) {
     return [
-      `a new product ${name}, signed by ${after.threshold} of ${after.keyids.map((id) => describeKey(id, keys)).join(', ')}`,
+      `${name === URGENT_ROLE ? '! a new role urgent, which lets machines have releases at once' : `a new product ${name}`}, signed by ${after.threshold} of ${after.keyids.map((id) => describeKey(id, keys)).join(', ')}`,
       ...identityWords(undefined, after),
     ]
   }
@@ -192,6 +200,23 @@ const productWords = (before: SignedTargets | undefined, after: SignedTargets): 
   ]
 }
 
+/** Each line deserves a look: it is what the owners of machines have asked to wait for. */
+const urgentWords = (before: SignedTargets | undefined, after: SignedTargets): readonly string[] => {
+  const [old, now] = [parseUrgent(before?.urgent).releases, parseUrgent(after.urgent).releases]
+  const nameOf = ({ product, version, platform, index }: UrgentRelease) =>
+    `${plainText(`${product} ${version} (${platform})`)}, index ${index.slice(0, 16)}…`
+  const lacks = (list: readonly UrgentRelease[], entry: UrgentRelease) =>
+    !list.some((other) => other.index === entry.index && isSameName(other, entry))
+  return [
+    ...(before === undefined ? ['its first version'] : []),
+    ...now
+      .filter((entry) => lacks(old, entry))
+      .map((entry) => `! machines may have ${nameOf(entry)} at once, whatever age they ask for`),
+    ...old.filter((entry) => lacks(now, entry)).map((entry) => `machines wait again for ${nameOf(entry)}`),
+    ...otherWords(before ?? {}, after, ['targets', 'urgent']),
+  ]
+}
+
 const COMMON = new Set(['_type', 'spec_version', 'version', 'expires', 'consistent_snapshot', 'name', 'terminating'])
 
 /** Fields that nothing above has words for. The policy has looked at the common ones, and at whether products terminate. */
@@ -202,9 +227,12 @@ const otherWords = (before: object, after: object, covered: readonly string[], w
     .filter((field) => !covered.includes(field) && !COMMON.has(field) && !isDeepStrictEqual(old?.[field], now?.[field]))
     .map(
       (field) =>
-        `! in ${where}, the field ${JSON.stringify(field.replaceAll(/[\p{Cc}\p{Cf}]/gu, ' '))} changes, which this program has no words for`,
+        `! in ${where}, the field ${JSON.stringify(plainText(field))} changes, which this program has no words for`,
     )
 }
+
+/** Nothing that steers a terminal. */
+const plainText = (text: string): string => text.replaceAll(/[\p{Cc}\p{Cf}]/gu, ' ')
 
 const describeKey = (keyId: string, keys: TufKeys): string => {
   const key = Object.hasOwn(keys, keyId) ? keys[keyId] : undefined

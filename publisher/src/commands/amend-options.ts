@@ -33,11 +33,14 @@ export const runAmend = async (
   const request = { repository: options.repo, ...parseWanted(product, version, options.platform) }
   const made = amendment(now)
   const amended = await amend(request, made, { keys: keysFor(options.repo, options, context).source, now })
-  context.print(options.json ? JSON.stringify(amended) : describe(amended))
+  context.print(options.json ? JSON.stringify(amended) : describeAmended(amended))
 }
 
-const describe = ({ product, version, releases, changed, metadataVersions }: Amended): string => {
-  const versions = [product, 'snapshot', 'timestamp'].map((role) => `${role} ${metadataVersions[role]}`)
+export const describeAmended = (
+  { product, version, releases, changed, metadataVersions }: Amended,
+  role: string = product,
+): string => {
+  const versions = [role, 'snapshot', 'timestamp'].map((name) => `${name} ${metadataVersions[name]}`)
   return [
     `${product} ${version}: ${changed ? 'signed anew' : 'nothing to change'}`,
     ...releases.map((release) => `  ${release.platform.padEnd(16)} ${offerText(release)}`),

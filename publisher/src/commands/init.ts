@@ -1,7 +1,7 @@
 // `init DIR`: makes a repository and its keys.
 import { basename } from 'node:path'
 import { UpdateError } from '@updraft/core/errors'
-import { parseProduct } from '@updraft/core/names'
+import { parseProduct, URGENT_ROLE } from '@updraft/core/names'
 import type { Command } from 'commander'
 import type { Context } from '../context.ts'
 import { initRepository, type NewRepository } from '../init.ts'
@@ -21,6 +21,8 @@ interface InitCommandOptions extends KeyOptions {
   readonly targetsThreshold: number
   readonly productKeys: number
   readonly productThreshold: number
+  readonly urgentKeys: number
+  readonly urgentThreshold: number
   readonly type: KeyType
   /** False with --no-passphrase. */
   readonly passphrase: boolean
@@ -34,6 +36,7 @@ const HELP = `
 Examples:
   $ updraft-publisher init r --product acme --url https://updates.example.com/
   $ updraft-publisher publish build/ --repo r --product acme --version 1.0.0
+  $ updraft-publisher init r --product acme --urgent-keys 2 --urgent-threshold 2
   $ updraft-publisher init r --product acme --root-keys 3 --root-threshold 2 --targets-keys 3 --targets-threshold 2
 
 Everything in r may be served by any web server. The keys are in r.keys: keep them elsewhere.`
@@ -52,6 +55,8 @@ export const addInitCommand = (program: Command, context: Context): void => {
     .option('--targets-threshold <n>', 'how many of them must sign a change of products', parseCount, 1)
     .option('--product-keys <n>', 'how many keys to make for each product', parseCount, 1)
     .option('--product-threshold <n>', 'how many of them must sign a release', parseCount, 1)
+    .option('--urgent-keys <n>', 'keys of a role that alone may call a release urgent; none by default', parseCount, 0)
+    .option('--urgent-threshold <n>', 'how many of them must sign that', parseCount, 1)
     .addOption(keyTypeOption('the kind of the keys'))
     .option('--no-passphrase', 'leave the key files unencrypted')
     .option('--json', 'print the result as one JSON object')
@@ -66,14 +71,17 @@ const runInit = async (directory: string, options: InitCommandOptions, context: 
   const products = [...new Set(options.product)].map(parseProduct)
   const settings = parseRepositorySettings({ url: options.url, trackers: options.tracker }, 'the command line')
   const { rootKeys, rootThreshold, targetsKeys, targetsThreshold, productKeys, productThreshold, type } = options
+  const { urgentKeys, urgentThreshold } = options
   assertThreshold('root', rootThreshold, rootKeys)
   assertThreshold('targets', targetsThreshold, targetsKeys)
   assertThreshold('product', productThreshold, productKeys)
+  if (urgentKeys > 0 || urgentThreshold > 1) assertThreshold('urgent', urgentThreshold, urgentKeys)
   const keys = keysFor(directory, options, context)
   await assertNothingAt(directory) // Before a person is asked for a passphrase.
   const passphrase = options.passphrase ? await newPassphrase(keys.passphrase) : undefined
   const people = { rootKeys, rootThreshold, targetsKeys, targetsThreshold, productKeys, productThreshold, type }
-  const request = { directory, keysDirectory: keys.directory, products, settings, ...people }
+  const urgent = { urgentKeys, urgentThreshold }
+  const request = { directory, keysDirectory: keys.directory, products, settings, ...people, ...urgent }
   return await initRepository(request, { passphrase, now: context.now() })
 }
 
@@ -114,6 +122,8 @@ const purposeOf = (role: string): string => {
       return 'move it offline: only a change of keys needs it'
     case 'targets':
       return 'move it offline: only another product needs it'
+    case URGENT_ROLE:
+      return 'give it to others than those who release: it lifts the minimum age of machines'
     case 'snapshot':
     case 'timestamp':
       return 'stays where the repository is published and served'

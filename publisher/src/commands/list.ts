@@ -60,8 +60,8 @@ const releasesFor = async (
 
 const compareText = (a: string, b: string): number => (a === b ? 0 : a < b ? -1 : 1)
 
-const summaryOf = ({ release }: PublishedRelease) => {
-  const { product, version, platform, channels, published, sizes, rollout, urgent, yanked } = release
+const summaryOf = ({ release, urgentBy }: PublishedRelease) => {
+  const { product, version, platform, channels, published, sizes, rollout, yanked } = release
   return {
     product,
     version,
@@ -71,7 +71,7 @@ const summaryOf = ({ release }: PublishedRelease) => {
     sizes,
     infoHash: release.torrent.btih,
     ...(rollout === undefined ? {} : { rollout }),
-    ...(urgent === undefined ? {} : { urgent }),
+    ...(urgentBy === undefined ? {} : { urgent: true, urgentBy }),
     ...(yanked === undefined ? {} : { yanked }),
   }
 }

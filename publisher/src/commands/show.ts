@@ -43,6 +43,8 @@ export const addShowCommand = (program: Command, context: Context): void => {
 interface Shown {
   /** The payload as it was signed. */
   readonly release: Release
+  /** The role whose word it is that machines may have it before the age that their owners ask for. */
+  readonly urgentBy?: string
   readonly signedBy: Pick<RoleState, 'keyIds' | 'threshold' | 'metadataVersion' | 'expires'>
   readonly index: { readonly sha256: string; readonly file: string }
   readonly pack: string
@@ -52,12 +54,14 @@ interface Shown {
   readonly patchedFrom: readonly { readonly version: string | undefined; readonly lengthBytes: number }[]
 }
 
-const shownOf = (repository: Repository, { release, index, metainfo, bundleDirectory }: PublishedRelease): Shown => {
+const shownOf = (repository: Repository, published: PublishedRelease): Shown => {
+  const { release, index, metainfo, bundleDirectory, urgentBy } = published
   const [state] = rolesNamed(repository, [release.product])
   const { keyIds = [], threshold = 0, metadataVersion = 0, expires = new Date(0) } = state ?? {}
   const versionOf = new Map(repository.releases.map((each) => [each.index.sha256, each.release.version]))
   return {
     release,
+    ...(urgentBy === undefined ? {} : { urgentBy }),
     signedBy: { keyIds, threshold, metadataVersion, expires },
     index: { sha256: index.sha256, file: index.file },
     pack: join(bundleDirectory, 'pack'),
@@ -82,12 +86,17 @@ const magnetOf = (release: Release, base: string | undefined): string => {
   return `magnet:?xt=urn:btih:${btih}&${parts.map(([key, value = '']) => `${key}=${encodeURIComponent(value)}`).join('&')}`
 }
 
+const CLAIMED = '; called urgent by its own product, which does not count: the role urgent has to say it'
+
 const describe = (shown: Shown): string => {
-  const { release, signedBy, index, pack, metainfo, magnet, patchedFrom } = shown
+  const { release, urgentBy, signedBy, index, pack, metainfo, magnet, patchedFrom } = shown
   const { sizes, torrent } = release
   const patches = patchedFrom.map(({ version, lengthBytes }) => `${formatBytes(lengthBytes)} from ${version ?? '?'}`)
   const lines = [
-    ['offered', offerText(release)],
+    [
+      'offered',
+      `${offerText({ ...release, urgentBy })}${release.urgent === true && urgentBy === undefined ? CLAIMED : ''}`,
+    ],
     ['published', release.published],
     [
       'signed by',

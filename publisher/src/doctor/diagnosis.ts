@@ -1,6 +1,7 @@
 // What a look at a repository amounts to: facts in, one line per check out, each with what to do. Pure; doctor.ts gathers
 // the facts.
 import { type ExitName, isUpdateError, messageOf } from '@updraft/core/errors'
+import { URGENT_ROLE } from '@updraft/core/names'
 import { count } from '@updraft/core/terminal/plain-text'
 import { TOP_LEVEL_ROLES, type TufKey } from '@updraft/core/trust/metadata'
 import { bySoonest } from '../origin/catalog.ts'
@@ -25,6 +26,7 @@ export const CHECKS = {
   expiry: { title: 'no metadata has expired or expires soon', exit: 'untrusted' },
   threshold: { title: 'no single person can sign alone', exit: 'input' },
   'key-shared': { title: 'online keys sign nothing that is to be signed offline', exit: 'input' },
+  urgent: { title: 'calling a release urgent takes other keys than releasing it', exit: 'input' },
   keys: { title: 'key files are encrypted, and offline keys are not on this machine', exit: 'input' },
   certificates: { title: 'certificates of those who sign are good, and do not expire soon', exit: 'untrusted' },
   'other-clients': { title: 'other TUF clients accept the metadata', exit: 'input' },
@@ -72,6 +74,7 @@ export const diagnose = (facts: Facts): readonly Check[] => [
   ...expiryChecks(facts),
   ...thresholdChecks(facts.repository),
   ...sharedKeyChecks(facts.repository),
+  urgentCheck(facts.repository),
   ...keyFileChecks(facts.keyFiles),
   ...certificateChecks(facts.repository, facts.now),
   ...otherClientChecks(facts.repository),
@@ -137,6 +140,32 @@ const sharedKeyChecks = ({ roles }: Repository): readonly Check[] => {
       hint: 'an online key lies on a machine that the world can reach: give these roles keys of their own',
     },
   ]
+}
+
+/** Whoever stole the keys of a product would take every machine at once, if no other role had a say in it. */
+const urgentCheck = ({ roles, products, directory }: Repository): Check => {
+  const urgent = roles.find(({ role }) => role === URGENT_ROLE)
+  if (urgent === undefined) {
+    return {
+      code: 'urgent',
+      level: 'warning',
+      detail:
+        'the keys of each product call its releases urgent: whoever steals them skips the minimum age of every machine',
+      hint: `give that to others: updraft-publisher rotate urgent --new --repo ${directory}`,
+    }
+  }
+  const both = products.filter((product) => {
+    const own = roles.find(({ role }) => role === product)?.keyIds ?? []
+    return urgent.keyIds.filter((keyId) => own.includes(keyId)).length >= urgent.threshold
+  })
+  if (both.length === 0)
+    return ok('urgent', `${urgent.threshold} of ${count(urgent.keyIds.length, 'key')} of their own`)
+  return {
+    code: 'urgent',
+    level: 'warning',
+    detail: `keys of ${both.join(', ')} are enough to sign as urgent`,
+    hint: 'give the role urgent keys that sign nothing else: rotate urgent --new',
+  }
 }
 
 /** Roles whose keys are needed so seldom that they have no reason to lie beside the repository. */

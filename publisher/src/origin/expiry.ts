@@ -1,4 +1,5 @@
 // What of a repository's metadata has expired or will soon. Pure.
+import { URGENT_ROLE } from '@updraft/core/names'
 import { ONLINE_ROLES } from '../renew.ts'
 import type { Repository, RoleState } from '../repository.ts'
 import type { Problem } from './problem.ts'
@@ -19,8 +20,9 @@ export const expiryProblems = (repository: Repository, now: Date): readonly Expi
     const { role, expires } = state
     const detail = `renew it with: updraft-publisher renew ${repository.directory} --role ${role}`
     const when = expires.toISOString()
+    const follows = role === URGENT_ROLE ? 'machines take no release for urgent' : 'updates have stopped'
     if (expires <= now)
-      return [{ summary: `the ${role} metadata expired at ${when}, so updates have stopped`, detail, expired: true }]
+      return [{ summary: `the ${role} metadata expired at ${when}, so ${follows}`, detail, expired: true }]
     const soon = expires.getTime() - now.getTime() < noticeMsOf(state, repository)
     return soon ? [{ summary: `the ${role} metadata expires at ${when}`, detail, expired: false }] : []
   })

@@ -61,13 +61,13 @@ const NEWEST_SHOWN = 5
 
 export const originStatus = ({ now, catalog, members, seeding, problems, traffic }: OriginFacts): OriginStatus => {
   const machines = machinesOf(catalog.releases, members)
-  const releaseOf = ({ release }: PublishedRelease): ReleaseStatus => ({
+  const releaseOf = ({ release, urgentBy }: PublishedRelease): ReleaseStatus => ({
     version: release.version,
     channels: release.channels,
     published: release.published,
     offered: shareNowText(release, now),
     ...(release.rollout === undefined ? {} : { rollout: release.rollout }),
-    urgent: release.urgent === true,
+    urgent: urgentBy !== undefined,
     ...(release.yanked === undefined ? {} : { yanked: release.yanked.reason }),
     installedBytes: release.sizes.installedBytes,
     infoHash: release.torrent.btih,

@@ -32,7 +32,7 @@ export interface Edition {
   readonly roots: readonly [SignedRole<SignedRoot>, ...SignedRole<SignedRoot>[]]
   readonly root: SignedRole<SignedRoot>
   readonly targets: SignedRole<SignedTargets>
-  /** Delegated roles by name. */
+  /** Delegated roles by name: one for each product, and `urgent`. */
   readonly products: ReadonlyMap<string, SignedRole<SignedTargets>>
   readonly snapshot: SignedRole<SignedSnapshot>
   readonly timestamp: SignedRole<SignedTimestamp>

@@ -9,9 +9,12 @@ import {
   patchMetainfoPathOf,
   patchNameOf,
   releaseNameOfIndexPath,
+  URGENT_ROLE,
 } from '@updraft/core/names'
 import { parseRelease, type Release, type ReleasePatch } from '@updraft/core/release'
 import type { SignedTargets, TufTarget } from '@updraft/core/trust/metadata'
+import { isListedUrgent, type UrgentList } from '@updraft/core/trust/urgent'
+import { urgentListOf } from '../sign/urgent.ts'
 import type { Edition } from './edition.ts'
 import { layoutOf, targetFileName, targetFileNames } from './layout.ts'
 
@@ -40,6 +43,11 @@ export interface PublishedRelease {
   readonly metainfo: StoredTarget
   /** Folder of the files `index` and `pack`; its name is the torrent's name. */
   readonly bundleDirectory: string
+  /**
+   * The role whose word it is that machines may have it before the age that their owners ask for: `urgent`, or in a repository
+   * without that one the product's own.
+   */
+  readonly urgentBy: string | undefined
   /** The bundle's first, then those of its patches. */
   readonly torrents: readonly PublishedTorrent[]
 }
@@ -53,14 +61,21 @@ export const isWhole = ({ lengthBytes, sha256 }: StoredTarget, bytes: Buffer): b
  *
  * Errors: REPOSITORY_INVALID if a release is malformed or lacks its metainfo.
  */
-export const releasesOf = (directory: string, edition: Edition): readonly PublishedRelease[] =>
-  [...edition.products.values()].flatMap(({ metadata: { signed } }) =>
+export const releasesOf = (directory: string, edition: Edition): readonly PublishedRelease[] => {
+  const urgent = urgentListOf(edition)
+  return [...edition.products.values()].flatMap(({ metadata: { signed } }) =>
     Object.keys(signed.targets)
       .filter((path) => releaseNameOfIndexPath(path) !== undefined)
-      .map((path) => publishedRelease(directory, path, signed)),
+      .map((path) => publishedRelease(directory, path, signed, urgent)),
   )
+}
 
-const publishedRelease = (directory: string, path: string, { targets }: SignedTargets): PublishedRelease => {
+const publishedRelease = (
+  directory: string,
+  path: string,
+  { targets }: SignedTargets,
+  urgent: UrgentList | undefined,
+): PublishedRelease => {
   try {
     const release = parseRelease(targets[path]?.custom, path)
     const metainfo = storedTarget(directory, release.torrent.metainfo, targets[release.torrent.metainfo])
@@ -73,10 +88,16 @@ const publishedRelease = (directory: string, path: string, { targets }: SignedTa
     }
     const patches = (release.patches ?? []).map((patch) => patchTorrent(directory, release, patch))
     const index = storedTarget(directory, path, targets[path])
-    return { release, index, metainfo, bundleDirectory, torrents: [bundle, ...patches] }
+    const urgentBy = urgentRoleOf(release, index.sha256, urgent)
+    return { release, index, metainfo, bundleDirectory, urgentBy, torrents: [bundle, ...patches] }
   } catch (error) {
     throw new UpdateError('REPOSITORY_INVALID', `${path} is not a release: ${messageOf(error)}`, { cause: error })
   }
+}
+
+const urgentRoleOf = (release: Release, indexSha256: string, urgent: UrgentList | undefined): string | undefined => {
+  if (urgent === undefined) return release.urgent === true ? release.product : undefined
+  return isListedUrgent(urgent, release, indexSha256) ? URGENT_ROLE : undefined
 }
 
 /** A patch is no target of its own; its metainfo is stored like one. */

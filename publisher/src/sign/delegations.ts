@@ -1,5 +1,5 @@
-// The contents of root and of the delegations to products, made from public keys. Pure.
-import type { Product } from '@updraft/core/names'
+// The contents of root and of the delegations to products and to `urgent`, made from public keys. Pure.
+import { type Product, URGENT_ROLE } from '@updraft/core/names'
 import type { DelegatedRole, TopLevelRole, TufKeys, TufRole } from '@updraft/core/trust/metadata'
 import type { PublicKey } from '../keys/public-key.ts'
 import type { RootContent, TargetsContent } from '../sign.ts'
@@ -26,17 +26,18 @@ export const rootContent = (holders: Readonly<Record<TopLevelRole, RoleHolders>>
  *
  * Source: TUF 4.5 (delegations).
  */
-export const withProduct = (
-  { targets, delegations }: TargetsContent,
-  product: Product,
-  holders: RoleHolders,
-): TargetsContent => {
-  const role: DelegatedRole = {
-    name: product,
-    ...demandOf(holders),
-    terminating: true,
-    paths: [`${product}/*/*`],
-  }
+export const withProduct = (content: TargetsContent, product: Product, holders: RoleHolders): TargetsContent =>
+  withRole(content, product, holders)
+
+/**
+ * Adds the role that says what is urgent. It has the form of a product's, so that agents from before it take it for a product
+ * that nobody asks for.
+ */
+export const withUrgentRole = (content: TargetsContent, holders: RoleHolders): TargetsContent =>
+  withRole(content, URGENT_ROLE, holders)
+
+const withRole = ({ targets, delegations }: TargetsContent, name: string, holders: RoleHolders): TargetsContent => {
+  const role: DelegatedRole = { name, ...demandOf(holders), terminating: true, paths: [`${name}/*/*`] }
   const { keys = {}, roles = [] } = delegations ?? {}
   return { targets, delegations: { keys: { ...keys, ...keysOf(holders.keys) }, roles: [...roles, role] } }
 }

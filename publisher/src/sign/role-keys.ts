@@ -1,6 +1,7 @@
 // Changes of who may sign: keys that are added to roles or taken away from them, and thresholds. Pure; what is signed anew by
 // whom follows from it in sign.ts.
 import { UpdateError } from '@updraft/core/errors'
+import { URGENT_ROLE } from '@updraft/core/names'
 import { parseIdentity } from '@updraft/core/trust/identity'
 import {
   type DelegatedRole,
@@ -12,6 +13,8 @@ import {
 import type { PublicKey } from '../keys/public-key.ts'
 import type { Repository } from '../repository.ts'
 import type { Change, RootContent, TargetsContent } from '../sign.ts'
+import { withUrgentRole } from './delegations.ts'
+import { NOTHING_URGENT } from './urgent.ts'
 
 /** What changes about one role. */
 export interface RoleEdit {
@@ -32,7 +35,7 @@ export const keyChange = (repository: Repository, edits: readonly RoleEdit[]): C
   let root: RootContent | undefined
   let targets: TargetsContent | undefined
   for (const edit of edits) {
-    assertRole(repository, edit.role)
+    if (!isNewRole(repository, edit.role)) assertRole(repository, edit.role)
     if (isTopLevel(edit.role)) root = editRoot(root ?? edition.root.metadata.signed, edit.role, edit)
     else targets = editDelegation(targets ?? edition.targets.metadata.signed, edit)
   }
@@ -40,17 +43,27 @@ export const keyChange = (repository: Repository, edits: readonly RoleEdit[]): C
   return {
     root,
     targets: targets ?? (edited.has('targets') ? edition.targets.metadata.signed : undefined),
-    products: new Map(
-      [...edition.products].flatMap(([name, { metadata }]) => (edited.has(name) ? [[name, metadata.signed]] : [])),
-    ),
+    products: new Map<string, TargetsContent>([
+      ...[...edition.products].flatMap(([name, { metadata }]) =>
+        edited.has(name) ? [[name, metadata.signed] as const] : [],
+      ),
+      ...(edited.has(URGENT_ROLE) && isNewRole(repository, URGENT_ROLE)
+        ? [[URGENT_ROLE, NOTHING_URGENT] as const]
+        : []),
+    ]),
     snapshot: edited.has('snapshot'),
   }
 }
 
 export const isTopLevel = (role: string): role is TopLevelRole => (TOP_LEVEL_ROLES as readonly string[]).includes(role)
 
+/** Whether giving it keys adds the role: only `urgent` comes to be so. */
+export const isNewRole = ({ roles }: Repository, role: string): boolean =>
+  role === URGENT_ROLE && !roles.some((state) => state.role === role)
+
 /** Errors: USAGE. */
-export const assertRole = ({ roles, directory }: Repository, role: string): void => {
+export const assertRole = (repository: Repository, role: string): void => {
+  const { roles, directory } = repository
   if (roles.some((state) => state.role === role)) return
   const known = roles.map((state) => state.role).join(', ')
   throw new UpdateError('USAGE', `${directory} has no role ${JSON.stringify(role)}`, { hint: `its roles are ${known}` })
@@ -63,6 +76,10 @@ const editRoot = ({ keys, roles }: RootContent, role: TopLevelRole, edit: RoleEd
 
 const editDelegation = ({ targets, delegations }: TargetsContent, edit: RoleEdit): TargetsContent => {
   const { keys = {}, roles = [] } = delegations ?? {}
+  if (edit.role === URGENT_ROLE && !roles.some(({ name }) => name === URGENT_ROLE)) {
+    const { threshold } = editRole<TufRole>({ keyids: [], threshold: 1 }, edit)
+    return withUrgentRole({ targets, delegations }, { keys: edit.add, threshold })
+  }
   const edited = roles.map((role) => (role.name === edit.role ? withoutStaleIdentity(editRole(role, edit)) : role))
   return {
     targets,

@@ -14,14 +14,20 @@ import {
   type SimulatedKey,
   simulateRepository,
 } from '../../support/repository-simulator.ts'
+import { addUrgentRole, callUrgent } from '../../support/urgent-role.ts'
 
 const repository = simulateRepository()
+addUrgentRole(repository)
+callUrgent(repository, '1.0.0')
+repository.publish('urgent')
+repository.republish('targets', 'snapshot', 'timestamp')
 const FILES: Loose = {
   root: '1.root.json',
   targets: '1.targets.json',
   snapshot: '1.snapshot.json',
   timestamp: 'timestamp.json',
   acme: '1.acme.json',
+  urgent: '1.urgent.json',
 }
 
 /** A valid file of `role`, to be spoilt. */
@@ -267,6 +273,30 @@ const GRAMMAR: readonly Case[] = [
     'acme',
     (file) => (file.signed.delegations = fileOf('targets').signed.delegations),
     /delegates further/,
+  ],
+  [
+    'a target of the role urgent',
+    'urgent',
+    (file) => (file.signed.targets = { [INDEX]: fileOf('acme').signed.targets[INDEX] }),
+    /outside the product urgent/,
+  ],
+  [
+    'a list of urgent releases of a later schema',
+    'urgent',
+    (f) => (f.signed.urgent.schema = 2),
+    /signed\.urgent schema/,
+  ],
+  [
+    'a list of urgent releases without digests',
+    'urgent',
+    (file) => (file.signed.urgent.releases = [{ product: 'acme', version: '1.0.0', platform: 'any' }]),
+    /releases\.0\.index/,
+  ],
+  [
+    'too many urgent releases',
+    'urgent',
+    (file) => (file.signed.urgent.releases = Array(1_025).fill(file.signed.urgent.releases[0])),
+    /urgent releases/,
   ],
   ['a role that is no product', 'targets', (file) => (delegationOf(file).name = 'Acme Inc'), /name of a product/],
   ['paths of another product', 'targets', (file) => (delegationOf(file).paths = ['other/*/*']), /form acme/],

@@ -1,7 +1,7 @@
 // Rules about what is listed and delegated: snapshot entries, target paths, delegations and their patterns. The grammar
 // of products and release paths stands here too, and is the only thing that a context may switch off.
 import { LIMITS } from '../../limits.ts'
-import { type Product, parseProduct, releaseNameOfIndexPath } from '../../names.ts'
+import { type Product, parseProduct, releaseNameOfIndexPath, URGENT_ROLE } from '../../names.ts'
 import {
   type DelegatedRole,
   type Delegations,
@@ -11,6 +11,7 @@ import {
   type TufTarget,
 } from '../metadata.ts'
 import type { PolicyContext, PolicyFault } from '../policy.ts'
+import { urgentFaults } from '../urgent.ts'
 import { keyFaults, roleFaults } from './roles.ts'
 import { isPrototypeName } from './safety.ts'
 
@@ -43,9 +44,12 @@ export const targetsFaults = (role: string, signed: SignedTargets, context: Poli
   const faults = Object.entries(targets).flatMap(([path, target]) =>
     anyNames ? foreignPathFaults(path) : releaseTargetFaults(role, path, target),
   )
+  if (!anyNames && role === URGENT_ROLE) {
+    faults.push(...urgentFaults(signed.urgent).map((message) => ({ place: 'signed.urgent', message })))
+  }
   if (delegations === undefined) return faults
   if (!anyNames && role !== 'targets' && delegations.roles.length > 0) {
-    faults.push({ place: 'signed.delegations', message: `the role of product ${role} delegates further` })
+    faults.push({ place: 'signed.delegations', message: `the role ${role} delegates further` })
   }
   return [...faults, ...delegationsFaults(delegations, context)]
 }
@@ -119,7 +123,7 @@ const patternFaults = (place: string, pattern: string): readonly PolicyFault[] =
 /** A product's role: named like the product, last in its search, and over nothing but the product's own paths. */
 const productFaults = (place: string, { name, paths, terminating }: DelegatedRole): readonly PolicyFault[] => {
   const faults: PolicyFault[] = []
-  if (!isProduct(name)) faults.push({ place, message: 'is not the name of a product' })
+  if (!isProduct(name) && name !== URGENT_ROLE) faults.push({ place, message: 'is not the name of a product' })
   if (!terminating) faults.push({ place, message: 'is not terminating' })
   for (const pattern of paths) {
     const [product, ...rest] = pattern.split('/')
@@ -132,7 +136,8 @@ const productFaults = (place: string, { name, paths, terminating }: DelegatedRol
 /** A whole `*`, or a literal that begins like a version or a platform. */
 const PATTERN_PART = /^(?:\*|[a-z0-9][a-z0-9.-]*)$/i
 
-const isProductFile = (file: string): boolean => file.endsWith('.json') && isProduct(file.slice(0, -'.json'.length))
+const isProductFile = (file: string): boolean =>
+  file === `${URGENT_ROLE}.json` || (file.endsWith('.json') && isProduct(file.slice(0, -'.json'.length)))
 
 const isProduct = (name: string): name is Product => {
   try {

@@ -1,10 +1,13 @@
 // `sign prepare …`: writes the file of a ceremony, for each kind of change that people sign.
+import { UpdateError } from '@updraft/core/errors'
 import { parseProduct } from '@updraft/core/names'
 import type { Command } from 'commander'
 import { prepareCeremony } from '../../ceremony.ts'
 import type { Context } from '../../context.ts'
+import { urgencyChange } from '../../declare-urgent.ts'
 import { productChange } from '../../products.ts'
 import { renewalOf } from '../../renew.ts'
+import { parseWanted } from '../../repository/find-release.ts'
 import type { Repository } from '../../repository.ts'
 import { revocation } from '../../rotate.ts'
 import { assertRole, keyChange } from '../../sign/role-keys.ts'
@@ -26,7 +29,7 @@ export const addPrepareCommands = (sign: Command, context: Context): void => {
 
   addEditOptions(
     kind(prepare, 'rotate', 'other keys, or another threshold, for a role')
-      .argument('<role>', 'root, targets, or a product')
+      .argument('<role>', 'root, targets, urgent, or a product')
       .addHelpText(
         'after',
         example('rotate root --repo r --out ceremony.json --add-key dave.pub --remove-key 3f9a01c4'),
@@ -84,6 +87,33 @@ export const addPrepareCommands = (sign: Command, context: Context): void => {
     const change = await identityFrom(product, options, context.now())
     await write(change, options, context)
   })
+
+  addUrgent(prepare, context)
+}
+
+const addUrgent = (prepare: Command, context: Context): void => {
+  kind(prepare, 'urgent', 'let machines have a release before the age that their owners ask for')
+    .argument('<product>', 'one of the products')
+    .argument('<version>', 'the release')
+    .option('--platform <platform>', 'only the release for this platform (default: all of the version)')
+    .option('--undo', 'take it back: machines wait again')
+    .addHelpText('after', example('urgent acme 1.4.1 --repo r --out ceremony.json'))
+    .action(
+      async (
+        product: string,
+        version: string,
+        options: PrepareOptions & { readonly platform?: string; readonly undo?: true },
+      ) => {
+        const wanted = parseWanted(product, version, options.platform)
+        const change = (repository: Repository) =>
+          urgencyChange(repository, wanted, options.undo === true) ?? isSo(product)
+        await write(change, options, context)
+      },
+    )
+}
+
+const isSo = (product: string): never => {
+  throw new UpdateError('USAGE', `of this release of ${product}, that is signed already`)
 }
 
 const kind = (prepare: Command, name: string, description: string): Command =>
