@@ -4,12 +4,13 @@ import { bundle, frame, index, indexPatch, patch, segment } from './targets/bund
 import { identity } from './targets/identity.ts'
 import { answers, control, eventStream, exported, settings } from './targets/machine.ts'
 import { origin } from './targets/origin.ts'
-import { metadata, release } from './targets/signed.ts'
+import { metadata, release, urgent } from './targets/signed.ts'
 import { dht, discovery, metainfo, tracker, wire } from './targets/swarm.ts'
 
 export const TARGETS: Readonly<Record<string, Target>> = {
   metadata,
   release,
+  urgent,
   identity,
   index,
   frame,

@@ -19,6 +19,7 @@ import { yank } from '../../publisher/src/amend/yank.ts'
 import { amend } from '../../publisher/src/amend.ts'
 import { applyChange } from '../../publisher/src/apply-change.ts'
 import { addSignatures, finishCeremony, prepareCeremony } from '../../publisher/src/ceremony.ts'
+import { declareUrgent } from '../../publisher/src/declare-urgent.ts'
 import { makeAuthority } from '../../publisher/src/keys/authority.ts'
 import { createKeyFile } from '../../publisher/src/keys/key-file.ts'
 import type { PublicKey } from '../../publisher/src/keys/public-key.ts'
@@ -108,9 +109,9 @@ afterAll(() => rm(dirname(rotatedMetadata), { recursive: true }))
 describe('an independent TUF client', () => {
   test('follows a repository through releases, a new product, amended releases, renewals and new roots', async () => {
     const now = new Date()
-    await using workspace = await openRepositoryWorkspace({ rootKeys: 3, rootThreshold: 2 })
+    await using workspace = await openRepositoryWorkspace({ rootKeys: 3, rootThreshold: 2, urgentKeys: 1 })
     // The workspace began in the past; its roles have to be valid today.
-    await renewRoles(workspace.repository, ['root', 'targets', 'acme'], { keys: workspace.keys, now })
+    await renewRoles(workspace.repository, ['root', 'targets', 'acme', 'urgent'], { keys: workspace.keys, now })
     await using served = await serve(workspace.repository)
     const client = await newClient(workspace, served)
     expect(await downloadAll(workspace, await client.refresh())).toBe(0)
@@ -129,6 +130,7 @@ describe('an independent TUF client', () => {
     const amended = { repository, product: parseProduct('acme'), version: parseReleaseVersion('1.0.0') }
     await amend(amended, rollout(parseRollout(['0.01%', '100%@3d'], now)), { keys, now })
     await amend(amended, urgency, { keys, now })
+    await declareUrgent({ ...amended, undo: false }, { keys, now })
     await amend(amended, yank({ reason: 'größer', goTo: undefined }, now), { keys, now })
     expect(await downloadAll(workspace, await client.refresh())).toBe(6)
 
@@ -141,9 +143,9 @@ describe('an independent TUF client', () => {
 
   test('follows new keys of three kinds for every role, thresholds, a revoked key, an identity, and a ceremony', async () => {
     const now = new Date()
-    await using workspace = await openRepositoryWorkspace()
+    await using workspace = await openRepositoryWorkspace({ urgentKeys: 1 })
     const { repository, keys, keysDirectory } = workspace
-    await renewRoles(repository, ['root', 'targets', 'acme'], { keys, now })
+    await renewRoles(repository, ['root', 'targets', 'acme', 'urgent'], { keys, now })
     await release(workspace, { version: '1.0.0' }, { now })
     await using served = await serve(repository)
     const client = await newClient(workspace, served)
@@ -159,7 +161,7 @@ describe('an independent TUF client', () => {
         createKeyFile(keysDirectory, type, undefined, type),
       ),
     )
-    for (const role of ['root', 'targets', 'snapshot', 'timestamp', 'acme']) {
+    for (const role of ['root', 'targets', 'snapshot', 'timestamp', 'acme', 'urgent']) {
       const edit = { role, add: people, remove: 'all', threshold: 2 } as const
       await rotate(repository, (it) => rotation(it, edit), { keys, now })
       await follow()

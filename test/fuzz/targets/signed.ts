@@ -12,8 +12,9 @@ import {
   type TufKeys,
 } from '@updraft/core/trust/metadata'
 import { checkMetadata } from '@updraft/core/trust/policy'
+import { parseUrgent } from '@updraft/core/trust/urgent'
 import { ecdsaKey, rsaKey, simulateRepository } from '../../support/repository-simulator.ts'
-import { choosing, chosen, JSON_WORDS, plainTarget, type Target } from '../target.ts'
+import { choosing, chosen, JSON_WORDS, plainTarget, type Target, unlessRefused } from '../target.ts'
 
 const ROLES = ['root', 'timestamp', 'snapshot', 'targets', 'acme'] as const
 
@@ -139,5 +140,26 @@ export const release = plainTarget({
     } catch (error) {
       if (!isUpdateError(error) || error.code !== 'RELEASE_INVALID') throw error
     }
+  },
+})
+
+const URGENT = {
+  schema: 1,
+  releases: ['1.0.0', '1.1.0'].map((version) => ({
+    product: 'acme',
+    version,
+    platform: 'any',
+    index: 'a'.repeat(64),
+  })),
+}
+
+export const urgent = plainTarget({
+  what: 'the list of urgent releases, in the metadata of the role urgent',
+  seeds: () => [URGENT, { schema: 1, releases: [] }].map((one) => Buffer.from(JSON.stringify(one))),
+  words: ['"schema":', '"releases":', '"product":', '"version":', '"platform":', '"index":', ...JSON_WORDS],
+  attempt: (input) => {
+    const json = parsed(input)
+    const list = json === undefined ? undefined : unlessRefused(['METADATA_POLICY'], () => parseUrgent(json))
+    for (const { index } of list?.releases ?? []) assert.match(index, /^[0-9a-f]{64}$/)
   },
 })
