@@ -8,6 +8,8 @@ import { yank } from '../../publisher/src/amend/yank.ts'
 import { amend } from '../../publisher/src/amend.ts'
 import { declareUrgent } from '../../publisher/src/declare-urgent.ts'
 import { examine } from '../../publisher/src/doctor.ts'
+import { makeAuthority } from '../../publisher/src/keys/authority.ts'
+import { listKeys } from '../../publisher/src/keys/key-folder.ts'
 import { renewRoles } from '../../publisher/src/renew.ts'
 import { parseWanted } from '../../publisher/src/repository/find-release.ts'
 import { openRepository } from '../../publisher/src/repository.ts'
@@ -150,6 +152,23 @@ test('an exported file carries the word of the role', async () => {
   await exportedFrom(workspace)
   const names = (await entriesOf(join(workspace.directory, 'exported.tar'))).map(({ name }) => name)
   expect(names.filter((name) => name.endsWith('.urgent.json'))).toEqual(['metadata/2.urgent.json'])
+})
+
+test('who holds its keys is signed as for a product', async () => {
+  await using workspace = await openRepositoryWorkspace({ urgentKeys: 1 })
+  const { directory, keysDirectory, keys } = workspace
+  const key = (await listKeys(keysDirectory)).find(({ name }) => name === 'urgent')
+  if (key?.publicKey === undefined) throw new Error('no key of urgent')
+  const named = { name: 'urgent', publicKey: key.publicKey, chain: [] }
+  await makeAuthority(
+    named,
+    { subject: 'CN=Acme Security', days: 60 },
+    { directory: keysDirectory, keys, now: new Date() },
+  )
+  const [certificate = ''] = (await readdir(keysDirectory)).filter((name) => /^urgent-.*\.crt$/.test(name))
+  const said = ['--certificate', join('r.keys', certificate), '--repo', 'r']
+  const signed = await publisherJson<{ signed: string[] }>(directory, ['identity', 'urgent', ...said])
+  expect(signed.signed).toEqual(['targets', 'snapshot', 'timestamp'])
 })
 
 describe('doctor', () => {

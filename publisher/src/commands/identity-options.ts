@@ -2,7 +2,7 @@
 import { UpdateError } from '@updraft/core/errors'
 import { readFileBounded } from '@updraft/core/files/atomic'
 import { LIMITS } from '@updraft/core/limits'
-import { parseProduct } from '@updraft/core/names'
+import { parseProduct, URGENT_ROLE } from '@updraft/core/names'
 import type { Command } from 'commander'
 import { parseCertificates } from '../keys/certificate-chain.ts'
 import { KEY_FILE_MAX_BYTES } from '../keys/public-key.ts'
@@ -33,7 +33,7 @@ export const identityFrom = async (
       hint: 'name files with --certificate, or say --remove',
     })
   }
-  const name = parseProduct(product)
+  const name = product === URGENT_ROLE ? product : parseProduct(product)
   const request = {
     chains: await Promise.all(
       certificate.map(async (file) => {

@@ -1,5 +1,4 @@
 // `identity PRODUCT`: signs into the metadata who holds the keys of a product.
-import { parseProduct } from '@updraft/core/names'
 import type { Command } from 'commander'
 import { applyChange } from '../apply-change.ts'
 import type { Context } from '../context.ts'
@@ -23,14 +22,14 @@ export const addIdentityCommand = (program: Command, context: Context): void => 
     program
       .command('identity')
       .description('sign who holds the keys of a product, as certificates say it')
-      .argument('<product>', 'one of the products of the repository')
+      .argument('<product>', 'one of the products of the repository, or urgent')
       .requiredOption('--repo <dir>', 'the repository'),
   )
     .option('--json', 'print the result as one JSON object')
     .addHelpText('after', HELP)
   addKeyOptions(command).action(async (product: string, options: IdentityCommandOptions) => {
     const { source } = keysFor(options.repo, options, context)
-    const change = await identityFrom(parseProduct(product), options, context.now())
+    const change = await identityFrom(product, options, context.now())
     const { after, signed } = await applyChange(options.repo, change, { keys: source, now: context.now() })
     const metadataVersions = Object.fromEntries(after.roles.map(({ role, metadataVersion }) => [role, metadataVersion]))
     context.print(

@@ -2,13 +2,14 @@
 import type { X509Certificate } from 'node:crypto'
 import { UpdateError } from '@updraft/core/errors'
 import { LIMITS } from '@updraft/core/limits'
-import type { Product } from '@updraft/core/names'
+import { type Product, URGENT_ROLE } from '@updraft/core/names'
 import { chainFault } from '@updraft/core/trust/certificates'
 import { IDENTITY_SCHEMA, type Identity, parseIdentity } from '@updraft/core/trust/identity'
 import { publicKeyOf } from '@updraft/core/trust/keys'
 import { assertProduct } from '../repository/demands.ts'
 import type { Repository } from '../repository.ts'
 import type { Change } from '../sign.ts'
+import { assertRole } from './role-keys.ts'
 
 export interface IdentityRequest {
   /** Of each file all certificates in it. */
@@ -20,17 +21,18 @@ export interface IdentityRequest {
 }
 
 /**
- * The change that signs the identity of a product's keys. What is not named again stays, as long as its key does.
+ * The change that signs the identity of the keys of a product, or of the role `urgent`. What is not named again stays, as long as its key does.
  *
- * Errors: PRODUCT_UNKNOWN, CERTIFICATE_INVALID for a chain that is for none of its keys, or not good at `now`; LIMIT_EXCEEDED.
+ * Errors: PRODUCT_UNKNOWN, USAGE (there is no such role), CERTIFICATE_INVALID for a chain that is for none of its keys, or not good at `now`; LIMIT_EXCEEDED.
  */
 export const identityChange = (
   repository: Repository,
-  product: Product,
+  product: Product | typeof URGENT_ROLE,
   request: IdentityRequest,
   now: Date,
 ): Change => {
-  assertProduct(repository, product)
+  if (product === URGENT_ROLE) assertRole(repository, product)
+  else assertProduct(repository, product)
   const { targets, delegations } = repository.edition.targets.metadata.signed
   if (delegations === undefined) throw new TypeError('a product without a delegation')
   const roles = delegations.roles.map((role) => {
