@@ -74,13 +74,13 @@ export const amend = async (
   return amendedOf(withEdition(repository, edition), request, true)
 }
 
-/** Errors: RELEASE_YANKED; nothing but another release makes a yanked one good. */
+/** Errors: RELEASE_YANKED. */
 export const assertNotYanked = (release: Release): void => {
   if (release.yanked === undefined) return
   throw new UpdateError(
     'RELEASE_YANKED',
     `${describeRelease(release)} was yanked at ${release.yanked.at}: ${release.yanked.reason}`,
-    { hint: 'publish what is to come after it under a higher version' },
+    { hint: 'publish what is to come after it under a higher version; a false alarm is taken back with: yank --undo' },
   )
 }
 

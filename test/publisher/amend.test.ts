@@ -11,7 +11,7 @@ import type { Release } from '@updraft/core/release'
 import { promotion } from '../../publisher/src/amend/promotion.ts'
 import { parseRollout, rollout } from '../../publisher/src/amend/rollout.ts'
 import { urgency } from '../../publisher/src/amend/urgent.ts'
-import { type Yank, yank } from '../../publisher/src/amend/yank.ts'
+import { unyank, type Yank, yank } from '../../publisher/src/amend/yank.ts'
 import { type Amended, type Amendment, amend } from '../../publisher/src/amend.ts'
 import { openRepository } from '../../publisher/src/repository.ts'
 import { release } from './release.ts'
@@ -135,6 +135,19 @@ describe('what is signed', () => {
     ])
     await release(workspace, { version: '2.1.0', channels: ['stable'] })
     expect((await signed(workspace)).rollout).toBeDefined()
+  })
+
+  test('a yank that is taken back leaves what was signed before it, and can be made again', async () => {
+    await using workspace = await published()
+    await amending(workspace, steps('10%'), { version: '1.1.0' })
+    const before = await signed(workspace, '1.1.0')
+    expect(await amending(workspace, unyank, { version: '1.1.0' })).toMatchObject({ changed: false })
+    await amending(workspace, yanked('loses settings'), { version: '1.1.0' })
+    expect(await amending(workspace, unyank, { version: '1.1.0' })).toMatchObject({ changed: true })
+    expect(await signed(workspace, '1.1.0')).toEqual(before)
+    await amending(workspace, steps('100%'), { version: '1.1.0' })
+    await amending(workspace, yanked('after all'), { version: '1.1.0' })
+    expect((await signed(workspace, '1.1.0')).yanked?.reason).toBe('after all')
   })
 
   test('what is so already writes nothing', async () => {
@@ -299,6 +312,8 @@ describe('the commands', () => {
     )
     const twice = await acme('yank', '1.1.0', '--reason', 'again', '--json')
     expect([twice.code, JSON.parse(twice.stdout)]).toMatchObject([4, { error: { code: 'RELEASE_YANKED' } }])
+    expect((await acme('yank', '1.1.0', '--undo')).stdout).toMatch(/signed anew\n {2}any +on beta, stable; for 10 %/)
+    expect((await acme('yank', '1.1.0', '--undo', '--reason', 'x')).code).toBe(2)
   })
 
   test.each(['promote', 'rollout', 'yank', 'urgent'])('%s --help shows an example', async (command) => {

@@ -1,5 +1,5 @@
 // What a publisher signs and an owner wants, against real agents: a staged rollout reaches one machine before the other, a yank
-// brings both back, holds and approvals wait for their person, and a time that was named is kept.
+// brings both back, and its end brings them forward, holds and approvals wait for their person, and a time that was named is kept.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -112,13 +112,24 @@ test('a yank brings both back to the older version, which is shared again; no fl
   }
 }, 60_000)
 
+test('a yank that is taken back brings it to them again, but for a machine that has left it for reasons of its own', async () => {
+  await publisher('yank', 'acme', '1.1.0', '--undo')
+  for (const agent of [early, late]) {
+    await agent.whenInstalled('1.1.0')
+    expect(await digestOfTree(agent.installedPath)).toBe(digests['1.1.0'])
+  }
+  expect((await late.run(['rollback', 'acme'])).exitCode).toBe(0)
+  const left = await whenDecided(late, isRefused('bad-mark', '1.1.0'))
+  expect(left).toMatchObject({ installed: { version: '1.0.0' }, trust: { findings: [] } })
+}, 60_000)
+
 test('a held machine stays until it is let go; one that asks its owner waits for the approval', async () => {
   expect((await early.run(['hold', 'acme', '3d'])).exitCode).toBe(0)
   await changeSettings(late, (text) => text.replace('"source": "demo"', '"source": "demo", "approval": "required"'))
   await publish('1.2.0')
   const held = await whenDecided(early, isRefused('not-held', '1.2.0'))
   await whenDecided(late, isRefused('approved', '1.2.0'))
-  expect(held.installed?.version).toBe('1.0.0')
+  expect(held.installed?.version).toBe('1.1.0')
   expect((await late.run(['why', 'acme'])).stdout).toContain('waits for: updraft-agent approve acme 1.2.0')
 
   expect((await early.run(['unhold', 'acme'])).stdout).toBe('acme is no longer held\n')

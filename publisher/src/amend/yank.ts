@@ -1,4 +1,4 @@
-// Withdraws a release: nobody installs it any more, and who has it is sent elsewhere. Pure.
+// Withdraws a release: nobody installs it any more, and who has it is sent elsewhere. And takes that back. Pure.
 import { UpdateError } from '@updraft/core/errors'
 import { LIMITS } from '@updraft/core/limits'
 import { ANY_PLATFORM, type ReleaseVersion } from '@updraft/core/names'
@@ -32,6 +32,12 @@ export const yank =
       yanked: { at: now.toISOString(), reason, ...(goTo === undefined ? {} : { goTo }) },
     }
   }
+
+/**
+ * Takes a yank back: the release is offered again as it was before, with its channels and its rollout. Machines that have gone elsewhere
+ * take it if it is newer than what they have now, unless they have marked it bad themselves.
+ */
+export const unyank: Amendment = ({ yanked: _, ...payload }) => payload
 
 /** Machines keep to their platform. Their channel does not matter on the way back: a beta is left for a stable one. */
 const assertReachable = (release: Release, goTo: ReleaseVersion, { releases }: Repository): void => {
