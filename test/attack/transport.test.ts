@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { expect } from '@jest/globals'
 import { attackTest } from '../support/attack-row.ts'
-import { drip, type Hijack } from './hostile-origin.ts'
+import { drip, type Hijack, sendEndlessly } from './hostile-origin.ts'
 import { expectInstalled, expectKept, expectRefused, openScene } from './scene.ts'
 
 const UNREACHABLE = { exitCode: 7, error: 'SOURCE_UNREACHABLE', finding: 'source-unreachable' }
@@ -105,6 +105,52 @@ attackTest('request forgery', 'a tracker names a service on loopback as a peer',
   expectInstalled(saw(await scene.victim.look()), scene, '1.0.0')
   expect(announces).toBeGreaterThan(0)
   expect(bystander.calls()).toBeLessThan(10)
+})
+
+attackTest(
+  'lying tracker',
+  'it names a thousand peers that are none, and wants to be asked all the time',
+  async (saw) => {
+    await using bystander = await openBystander()
+    await using scene = await openScene({ first: null })
+    await scene.release('1.0.0', { trackers: ['announce'] })
+    let announces = 0
+    const address = Buffer.from([127, 0, 0, 1, bystander.port >> 8, bystander.port & 255])
+    const others = Array.from({ length: 1_000 }, (_, number) => Buffer.from([127, 0, number >> 8, number & 255, 0, 1]))
+    scene.origin.hijack = (path, _, response) => {
+      if (!path.startsWith('announce')) return false
+      announces += 1
+      const peers = Buffer.concat([address, address, ...others])
+      response.end(
+        Buffer.concat([
+          Buffer.from(`d8:intervali0e12:min intervali0e5:peers${peers.length}:`),
+          peers,
+          Buffer.from('e'),
+        ]),
+      )
+      return true
+    }
+    expectInstalled(saw(await scene.victim.look()), scene, '1.0.0')
+    expect(announces).toBeGreaterThan(0)
+    expect(announces).toBeLessThan(10)
+    expect(bystander.calls()).toBeLessThan(10)
+  },
+)
+
+attackTest('lying tracker', 'its answer never ends', async (saw) => {
+  await using scene = await openScene({ first: null })
+  await scene.release('1.0.0', { trackers: ['announce'] })
+  let sent = 0
+  scene.origin.hijack = (path, _, response) => {
+    if (!path.startsWith('announce')) return false
+    sendEndlessly(response, (bytes) => {
+      sent += bytes
+    })
+    return true
+  }
+  expectInstalled(saw(await scene.victim.look()), scene, '1.0.0')
+  expect(sent).toBeGreaterThan(0)
+  expect(sent).toBeLessThan(64 * 1024 * 1024)
 })
 
 attackTest('redirect', 'metadata is redirected to a service on loopback', async (saw) => {
