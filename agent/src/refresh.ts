@@ -1,6 +1,7 @@
 // Learns what a source offers: TUF from the pinned root down to the releases of each product, on a cache that a kill cannot
 // break and floors that deleting it cannot lower. The only maker of TrustedRelease; fetches no release and decides nothing.
 import { join } from 'node:path'
+import { takeTurns } from '@updraft/core/bundle/turns'
 import type { Signer } from '@updraft/core/control/api'
 import { hasCode, UpdateError } from '@updraft/core/errors'
 import { LIMITS } from '@updraft/core/limits'
@@ -14,7 +15,13 @@ import { download } from './download.ts'
 import type { CacheDisk } from './refresh/cache.ts'
 import type { VersionFloors } from './refresh/floors.ts'
 import { followSource, isAboutSource } from './refresh/follow.ts'
-import { type ListedTarget, loadProductRole, type ProductRole, releasesOf } from './refresh/product-role.ts'
+import {
+  type ListedTarget,
+  type Listing,
+  loadProductRole,
+  type ProductRole,
+  releasesOf,
+} from './refresh/product-role.ts'
 import type { Session, TopLevel } from './refresh/session.ts'
 import { loadUrgentRole, type Urgency, type UrgentRole, urgencyOf } from './refresh/urgency.ts'
 import { fingerprintOf, type TrustedSource } from './trust-store.ts'
@@ -114,7 +121,12 @@ export const refresh = async (
   const { topLevel, roles, failed, urgent, mirror } = followed.result
   // Who shares what was carried here looks for others where everybody does.
   const repositoryUrl = carrier === undefined ? mirror.slice(0, -METADATA.length) : source.urls[0]
-  const listings = roles.map((role) => ({ role, ...releasesOf(role) }))
+  const turn = takeTurns(options.signal)
+  const listings: ({ readonly role: ProductRole } & Listing)[] = []
+  for (const role of roles) {
+    await turn()
+    listings.push({ role, ...releasesOf(role) })
+  }
   return {
     releases: listings.flatMap(({ role, releases }) =>
       releases.map((listed) => {
@@ -177,7 +189,9 @@ const readOffer = async (
 ): Promise<Offer> => {
   const roles: ProductRole[] = []
   const failed: { product: Product; error: UpdateError }[] = []
+  const turn = takeTurns()
   for (const product of new Set(products)) {
+    await turn()
     try {
       roles.push(await loadProductRole(session, topLevel, product))
     } catch (error) {

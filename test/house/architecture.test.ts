@@ -84,7 +84,7 @@ const OWNERS: readonly [library: string, owner: RegExp][] = [
   ['bittorrent-protocol', /^core\/src\/swarm\//],
   ['bittorrent-tracker', /^publisher\/src\/origin\/|^core\/src\/swarm\//],
   ['tuf-js', /^agent\/src\/refresh(\/|\.ts$)/],
-  ['@tufjs/models', /^publisher\/src\/(repository|sign|keys)(\/|\.ts$)/],
+  ['@tufjs/models', /^agent\/src\/refresh\//],
   ['@tufjs/canonical-json', /^core\/src\/trust\//],
   ['node-forge', /^publisher\/src\/keys(\/|\.ts$)/],
   ['vscode', /^extension\/src\/(?!client|state)/],

@@ -73,7 +73,10 @@ export const followSource = async <Result>(
   const now = options.now()
 
   let committed = before
-  let known = soundFiles(before, source.rootBytes, options.anyNames ?? false)
+  let known = await soundFiles(before, source.rootBytes, {
+    anyNames: options.anyNames ?? false,
+    signal: options.signal,
+  })
   const skipped: SkippedMirror[] = []
   let flawed: { readonly result: Result; readonly url: string } | undefined
 

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { types } from 'node:util'
 import { fromFileSystem, messageOf, systemCodeOf, UpdateError } from '@updraft/core/errors'
 import { LIMITS } from '@updraft/core/limits'
@@ -24,6 +25,7 @@ import type { MetadataFiles } from './cache.ts'
 import { failureOf } from './failures.ts'
 import { fileNameOf, roleOfFile } from './file-names.ts'
 import { type BelowFloor, type Floors, findBelowFloor, floorsFrom, type VerifiedSet } from './floors.ts'
+import { readLargeTables } from './large-tables.ts'
 import { openSourceFiles, type SourceFiles, type SourceFilesOptions } from './source-files.ts'
 
 export interface SessionOptions extends Omit<SourceFilesOptions, 'authorityOf'> {
@@ -78,8 +80,10 @@ export const openSession = async (options: SessionOptions): Promise<Session> => 
     return bytes && (parseMetadata(bytes, fileNameOf({ role })) as Metadata<Signed>)
   }
   const source = openSourceFiles({ ...options, authorityOf: (role) => authorityFrom(role, parsed) })
+  readLargeTables()
   const updater = openUpdater(options, source)
   setReferenceTime(updater, options.now)
+  takeTurnsBetweenRoles(updater)
 
   const accepted = new Map<string, Buffer>()
   let looked = 0
@@ -215,6 +219,22 @@ const loadDelegated = (updater: Updater, role: string): Promise<unknown> => {
   const { loadTargets } = updater as unknown as { loadTargets?: (role: string, parent: string) => Promise<unknown> }
   if (loadTargets === undefined) throw new TypeError('tuf-js loads delegated roles by another name now')
   return loadTargets.call(updater, role, 'targets')
+}
+
+/**
+ * With a thousand products, each of these takes a tenth of a second, and tuf-js 6.0.2 goes from one to the next without letting anything
+ * else happen.
+ */
+const takeTurnsBetweenRoles = (updater: Updater): void => {
+  const loaders = updater as unknown as Record<string, ((...args: unknown[]) => Promise<unknown>) | undefined>
+  for (const name of ['loadTimestamp', 'loadSnapshot', 'loadTargets']) {
+    const load = loaders[name]
+    if (load === undefined) throw new TypeError(`tuf-js has no ${name} now`)
+    loaders[name] = async (...args) => {
+      await setImmediate()
+      return await load.apply(updater, args)
+    }
+  }
 }
 
 /** TUF 5.1: one time for the whole run. tuf-js 6.0.2 takes the machine's clock and has no option for another. */

@@ -1,22 +1,29 @@
 // Which files of the cache are fit to be verified at all. The policy says the same of the same bytes every time, so it is asked
 // once for each: with a thousand products that is a quarter of a refresh in which nothing is new.
 import { createHash } from 'node:crypto'
+import { takeTurns } from '@updraft/core/bundle/turns'
 import { type Metadata, parseMetadata } from '@updraft/core/trust/metadata'
 import { checkMetadata } from '@updraft/core/trust/policy'
 import type { MetadataFiles } from './cache.ts'
 import { roleOfFile } from './file-names.ts'
 
-/** Roots after the pinned one, and files that keep the policy. */
-export const soundFiles = (files: MetadataFiles, rootBytes: Buffer, anyNames: boolean): MetadataFiles => {
+/** Roots after the pinned one, and files that keep the policy. Errors: ABORTED. */
+export const soundFiles = async (
+  files: MetadataFiles,
+  rootBytes: Buffer,
+  { anyNames, signal }: { readonly anyNames: boolean; readonly signal?: AbortSignal | undefined },
+): Promise<MetadataFiles> => {
   const pinnedVersion = versionOf(rootBytes)
-  return new Map(
-    [...files].filter(([name, bytes]) => {
-      const { role, version } = roleOfFile(name) ?? {}
-      if (role === undefined || (role === 'root') !== (version !== undefined)) return false
-      if (role === 'root' && (version ?? 0) <= pinnedVersion) return false
-      return keepsPolicy(role, bytes, anyNames)
-    }),
-  )
+  const turn = takeTurns(signal)
+  const sound = new Map<string, Buffer>()
+  for (const [name, bytes] of files) {
+    await turn()
+    const { role, version } = roleOfFile(name) ?? {}
+    if (role === undefined || (role === 'root') !== (version !== undefined)) continue
+    if (role === 'root' && (version ?? 0) <= pinnedVersion) continue
+    if (keepsPolicy(role, bytes, anyNames)) sound.set(name, bytes)
+  }
+  return sound
 }
 
 /** Digests of what kept the policy, the latest last. A set of digests weighs nothing beside the files. */

@@ -1,5 +1,6 @@
 // The files of a source as the TUF library asks for them: cached roots first, then the mirrors, each file within its
 // limits, and nothing that our policy refuses. Verifies no signature, except to say which kind of failure one is.
+import { setImmediate } from 'node:timers/promises'
 import { UpdateError } from '@updraft/core/errors'
 import { parseMetadata } from '@updraft/core/trust/metadata'
 import { checkMetadata, policyError } from '@updraft/core/trust/policy'
@@ -62,6 +63,8 @@ export const openSourceFiles = (options: SourceFilesOptions): SourceFiles => {
       wanted.role === 'root' ? await findRoot(file, options) : await findFile(primary, file, maxLength, options)
     if (found.kind === 'missing') throw new DownloadHTTPError(`${found.from}${file} is not there`, found.status)
     const delivery: Delivery = { file, role: wanted.role, bytes: found.bytes, from: found.from }
+    // Parsing, policy and signatures of one large file take a while each: what else is due comes in between.
+    await setImmediate()
     try {
       assertUsable(delivery, options)
     } catch (error) {
@@ -69,6 +72,7 @@ export const openSourceFiles = (options: SourceFilesOptions): SourceFiles => {
       throw error
     }
     deliveries.push(delivery)
+    await setImmediate()
     return found.bytes
   }
 
