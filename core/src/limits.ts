@@ -19,7 +19,7 @@ export const LIMITS = {
   targetsLengthBytes: 16 * MIB,
   /** TUF 5.3.3 asks for a bound; a yearly rotation fills it in two and a half centuries. */
   rootRotationsMax: 256,
-  /** The TUF library copies its whole table for every entry: 4,000 targets take it two seconds a pass, 16,000 a minute. */
+  /** Other TUF clients copy their whole table for every entry: 4,000 targets take them two seconds a pass, 16,000 a minute. */
   targetsMax: 4_000,
   /** Products of one repository; the snapshot lists each of them, and the same cost applies. */
   delegatedRolesMax: 1_000,

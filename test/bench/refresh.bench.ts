@@ -2,11 +2,12 @@
 // processor, and for how long at a time the event loop stood still, which is how long nobody was answered meanwhile.
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
 import { parseProduct } from '@updraft/core/names'
 import { table } from '@updraft/core/terminal/plain-text'
 import { refresh } from '../../agent/src/refresh.ts'
@@ -33,7 +34,16 @@ const serve = async (): Promise<void> => {
   process.send?.({ url: served.url, root: repository.rootBytes(1).toString('base64') })
 }
 
-const measure = async <T>(what: string, work: () => Promise<T>): Promise<readonly string[]> => {
+interface Row {
+  readonly refresh: string
+  readonly seconds: number
+  readonly cpuSeconds: number
+  readonly longestTurnCpuMs: number
+  readonly longestDelayMs: number
+  readonly delay99Ms: number
+}
+
+const measure = async <T>(what: string, work: () => Promise<T>): Promise<Row> => {
   const delay = monitorEventLoopDelay({ resolution: 1 })
   await setTimeout(50)
   delay.enable()
@@ -43,15 +53,14 @@ const measure = async <T>(what: string, work: () => Promise<T>): Promise<readonl
   const [tookMs, used] = [performance.now() - startedAt, process.cpuUsage(cpu)]
   await setTimeout(5) // The last stretch counts once a timer has come through.
   delay.disable()
-  const ms = (nanoseconds: number) => (nanoseconds / 1e6).toFixed(0)
-  return [
-    what,
-    (tookMs / 1_000).toFixed(2),
-    ((used.user + used.system) / 1e6).toFixed(2),
-    turns.longestMs().toFixed(0),
-    ms(delay.max),
-    ms(delay.percentile(99)),
-  ]
+  return {
+    refresh: what,
+    seconds: tookMs / 1_000,
+    cpuSeconds: (used.user + used.system) / 1e6,
+    longestTurnCpuMs: turns.longestMs(),
+    longestDelayMs: delay.max / 1e6,
+    delay99Ms: delay.percentile(99) / 1e6,
+  }
 }
 
 /**
@@ -103,11 +112,19 @@ const run = async (): Promise<void> => {
     await order('all')
     rows.push(await measure(`${PRODUCTS} products, all of them new`, () => look('all', products)))
     const header = ['refresh', 's', 'CPU s', 'longest turn, CPU ms', 'longest delay, ms', '99 %, ms']
-    process.stdout.write(`${table(header, rows)}\n`)
+    const cells = rows.map((row) => [
+      row.refresh,
+      row.seconds.toFixed(2),
+      row.cpuSeconds.toFixed(2),
+      ...[row.longestTurnCpuMs, row.longestDelayMs, row.delay99Ms].map((ms) => ms.toFixed(0)),
+    ])
+    process.stdout.write(`${table(header, cells)}\n`)
+    if (values.json !== undefined) await writeFile(values.json, JSON.stringify(rows, undefined, 2))
   } finally {
     child.kill()
     await rm(directory, { recursive: true, force: true })
   }
 }
 
-await (process.argv[2] === 'serve' ? serve() : run())
+const { values, positionals } = parseArgs({ options: { json: { type: 'string' } }, allowPositionals: true })
+await (positionals.includes('serve') ? serve() : run())
