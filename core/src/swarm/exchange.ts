@@ -7,6 +7,7 @@ import type { BanList } from './peers/bans.ts'
 import { isBannedPeer } from './peers/connections.ts'
 import type { Download } from './peers/download.ts'
 import { createLink, isOutgoing, type Link } from './peers/link.ts'
+import type { Ourselves } from './peers/ourselves.ts'
 import { createSuggester, type Suggester } from './peers/suggester.ts'
 import { REQUESTS_MAX, type Upload } from './peers/upload.ts'
 import type { Source } from './pieces/picker.ts'
@@ -19,7 +20,7 @@ export interface Exchange {
   announce(index: number): void
   /** Bans whoever this is and ends its connections. */
   ban(source: Source, reason: string): void
-  /** There is no use in calling this endpoint: we are connected to it, or it is ourselves. */
+  /** There is no use in calling this endpoint: we are connected to it. */
   isKnown(endpoint: string): boolean
   /** The peer asks for a block of the piece. True if, as far as a seed can see, it would be the first to have it. */
   isFirstCopy(link: Link, index: number): boolean
@@ -34,6 +35,7 @@ export interface ExchangeOptions {
   readonly isDone: () => boolean
   readonly port: number
   readonly bans: BanList
+  readonly ourselves: Ourselves
   /** Undefined for a torrent that is only seeded. */
   readonly download: Download | undefined
   readonly upload: Upload
@@ -55,11 +57,10 @@ const isOurs = (peerId: string): boolean => peerId.startsWith(AGENT_PREFIX_HEX) 
 const DEAF_MS = 150_000
 
 export const createExchange = (options: ExchangeOptions): Exchange => {
-  const { torrent, pieces, pieceLength, bits, isDone, port, bans, download, upload, random, now, onLonely } = options
+  const { torrent, pieces, pieceLength, bits, isDone, port, bans, ourselves, download, upload, random, now, onLonely } =
+    options
   const links = new Map<Wire, Link>()
   const greeted = new Set<Link>()
-  /** Endpoints that turned out to be this very agent: trackers name us to ourselves. */
-  const ourselves = new Set<string>()
   /** Made when it is needed: a thousand idle torrents need none. */
   let suggester: Suggester | undefined
   const news: number[] = []
@@ -92,7 +93,7 @@ export const createExchange = (options: ExchangeOptions): Exchange => {
   const isWelcome = (link: Link): boolean => {
     if (closed) return false
     if (link.peerId === torrent.client.peerId) {
-      if (link.endpoint !== undefined) ourselves.add(link.endpoint)
+      if (link.endpoint !== undefined) ourselves.note(link.endpoint)
       return false
     }
     if (isBannedPeer(bans, link.address, link.peerId)) return false
@@ -196,7 +197,7 @@ export const createExchange = (options: ExchangeOptions): Exchange => {
       suggester?.onRequested(link, index)
       return suggester?.isFirstCopy(link, index) === true
     },
-    isKnown: (endpoint) => ourselves.has(endpoint) || [...links.values()].some((link) => link.endpoint === endpoint),
+    isKnown: (endpoint) => [...links.values()].some((link) => link.endpoint === endpoint),
     close: () => {
       closed = true
       clearImmediate(flush)

@@ -149,6 +149,7 @@ export const joinTorrent = async (
         isDone,
         port: client.torrentPort,
         bans: gate.bans,
+        ourselves: gate.ourselves,
         download,
         upload,
         now,
@@ -161,7 +162,9 @@ export const joinTorrent = async (
   if (!isDone() || client.dht) await presence.enter()
   parts.torrents.set(metainfo.infoHash, presence.enter)
   const addPeer = (source: string) => (peer: Endpoint) => {
-    const add = (torrent: Torrent): void => void (torrent.destroyed || torrent.addPeer(formatEndpoint(peer), source))
+    const endpoint = formatEndpoint(peer)
+    if (gate.ourselves.isOurs(endpoint)) return // Who rests is not woken for that.
+    const add = (torrent: Torrent): void => void (torrent.destroyed || torrent.addPeer(endpoint, source))
     const torrent = presence.enter()
     if (torrent instanceof Promise) torrent.then(add, fail)
     else add(torrent)

@@ -11,6 +11,7 @@ import { PEER_ID_PREFIXES } from './exchange.ts'
 import { addressPolicy } from './peers/addresses.ts'
 import { memoryBans } from './peers/bans.ts'
 import { acceptPeers, type Gate } from './peers/connections.ts'
+import { rememberOurselves } from './peers/ourselves.ts'
 import { createSlabReader } from './pieces/slab-reader.ts'
 import { createRateLimiter } from './rate-limiter.ts'
 import type { Swarm, SwarmOptions, TorrentOptions } from './swarm.ts'
@@ -30,7 +31,9 @@ export const openSwarm = async (
   options: SwarmOptions,
   { closeIdleEveryMs = CLOSE_IDLE_EVERY_MS } = {},
 ): Promise<Swarm> => {
-  const gate: Gate = { policy: addressPolicy(options), bans: options.bans ?? memoryBans() }
+  const now = () => performance.now()
+  const ourselves = rememberOurselves(now)
+  const gate: Gate = { policy: addressPolicy(options), bans: options.bans ?? memoryBans(), ourselves }
   const client = await listen(options)
   const joining = new Map<string, Promise<JoinedTorrent>>()
   const joined = new Map<string, JoinedTorrent>()
@@ -43,7 +46,7 @@ export const openSwarm = async (
     uploadLimiter: createRateLimiter({ bytesPerSecond: options.uploadLimit }),
     downloadLimiter: createRateLimiter({ bytesPerSecond: options.downloadLimit }),
     random: Math.random,
-    now: () => performance.now(),
+    now,
     torrents: new Map(),
     localDiscovery: options.localDiscovery
       ? await openLocalDiscovery({

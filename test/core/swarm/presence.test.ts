@@ -1,6 +1,7 @@
 // A complete torrent that nobody asks for rests, and that is all the difference that anybody sees.
 import { expect, test } from '@jest/globals'
 import type { Exchange } from '@updraft/core/swarm/exchange'
+import { rememberOurselves } from '@updraft/core/swarm/peers/ourselves'
 import { createPresence } from '@updraft/core/swarm/presence'
 import { openSwarm } from '@updraft/core/swarm/webtorrent-swarm'
 import type WebTorrent from 'webtorrent'
@@ -72,7 +73,11 @@ test('is unknown to webtorrent until somebody asks for it, and again when nobody
   let exchanges = 0
   const presence = createPresence({
     client,
-    gate: { policy: { allows: () => true }, bans: { isBanned: () => false, ban: () => {} } },
+    gate: {
+      policy: { allows: () => true },
+      bans: { isBanned: () => false, ban: () => {} },
+      ourselves: rememberOurselves(() => 0),
+    },
     metainfo,
     isDone: () => isDone,
     createExchange: () => {

@@ -13,10 +13,12 @@ import { type BanList, banSubjectsOf } from './bans.ts'
 import { dialPeers } from './dialer.ts'
 import { pipeDirectly, pipeOf } from './direct-pipe.ts'
 import { addressOfSocket, bracketed } from './link.ts'
+import type { Ourselves } from './ourselves.ts'
 
 export interface Gate {
   readonly policy: AddressPolicy
   readonly bans: BanList
+  readonly ourselves: Ourselves
 }
 
 /** Connections that have not said what they want yet, altogether and from one address. */
@@ -70,6 +72,11 @@ export const acceptPeers = (
     pipeDirectly(peer)
     peer.onConnect()
     peer.wire?.once('handshake', (infoHash: string, peerId: string) => {
+      if (peerId === client.peerId) {
+        // It is we who call: the one of us that did has to hear whom it has reached, or it would call again.
+        socket.end(helloOf(infoHash, peerId))
+        return
+      }
       settle()
       const torrent = torrentOf(infoHash)
       const enter = (found: Torrent | undefined): void => {
@@ -100,7 +107,11 @@ export const acceptPeers = (
 }
 
 /** Decides about every peer that anyone names for this torrent, and about each reconnection. */
-export const guardOutgoing = (torrent: Torrent, { policy, bans }: Gate, isKnown: (endpoint: string) => boolean) => {
+export const guardOutgoing = (
+  torrent: Torrent,
+  { policy, bans, ourselves }: Gate,
+  isKnown: (endpoint: string) => boolean,
+) => {
   const add = torrent._addPeer.bind(torrent)
   torrent._addPeer = (peer, type, source) => {
     if (typeof peer !== 'string')
@@ -108,7 +119,7 @@ export const guardOutgoing = (torrent: Torrent, { policy, bans }: Gate, isKnown:
     const endpoint = parseEndpoint(peer)
     if (endpoint === undefined || !policy.allows(endpoint.host) || isBannedAddress(bans, endpoint.host)) return null
     const name = formatEndpoint(endpoint)
-    if (isKnown(name) || torrent._peers.size >= KNOWN_PEERS_MAX) return null
+    if (ourselves.isOurs(name) || isKnown(name) || torrent._peers.size >= KNOWN_PEERS_MAX) return null
     return add(name, 'tcp', source)
   }
   const register = torrent._registerPeer.bind(torrent)
@@ -139,6 +150,10 @@ const refuse = (peer: { destroy(): void }): null => {
   peer.destroy()
   return null
 }
+
+/** Source: BEP 3, the handshake. */
+const helloOf = (infoHash: string, peerId: string): Buffer =>
+  Buffer.concat([Buffer.from('\x13BitTorrent protocol'), Buffer.alloc(8), Buffer.from(infoHash + peerId, 'hex')])
 
 const drop = (socket: Socket): void => {
   socket.on('error', () => {}) // Nobody is left who could do anything about it.
