@@ -3,6 +3,7 @@
 import { constants } from 'node:fs'
 import { access } from 'node:fs/promises'
 import { hostname } from 'node:os'
+import { isDeepStrictEqual } from 'node:util'
 import { tokenFileOf } from '@updraft/core/control/address'
 import type { AgentEvent, RecordedEvent, Status } from '@updraft/core/control/api'
 import { controlClient } from '@updraft/core/control/client'
@@ -196,6 +197,7 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
       products.filter(({ name }) => only === undefined || only.includes(name)),
       checkIntervalSeconds,
     )
+  let kept = keptBy(initial)
   const settings = liveSettings({
     configDirectory: home.configDirectory,
     initial,
@@ -211,6 +213,9 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
         }
         await importFolder.apply(next)
         await control.apply(next.control)
+        // A look takes away what is not kept any more.
+        if (!isDeepStrictEqual(keptBy(next), kept)) schedule.check()
+        kept = keptBy(next)
       }),
     onReload: (problem) => tell({ kind: 'settings', ...(problem === undefined ? {} : { error: problem }) }),
   })
@@ -367,6 +372,8 @@ export const takeHome = ({ stateDirectory, dataDirectory }: Home): Lock => {
     })
   }
 }
+
+const keptBy = ({ versionsKept, versionsKeptBytes }: Settings) => ({ versionsKept, versionsKeptBytes })
 
 const known = (name: string, { products }: Settings): ProductSettings => {
   const product = products.find((candidate) => candidate.name === name)

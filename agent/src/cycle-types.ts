@@ -46,8 +46,11 @@ export interface CycleDependencies {
   readonly alone: <T>(key: string, work: () => Promise<T>) => Promise<T>
   /** A file that brings a release, in place of source and swarm. */
   readonly carrier?: Carrier | undefined
-  /** The last look at the product did not end well, or there was none since the agent began: something may be left of it. */
-  readonly isAfterFailure: boolean
+  /**
+   * Something may be there that is not to stay: the last look at the product did not end well, there was none since the agent began, or
+   * the settings keep other versions than then.
+   */
+  readonly isUntidy: boolean
   readonly signal: AbortSignal
 }
 

@@ -31,13 +31,14 @@ export const runCycle: Cycle = async (product, dependencies) => {
   if (waiting !== undefined) return { kind: 'to-be-started', version: waiting }
   if (isByImportOnly(dependencies)) {
     dependencies.report.notAsked()
+    if (dependencies.isUntidy) await tidyUp(product, dependencies)
     return { kind: 'current' }
   }
   const trusted = await refreshSource(product, dependencies)
   const release = await planUpdate(product, trusted, dependencies)
   if (release === undefined) {
     await seedAgain(product, trusted, dependencies)
-    if (dependencies.isAfterFailure) await tidyUp(product, dependencies)
+    if (dependencies.isUntidy) await tidyUp(product, dependencies)
     return { kind: 'current' }
   }
   await using staged = await fetchRelease(release, dependencies)

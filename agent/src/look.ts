@@ -41,15 +41,20 @@ export const lookWith = ({
   now,
 }: LookOptions): Look => {
   const alone: Alone = oneAtATime()
-  const endedWell = new Set<Product>()
+  /** Looks that ended well, and what versions the settings kept then. */
+  const tidied = new Map<Product, string>()
   return async (product, signal, carrier) => {
     const fields = { product: product.name }
     const onWarning = (message: string) => log.warn(message, fields)
     const { report, failed } = openReport({ product, store, now, onWarning })
+    const current = settings()
+    const kept = `${current.versionsKept} ${current.versionsKeptBytes}`
+    const isUntidy = tidied.get(product.name) !== kept
+    tidied.delete(product.name)
     try {
       await cycle(product, {
         home,
-        settings: settings(),
+        settings: current,
         store,
         swarm: sharing.swarm,
         torrentOf: sharing.torrentOf,
@@ -59,10 +64,10 @@ export const lookWith = ({
         now,
         alone,
         carrier,
-        isAfterFailure: !endedWell.delete(product.name),
+        isUntidy,
         signal,
       })
-      endedWell.add(product.name)
+      tidied.set(product.name, kept)
     } catch (error) {
       // Whatever a broken off cycle fell over is a consequence of that, not a failure of its own.
       if (signal.aborted)

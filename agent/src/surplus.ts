@@ -1,6 +1,6 @@
-// Takes away installed versions, and their bundles, that are more than the settings keep: after an update, and with each look
-// that finds nothing new, for an agent may have been killed before. Never the current version, and for the sake of disk space
-// never the one before it either.
+// Takes away installed versions, and their bundles, that are more than the settings keep: after an update, and with the first look
+// after a start, a failure or a change of those settings. Never the current version, and for the sake of disk space never the one
+// before it either.
 import { join } from 'node:path'
 import type { ReleaseName, ReleaseVersion } from '@updraft/core/names'
 import type { CycleDependencies } from './cycle-types.ts'

@@ -10,7 +10,7 @@ import { type Carrier, carrierOf } from '@updraft/agent/carrier'
 import { runCycle } from '@updraft/agent/cycle'
 import { silentLog } from '@updraft/agent/log'
 import { lookWith } from '@updraft/agent/look'
-import { readSettings } from '@updraft/agent/settings'
+import { readSettings, type Settings } from '@updraft/agent/settings'
 import type { Sharing } from '@updraft/agent/sharing'
 import { databasePathOf, openStore } from '@updraft/agent/store'
 import { type ExportFile, openExport } from '@updraft/core/archive/export-file'
@@ -33,6 +33,10 @@ export interface Taken {
 export interface Cycling extends AsyncDisposable {
   /** `new`: the next release is there; `same`: nothing new; `unreachable`: nobody answers. Gives the installed version. */
   cycle(what: 'new' | 'same' | 'unreachable'): Promise<string | undefined>
+  /** Other settings from the next look on. */
+  configure(change: Partial<Settings>): void
+  /** The installed versions that are kept, by the store and by what lies there. */
+  versions(): readonly (readonly string[])[]
   /** How many releases there still are. */
   releasesLeft(): number
   /** What the agent takes now, after a full garbage collection. */
@@ -53,7 +57,7 @@ export const openCycling = async (releases: number): Promise<Cycling> => {
   }
   const home = stack.use(await trustingHome(workspace))
   const store = stack.use(openStore(home.stateDirectory))
-  const settings = await readSettings(home.configDirectory)
+  let settings = await readSettings(home.configDirectory)
   const [product] = settings.products
   if (product === undefined) throw new Error('the home is subscribed to nothing')
   const sharing = { swarm: idleSwarm(), torrentOf: () => undefined } as object as Sharing // All that a look uses of it.
@@ -86,6 +90,16 @@ export const openCycling = async (releases: number): Promise<Cycling> => {
       if (ended !== undefined && ended !== unreachable && what !== 'unreachable') throw ended
       return store.installed.current(ACME)?.version
     },
+    configure: (change) => {
+      settings = { ...settings, ...change }
+    },
+    versions: () => [
+      store.installed
+        .kept(ACME)
+        .map(({ version }) => version)
+        .sort(),
+      readdirSync(join(home.dataDirectory, 'products/acme/versions')).sort(),
+    ],
     releasesLeft: () => exported.length - 1 - current,
     taken: () => ({
       heapBytes: heapAfterGarbage(),
