@@ -78,13 +78,13 @@ const summaryOf = ({ release, urgentBy }: PublishedRelease) => {
 
 const describe = (found: readonly PublishedRelease[], now: Date): string => {
   if (found.length === 0) return 'no release'
-  const rows = found.map(({ release }) => [
+  const rows = found.map(({ release, urgentBy }) => [
     release.product,
     release.version,
     release.platform,
     release.channels.join(', ') || 'none',
     timeText(release.published),
-    shareNowText(release, now),
+    `${shareNowText(release, now)}${urgentBy === undefined ? '' : ', urgent'}`,
     formatBytes(release.sizes.packBytes),
   ])
   return table(['product', 'version', 'platform', 'channels', 'published', 'offered to', 'pack'], rows)
