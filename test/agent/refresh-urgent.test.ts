@@ -2,9 +2,9 @@
 import { describe, expect, test } from '@jest/globals'
 import { MIRROR, openMachine } from '../support/refreshing.ts'
 import {
+  askFrom,
   EVERYTHING,
   ed25519Key,
-  fetchFrom,
   type RepositorySimulator,
   roleOf,
   simulateRepository,
@@ -117,7 +117,7 @@ describe('a role that does not hold calls nothing urgent, is told, and stops not
     const urls = ['http://lacking.test/', MIRROR] as const
     await using machine = await openMachine(repository, {
       urls,
-      fetch: fetchFrom({ 'http://lacking.test/': lacking, [MIRROR]: repository }),
+      ask: askFrom({ 'http://lacking.test/': lacking, [MIRROR]: repository }),
     })
     const result = await machine.refresh({ urgency: true })
     expect(Object.keys(urgentIn(result))).toEqual(['1.2.0'])
@@ -132,7 +132,7 @@ describe('a role that does not hold calls nothing urgent, is told, and stops not
     await machine.refresh({ urgency: true })
     expect(machine.committed()).toMatchObject({ urgent: 2 })
     for (let times = 0; times < 2; times += 1) old.publish('snapshot', 'timestamp')
-    const replayed = machine.refresh({ urgency: true, fetch: fetchFrom({ [MIRROR]: old }) })
+    const replayed = machine.refresh({ urgency: true, ask: askFrom({ [MIRROR]: old }) })
     await expect(replayed).rejects.toMatchObject({ code: 'METADATA_ROLLBACK' })
   })
 })
