@@ -11,6 +11,7 @@ import { type Metadata, parseMetadata } from '@updraft/core/trust/metadata'
 import type { Ask } from './ask.ts'
 import type { Carrier } from './carrier.ts'
 import { download } from './download.ts'
+import type { PeerSource } from './peer-source.ts'
 import type { CacheDisk } from './refresh/cache.ts'
 import type { VersionFloors } from './refresh/floors.ts'
 import { followSource, isAboutSource } from './refresh/follow.ts'
@@ -28,6 +29,8 @@ export interface ReleaseFacts {
   readonly source: string
   /** Base URL of the mirror that served the metadata; hints are resolved against it. */
   readonly repositoryUrl: string
+  /** No mirror was of use: the metadata came from another machine. */
+  readonly isFromPeer: boolean
   readonly release: Release
   readonly index: TargetFile
   readonly metainfo: TargetFile
@@ -49,6 +52,8 @@ export interface RefreshOptions {
   readonly ask?: Ask | undefined
   /** What brings the files of the source, in place of all its mirrors. */
   readonly carrier?: Carrier | undefined
+  /** Other machines, for when no mirror is of use, or when they say that they have something newer. */
+  readonly peers?: PeerSource | undefined
   readonly signal?: AbortSignal | undefined
   /** For one metadata file. */
   readonly timeoutMs?: number | undefined
@@ -71,6 +76,10 @@ export interface RefreshResult {
   readonly changed: boolean
   /** Mirrors that were passed over, and why. */
   readonly skipped: readonly { readonly url: string; readonly error: UpdateError }[]
+  /** Why no mirror was of use, where another machine was instead. */
+  readonly sourceError: UpdateError | undefined
+  /** Where the newest metadata came from: a mirror's URL, or `updraft-peer://HOST:PORT/`. */
+  readonly from: string
 }
 
 /**
@@ -97,19 +106,29 @@ export const refresh = async (
   }
   const followed = await followSource(
     followable,
-    { ...rest, ask: carrier?.ask ?? rest.ask, directory: join(cacheDirectory, source.name) },
+    {
+      ...rest,
+      ask: carrier?.ask ?? rest.ask,
+      peers: carrier === undefined ? rest.peers : undefined,
+      directory: join(cacheDirectory, source.name),
+    },
     async (session, topLevel) => {
       const offer = await readOffer(session, topLevel, products)
       return { result: offer, flaw: offer.failed[0]?.error }
     },
   )
   const { topLevel, roles, failed, mirror } = followed.result
-  // Who shares what was carried here looks for others where everybody does.
-  const repositoryUrl = carrier === undefined ? mirror.slice(0, -METADATA.length) : source.urls[0]
+  const from = mirror.slice(0, -METADATA.length)
+  // Who has it from a file or from another machine looks for files and others where everybody does.
+  const isMirror = source.urls.includes(from)
+  const repositoryUrl = isMirror ? from : source.urls[0]
+  const isFromPeer = carrier === undefined && !isMirror
   const listings = roles.map((role) => ({ role, ...releasesOf(role) }))
   return {
     releases: listings.flatMap(({ role: { signers, threshold }, releases }) =>
-      releases.map((listed) => trust({ source: source.name, repositoryUrl, ...listed, signers, threshold })),
+      releases.map((listed) =>
+        trust({ source: source.name, repositoryUrl, isFromPeer, ...listed, signers, threshold }),
+      ),
     ),
     rejected: listings.flatMap(({ rejected }) => rejected),
     failed,
@@ -118,6 +137,8 @@ export const refresh = async (
     expires: firstToExpire(topLevel, roles),
     changed: followed.changed,
     skipped: followed.skipped.map(({ url, error }) => ({ url: url.slice(0, -METADATA.length), error })),
+    sourceError: followed.sourceError,
+    from,
   }
 }
 

@@ -57,7 +57,7 @@ declare module 'bittorrent-protocol' {
     cancel(index: number, offset: number, length: number): void
     piece(index: number, offset: number, block: Uint8Array): void
     extended(name: string | number, message: unknown): void
-    use(extension: (wire: Wire) => unknown): void
+    use(extension: ((wire: Wire) => unknown) | (new () => unknown)): void
     setTimeout(ms: number): void
     setKeepAlive(on: boolean): void
     destroy(): void

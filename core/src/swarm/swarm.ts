@@ -3,6 +3,7 @@
 // implementation on webtorrent is in webtorrent-swarm.ts.
 import type { BytesFrom } from '../control/api.ts'
 import type { Metainfo } from './metainfo.ts'
+import type { Meeting, MeetingOptions } from './news/news.ts'
 import type { BanList } from './peers/bans.ts'
 
 export interface SwarmOptions {
@@ -21,6 +22,8 @@ export interface SwarmOptions {
   readonly isOrigin?: boolean | undefined
   /** Who sent bad data before. Without one, the swarm forgets it when it is closed. */
   readonly bans?: BanList | undefined
+  /** `host:port` of a machine that runs Updraft and was met in the swarm of a torrent. May be told again. */
+  readonly onMachine?: ((endpoint: string) => void) | undefined
 }
 
 export interface StoredFile {
@@ -93,4 +96,6 @@ export interface Swarm extends AsyncDisposable {
   readonly port: number
   /** Starts to fetch what is missing and to share what is there. Adding an infohash twice returns the same torrent. */
   add(options: TorrentOptions): Promise<SwarmTorrent>
+  /** Where machines that follow one repository tell each other what is new. Closed with the swarm. */
+  meet(options: MeetingOptions): Promise<Meeting>
 }

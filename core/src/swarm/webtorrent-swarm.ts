@@ -8,6 +8,7 @@ import { LIMITS } from '../limits.ts'
 import { dhtSocket } from './announce/dht-socket.ts'
 import { openLocalDiscovery } from './announce/local-discovery.ts'
 import { PEER_ID_PREFIXES } from './exchange.ts'
+import { createMeetingPlace } from './news/meeting.ts'
 import { addressPolicy } from './peers/addresses.ts'
 import { memoryBans } from './peers/bans.ts'
 import { acceptPeers, type Gate } from './peers/connections.ts'
@@ -45,6 +46,7 @@ export const openSwarm = async (
     random: Math.random,
     now: () => performance.now(),
     torrents: new Map(),
+    onMachine: options.onMachine ?? (() => {}),
     localDiscovery: options.localDiscovery
       ? await openLocalDiscovery({
           port: client.torrentPort,
@@ -56,7 +58,13 @@ export const openSwarm = async (
         })
       : undefined,
   }
-  const closeHalfOpen = acceptPeers(client, gate, (infoHash) => parts.torrents.get(infoHash)?.())
+  const meetings = createMeetingPlace(parts)
+  const closeHalfOpen = acceptPeers(
+    client,
+    gate,
+    (infoHash) => parts.torrents.get(infoHash)?.(),
+    (infoHash) => meetings.receiverOf(infoHash),
+  )
   const sweep = setInterval(() => {
     for (const torrent of joined.values()) torrent.closeIdle().catch(() => undefined) // The next use reports it.
   }, closeIdleEveryMs).unref()
@@ -90,6 +98,7 @@ export const openSwarm = async (
     for (const torrent of [...joined.values()]) void torrent.remove()
     await Promise.all(leaving)
     closeHalfOpen()
+    meetings.close()
     await parts.localDiscovery?.close()
     parts.http[Symbol.dispose]()
     parts.uploadLimiter[Symbol.dispose]()
@@ -98,15 +107,19 @@ export const openSwarm = async (
   }
 
   let closing: Promise<void> | undefined
+  const isClosed = (): boolean => closing !== undefined || client.destroyed
   return {
     port: client.torrentPort,
     add: (torrentOptions) => {
-      if (closing !== undefined || client.destroyed)
-        return Promise.reject(new UpdateError('ABORTED', 'the swarm is closed'))
+      if (isClosed()) return Promise.reject(new UpdateError('ABORTED', 'the swarm is closed'))
       const { infoHash } = torrentOptions.metainfo
       const torrent = joining.get(infoHash) ?? join(torrentOptions)
       joining.set(infoHash, torrent)
       return torrent
+    },
+    meet: async (meetingOptions) => {
+      if (isClosed()) throw new UpdateError('ABORTED', 'the swarm is closed')
+      return meetings.open(meetingOptions)
     },
     [Symbol.asyncDispose]: () => {
       closing ??= close()

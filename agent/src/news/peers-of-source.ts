@@ -1,0 +1,241 @@
+// The machines that follow one source, as refresh and fetch see them: whom to ask, in which order, and whom not to believe for a
+// while. Calls machines, and judges nothing that they give.
+import { createHash } from 'node:crypto'
+import { posix } from 'node:path'
+import { isUpdateError, messageOf, UpdateError } from '@updraft/core/errors'
+import { type Meeting, type PeerConversation, topicOf } from '@updraft/core/swarm/news/news'
+import { memoryBans } from '@updraft/core/swarm/peers/bans'
+import { replyOf } from '../ask.ts'
+import type { Log } from '../log.ts'
+import type { PeerSource } from '../peer-source.ts'
+import { maxBytesOf, roleOfFile } from '../refresh/file-names.ts'
+import type { Acquaintances } from './acquaintances.ts'
+import type { OwnLibrary } from './library.ts'
+import { openRumours, type RumourOptions } from './rumours.ts'
+
+export interface PeersOfSourceOptions extends Pick<RumourOptions, 'random' | 'onNews'> {
+  readonly name: string
+  readonly library: OwnLibrary
+  readonly meeting: () => Promise<Meeting>
+  readonly acquaintances: Acquaintances
+  /** `host:port` of machines that the owner has named. */
+  readonly named: () => readonly string[]
+  /** Those that the DHT knows of, for when nobody else answers. */
+  readonly lookUp: (signal?: AbortSignal) => Promise<readonly string[]>
+  readonly log: Log
+  readonly now: () => Date
+  /** Aborted once the agent stops. */
+  readonly stopped: AbortSignal
+}
+
+export interface OpenPeersOfSource extends PeerSource {
+  /** Somebody has called, or has said something new. */
+  told(conversation: PeerConversation): void
+  /** A machine of the same repository is near: it is asked what it has, once in a while. */
+  greet(address: string): void
+  close(): void
+}
+
+const URL_SCHEME = 'updraft-peer://'
+const METADATA = 'metadata/'
+
+/** Machines that are called for one question, and those of them whose metadata is tried. */
+const CALLS_MAX = 8
+/** Strangers that give what is wrong, and machines that give nothing. */
+const SHUN_LIAR_MS = 60 * 60_000
+const SHUN_ABSENT_MS = 5 * 60_000
+const GREET_AGAIN_MS = 10 * 60_000
+const GREETED_MAX = 256
+
+export const openPeersOfSource = (options: PeersOfSourceOptions): OpenPeersOfSource => {
+  const { name, library, meeting, acquaintances, named, lookUp, log, now, stopped } = options
+  const conversations = new Map<string, PeerConversation>()
+  const clock = { now: () => performance.now() }
+  const liars = memoryBans({ termMs: SHUN_LIAR_MS, ...clock })
+  const absent = memoryBans({ termMs: SHUN_ABSENT_MS, ...clock })
+  const endpoints = new Set<string>()
+  const greeted = memoryBans({ termMs: GREET_AGAIN_MS, subjectsMax: GREETED_MAX, ...clock })
+  const rumours = openRumours({ ...options, onFalse: (subjects) => shun(subjects, absent) })
+
+  const shun = (subjects: readonly string[], list: typeof liars): void => {
+    for (const subject of subjects) list.ban(subject, '')
+  }
+  const isShunned = ({ subjects }: PeerConversation): boolean =>
+    subjects.some((subject) => liars.isBanned(subject) || absent.isBanned(subject))
+
+  const urlOf = (conversation: PeerConversation): string => `${URL_SCHEME}${conversation.name.slice('peer '.length)}/`
+
+  const live = (): readonly PeerConversation[] => {
+    for (const [url, { isOpen }] of conversations) if (!isOpen) conversations.delete(url)
+    return [...conversations.values()].filter((conversation) => !isShunned(conversation))
+  }
+
+  const keep = (conversation: PeerConversation): void => {
+    conversations.set(urlOf(conversation), conversation)
+    const { endpoint } = conversation
+    if (endpoint === undefined) return
+    endpoints.add(endpoint)
+    for (const oldest of endpoints) {
+      if (endpoints.size <= CALLS_MAX * 4) break
+      endpoints.delete(oldest)
+    }
+    acquaintances.met(endpoint)
+  }
+
+  /** A conversation with whoever is at the address; undefined if nobody answers. Errors: ABORTED if `signal` is. */
+  const converse = async (address: string, signal?: AbortSignal): Promise<PeerConversation | undefined> => {
+    const open = live().find(({ endpoint }) => endpoint === address)
+    if (open !== undefined) return open
+    const ending = signal === undefined ? stopped : AbortSignal.any([signal, stopped])
+    try {
+      const conversation = await (await meeting()).call(address, ending)
+      keep(conversation)
+      if (!isShunned(conversation)) return conversation
+      conversation.close()
+    } catch (error) {
+      if (signal?.aborted) throw error
+      acquaintances.missed(address)
+      log.debug(`${name}: ${messageOf(error)}`)
+    }
+    return undefined
+  }
+
+  /** Those whom the owner has named, then whoever was met before. */
+  const whomToCall = (): readonly string[] => [...new Set([...named(), ...acquaintances.all()])].slice(0, CALLS_MAX)
+
+  const callAll = async (addresses: readonly string[], signal?: AbortSignal): Promise<void> => {
+    await Promise.all(addresses.map((address) => converse(address, signal)))
+  }
+
+  const ranked = (): readonly PeerConversation[] => {
+    const trusted = named()
+    const rank = ({ endpoint }: PeerConversation): number =>
+      endpoint !== undefined && trusted.includes(endpoint) ? 0 : 1
+    return [...live()].sort((a, b) => rank(a) - rank(b) || b.edition.timestamp - a.edition.timestamp)
+  }
+
+  const told = (conversation: PeerConversation): void => {
+    if (isShunned(conversation)) {
+      conversation.close()
+      return
+    }
+    keep(conversation)
+    library.edition().then(
+      (mine) => {
+        if (conversation.edition.timestamp > mine.timestamp) rumours.heard(conversation)
+      },
+      () => undefined, // What this machine has cannot be read: the next look says so.
+    )
+  }
+
+  const tellAll = async (): Promise<void> => {
+    const mine = await library.edition()
+    const isBehind = (conversation: PeerConversation): boolean => conversation.edition.timestamp < mine.timestamp
+    for (const conversation of live()) if (isBehind(conversation)) conversation.tell(mine)
+    await callAll(whomToCall()) // Whoever answers hears what this machine has.
+  }
+
+  return {
+    find: async (atLeast, { search, signal }) => {
+      const knowing = () => ranked().filter(({ edition }) => edition.timestamp >= atLeast)
+      if (search) await callAll(whomToCall(), signal)
+      if (search && knowing().length === 0) await callAll((await lookUp(signal)).slice(0, CALLS_MAX), signal)
+      return knowing()
+        .slice(0, CALLS_MAX)
+        .map((conversation) => `${urlOf(conversation)}${METADATA}`)
+    },
+    ask: async (url, signal) => {
+      const base = url.slice(0, url.indexOf('/', URL_SCHEME.length) + 1)
+      const conversation = conversations.get(base)
+      if (conversation === undefined) throw new UpdateError('SOURCE_UNREACHABLE', `${base} has gone`)
+      const path = url.slice(base.length)
+      const { role = '' } = roleOfFile(path.slice(METADATA.length)) ?? {}
+      const bytes = await conversation.fetch(path, maxBytesOf(role), signal)
+      return bytes === undefined ? replyOf(404) : replyOf(200, bytes)
+    },
+    disappointed: (url, error) => {
+      const conversation = conversations.get(url.slice(0, -METADATA.length))
+      if (conversation === undefined) return
+      log.info(`${name}: ${conversation.name} is not asked for a while: ${error.message}`)
+      shun(conversation.subjects, error.code === 'SOURCE_UNREACHABLE' ? absent : liars)
+      conversation.close()
+    },
+    file: async ({ path, lengthBytes, sha256 }, signal) => {
+      const { dir, base } = posix.parse(path)
+      const asked = new Set<PeerConversation>()
+      for (const isLast of [false, true]) {
+        if (isLast) await callAll(whomToCall(), signal)
+        for (const conversation of ranked()
+          .filter((each) => !asked.has(each))
+          .slice(0, CALLS_MAX)) {
+          asked.add(conversation)
+          try {
+            const bytes = await conversation.fetch(`targets/${dir}/${sha256}.${base}`, lengthBytes, signal)
+            if (bytes === undefined) continue
+            if (bytes.length === lengthBytes && createHash('sha256').update(bytes).digest('hex') === sha256) {
+              if (conversation.endpoint !== undefined) acquaintances.met(conversation.endpoint, true)
+              return bytes
+            }
+            log.info(`${name}: ${conversation.name} gives other bytes than the signed ones for ${path}`)
+            shun(conversation.subjects, liars)
+            conversation.close()
+          } catch (error) {
+            if (signal.aborted || !isUpdateError(error)) throw error
+            log.debug(`${name}: ${error.message}`)
+          }
+        }
+      }
+      return undefined
+    },
+    addresses: () => [...endpoints],
+    settled: ({ changed }) => {
+      const follow = async (): Promise<void> => {
+        ;(await meeting()).setTopics(await topicsOf(library))
+        rumours.settled(await library.edition(), changed)
+        if (changed) await tellAll()
+        await acquaintances.save()
+      }
+      follow().catch((error: unknown) => {
+        if (!stopped.aborted) log.debug(`${name}: other machines are not told: ${messageOf(error)}`)
+      })
+    },
+    firstSeen: async (releases, signal) => {
+      const times = new Map<string, string[]>()
+      await Promise.all(
+        named().map(async (address) => {
+          const conversation = await converse(address, signal)
+          if (conversation === undefined) return
+          for (const { name: release, digest } of releases) {
+            try {
+              const ageSeconds = await conversation.ageOf(release, digest, signal)
+              if (ageSeconds === undefined) continue
+              const at = new Date(Math.max(0, now().getTime() - ageSeconds * 1000)).toISOString()
+              times.set(release, [...(times.get(release) ?? []), at])
+            } catch (error) {
+              if (signal.aborted) throw error
+              return // It has no say then.
+            }
+          }
+        }),
+      )
+      return times
+    },
+    told,
+    greet: (address) => {
+      if (greeted.isBanned(address)) return
+      greeted.ban(address, '')
+      acquaintances.met(address)
+      converse(address).then(
+        (conversation) => conversation !== undefined && told(conversation),
+        () => undefined, // It is an acquaintance now, and may be called later.
+      )
+    },
+    close: () => {
+      rumours.close()
+      for (const conversation of conversations.values()) conversation.close()
+    },
+  }
+}
+
+/** Where machines of this repository meet, whichever of its roots they have pinned. */
+export const topicsOf = async (library: OwnLibrary): Promise<readonly string[]> => (await library.roots()).map(topicOf)
