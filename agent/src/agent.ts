@@ -247,6 +247,7 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
       live: {
         nextCheckAt: schedule.nextCheckAt,
         transferOf: (infoHash) => sharing.torrentOf(infoHash)?.state(),
+        newestOf: openedNews.newestOf,
       },
     }),
     agent: {

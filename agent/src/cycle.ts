@@ -318,7 +318,7 @@ const findingsOf = ({ pin }: TrustedSource, result: RefreshResult): readonly New
     message: error.message,
     hint: error.hint ?? 'tell the publisher; the other releases are not affected',
   }))
-  if (result.sourceError !== undefined) findings.push(findingOfSource(result.sourceError, result.from))
+  if (result.sourceError !== undefined) findings.push(findingOfSource(result.sourceError, result.from.url))
   if (pin.pinnedBy === 'first-use') {
     findings.push({
       code: 'root-on-first-use',

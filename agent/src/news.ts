@@ -9,14 +9,15 @@ import type { Log } from './log.ts'
 import { openAcquaintances } from './news/acquaintances.ts'
 import { libraryOf } from './news/library.ts'
 import { type OpenPeersOfSource, openPeersOfSource, topicsOf } from './news/peers-of-source.ts'
-import type { PeerSource } from './peer-source.ts'
+import { pointerSearch } from './news/pointer-search.ts'
+import type { MetadataOrigin, PeerSource } from './peer-source.ts'
 import type { Store } from './store.ts'
 import type { TrustedSource } from './trust-store.ts'
 
 export interface NewsOptions {
   readonly home: Home
   readonly store: Pick<Store, 'seeds' | 'firstSeen'>
-  readonly swarm: Pick<Swarm, 'meet'>
+  readonly swarm: Pick<Swarm, 'meet' | 'table'>
   /** `host:port` of machines that the owner has named, as the settings say now. */
   readonly named: () => readonly string[]
   /** Other machines have something newer of this source. */
@@ -30,16 +31,23 @@ export interface NewsOptions {
 export interface News extends AsyncDisposable {
   /** The machines that follow the same source; from now on this one is among them. */
   peersOf(source: TrustedSource): PeerSource
+  /** Where the newest metadata of the source came from, and when; undefined before the first look that went well. */
+  newestOf(source: string): NewestMetadata | undefined
   /** A machine that runs Updraft was met somewhere. */
   met(address: string): void
   /** The swarm was closed and opened again: machines meet there now. */
   reopened(): void
 }
 
+export interface NewestMetadata extends MetadataOrigin {
+  readonly at: Date
+}
+
 /** Errors: PERMISSION, IO. */
 export const openNews = async (options: NewsOptions): Promise<News> => {
   const { home, store, swarm, named, onNews, log, now, random } = options
   const acquaintances = await openAcquaintances(join(home.stateDirectory, 'peers.json'), random)
+  const newest = new Map<string, NewestMetadata>()
   const stopping = new AbortController()
   const sources = new Map<string, { readonly peers: OpenPeersOfSource; readonly join: () => Promise<Meeting> }>()
 
@@ -67,8 +75,14 @@ export const openNews = async (options: NewsOptions): Promise<News> => {
       meeting: enter,
       acquaintances,
       named,
-      lookUp: async () => [],
+      pointer: pointerSearch({
+        table: () => swarm.table,
+        keys: library.timestampKeys,
+        topics: () => topicsOf(library),
+        log,
+      }),
       onNews: () => onNews(source.name),
+      onSettled: (from) => newest.set(source.name, { ...from, at: now() }),
       log,
       now,
       random,
@@ -98,6 +112,7 @@ export const openNews = async (options: NewsOptions): Promise<News> => {
       }
       return entry.peers
     },
+    newestOf: (source) => newest.get(source),
     met: (address) => acquaintances.met(address),
     reopened: () => {
       for (const { join } of sources.values()) joinNow(join)

@@ -4,6 +4,12 @@ import type { UpdateError } from '@updraft/core/errors'
 import type { Ask } from './ask.ts'
 import type { OfferedRelease } from './store/first-seen.ts'
 
+/** Where the newest metadata came from: a mirror, another machine, one that the DHT has led to, or a file that was carried here. */
+export interface MetadataOrigin {
+  readonly kind: 'mirror' | 'peer' | 'dht' | 'file'
+  readonly url: string
+}
+
 /** A file as it was signed. */
 interface SignedFile {
   /** Below `targets/`. */
@@ -31,8 +37,10 @@ export interface PeerSource {
   file(target: SignedFile, signal: AbortSignal): Promise<Buffer | undefined>
   /** `host:port` of machines that follow the same repository, for the swarm of its torrents. */
   addresses(): readonly string[]
+  /** How the machine behind such a URL was found. */
+  kindOf(url: string): 'peer' | 'dht'
   /** The trusted metadata is this machine's newest now: others are told if it has changed. */
-  settled(result: { readonly changed: boolean }): void
+  settled(result: { readonly changed: boolean; readonly from: MetadataOrigin }): void
   /**
    * When the machines that the owner has named say that they first saw each release: a time for each of them that has answered.
    * By the name of the release, in ISO 8601. Errors: ABORTED.

@@ -11,7 +11,7 @@ import { type Metadata, parseMetadata } from '@updraft/core/trust/metadata'
 import type { Ask } from './ask.ts'
 import type { Carrier } from './carrier.ts'
 import { download } from './download.ts'
-import type { PeerSource } from './peer-source.ts'
+import type { MetadataOrigin, PeerSource } from './peer-source.ts'
 import type { CacheDisk } from './refresh/cache.ts'
 import type { VersionFloors } from './refresh/floors.ts'
 import { followSource, isAboutSource } from './refresh/follow.ts'
@@ -78,8 +78,7 @@ export interface RefreshResult {
   readonly skipped: readonly { readonly url: string; readonly error: UpdateError }[]
   /** Why no mirror was of use, where another machine was instead. */
   readonly sourceError: UpdateError | undefined
-  /** Where the newest metadata came from: a mirror's URL, or `updraft-peer://HOST:PORT/`. */
-  readonly from: string
+  readonly from: MetadataOrigin
 }
 
 /**
@@ -138,7 +137,10 @@ export const refresh = async (
     changed: followed.changed,
     skipped: followed.skipped.map(({ url, error }) => ({ url: url.slice(0, -METADATA.length), error })),
     sourceError: followed.sourceError,
-    from,
+    from: {
+      kind: isMirror ? 'mirror' : carrier === undefined ? (rest.peers?.kindOf(from) ?? 'peer') : 'file',
+      url: from,
+    },
   }
 }
 

@@ -77,6 +77,8 @@ export interface NetworkSettings {
   readonly port: number
   readonly allowLoopback: boolean
   readonly dht: boolean
+  /** `host:port` of nodes to enter the DHT by; undefined takes the public ones. */
+  readonly dhtBootstrap: readonly string[] | undefined
   readonly localDiscovery: boolean
   /** Bytes per second; undefined is without limit. */
   readonly uploadLimitBytes: number | undefined
@@ -303,6 +305,11 @@ const networkSchema = z
     port: z.int().min(0).max(65_535).default(0).describe('TCP port for incoming peers; 0 takes any free one'),
     allowLoopback: z.boolean().default(false).describe('Also talk to peers on this machine, for trying things out'),
     dht: z.boolean().default(false).describe('Find peers through the public distributed hash table'),
+    dhtBootstrap: z
+      .array(named(parsePeer))
+      .max(16)
+      .optional()
+      .describe('Nodes to enter the distributed hash table by, as HOST:PORT; else the public ones'),
     localDiscovery: z.boolean().default(false).describe('Find peers on the local network by multicast'),
     uploadLimitBytes: bytesPerSecond('Most that is sent to peers'),
     downloadLimitBytes: bytesPerSecond('Most that is fetched'),
@@ -402,6 +409,7 @@ const settingsSchema = z
       importFolder,
       network: {
         ...network,
+        dhtBootstrap: network.dhtBootstrap,
         uploadLimitBytes: network.uploadLimitBytes,
         downloadLimitBytes: network.downloadLimitBytes,
       },

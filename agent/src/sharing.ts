@@ -97,6 +97,9 @@ export const openSharing = ({ openSwarm, network: initial, bans, onMachine, resu
       names.set(torrent.infoHash, options.metainfo.name)
       return noted(torrent)
     },
+    get table() {
+      return session?.swarm.table
+    },
     meet: async (options) => (await swarm()).meet(options),
     [Symbol.asyncDispose]: async () => {}, // Only whoever opened the swarm closes it.
   })
@@ -158,6 +161,7 @@ const swarmOptionsOf = (network: NetworkSettings): SwarmOptions => ({
   port: network.port,
   allowLoopback: network.allowLoopback,
   dht: network.dht,
+  dhtBootstrap: network.dhtBootstrap,
   localDiscovery: network.localDiscovery,
   uploadLimit: network.uploadLimitBytes,
   downloadLimit: network.downloadLimitBytes,

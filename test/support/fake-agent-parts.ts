@@ -52,6 +52,7 @@ export const idleSwarm = (port = 40_000): IdleSwarm => {
       whenHave: async () => {},
       remove: async () => {},
     }),
+    table: undefined,
     meet: async () => ({
       call: () => Promise.reject(new UpdateError('SOURCE_UNREACHABLE', 'nobody is here')),
       setTopics: () => {},

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { LIMITS } from '@updraft/core/limits'
 import { bundleNameOf, isPatchOf, parsePlatform, parseProduct, parseReleaseVersion } from '@updraft/core/names'
 import type { Edition, FilePart, Library } from '@updraft/core/swarm/news/news'
+import { type Metadata, parseMetadata, type SignedRoot } from '@updraft/core/trust/metadata'
 import { fileNameOf, maxBytesOf, roleOfFile } from '../refresh/file-names.ts'
 import type { Store } from '../store.ts'
 import type { TrustedSource } from '../trust-store.ts'
@@ -21,6 +22,8 @@ export interface LibraryOptions {
 export interface OwnLibrary extends Library {
   /** SHA-256 of the roots under which others may look for this repository: the newest, the one before it, the pinned one. */
   roots(): Promise<readonly string[]>
+  /** Ed25519 keys (hex) of the role timestamp, by the newest root that is trusted. */
+  timestampKeys(): Promise<readonly string[]>
 }
 
 const ROOTS_MAX = 3
@@ -125,6 +128,16 @@ export const libraryOf = (options: LibraryOptions): OwnLibrary => {
     ageOf: async (name, indexSha256) => {
       const at = store.firstSeen.at(name, indexSha256)
       return at === undefined ? undefined : Math.max(0, Math.floor((now().getTime() - Date.parse(at)) / 1000))
+    },
+    timestampKeys: async () => {
+      const copy = await copyPath()
+      const newest = copy === undefined ? undefined : (await laterRoots(copy)).at(-1)
+      const bytes = newest === undefined ? source.rootBytes : await readFile(join(copy ?? '', newest.name))
+      const { keys, roles } = (parseMetadata(bytes, 'the root') as Metadata<SignedRoot>).signed
+      return roles.timestamp.keyids.flatMap((keyId) => {
+        const key = keys[keyId]
+        return key?.keytype === 'ed25519' ? [key.keyval.public] : []
+      })
     },
     roots: async () => {
       const copy = await copyPath()

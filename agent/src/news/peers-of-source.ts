@@ -7,10 +7,11 @@ import { type Meeting, type PeerConversation, topicOf } from '@updraft/core/swar
 import { memoryBans } from '@updraft/core/swarm/peers/bans'
 import { replyOf } from '../ask.ts'
 import type { Log } from '../log.ts'
-import type { PeerSource } from '../peer-source.ts'
+import type { MetadataOrigin, PeerSource } from '../peer-source.ts'
 import { maxBytesOf, roleOfFile } from '../refresh/file-names.ts'
 import type { Acquaintances } from './acquaintances.ts'
 import type { OwnLibrary } from './library.ts'
+import type { PointerSearch } from './pointer-search.ts'
 import { openRumours, type RumourOptions } from './rumours.ts'
 
 export interface PeersOfSourceOptions extends Pick<RumourOptions, 'random' | 'onNews'> {
@@ -21,7 +22,8 @@ export interface PeersOfSourceOptions extends Pick<RumourOptions, 'random' | 'on
   /** `host:port` of machines that the owner has named. */
   readonly named: () => readonly string[]
   /** Those that the DHT knows of, for when nobody else answers. */
-  readonly lookUp: (signal?: AbortSignal) => Promise<readonly string[]>
+  readonly pointer: PointerSearch
+  readonly onSettled: (from: MetadataOrigin) => void
   readonly log: Log
   readonly now: () => Date
   /** Aborted once the agent stops. */
@@ -48,12 +50,14 @@ const GREET_AGAIN_MS = 10 * 60_000
 const GREETED_MAX = 256
 
 export const openPeersOfSource = (options: PeersOfSourceOptions): OpenPeersOfSource => {
-  const { name, library, meeting, acquaintances, named, lookUp, log, now, stopped } = options
+  const { name, library, meeting, acquaintances, named, pointer, log, now, stopped } = options
   const conversations = new Map<string, PeerConversation>()
   const clock = { now: () => performance.now() }
   const liars = memoryBans({ termMs: SHUN_LIAR_MS, ...clock })
   const absent = memoryBans({ termMs: SHUN_ABSENT_MS, ...clock })
   const endpoints = new Set<string>()
+  /** Addresses that only the DHT has led to. */
+  let fromTable: ReadonlySet<string> = new Set()
   const greeted = memoryBans({ termMs: GREET_AGAIN_MS, subjectsMax: GREETED_MAX, ...clock })
   const rumours = openRumours({ ...options, onFalse: (subjects) => shun(subjects, absent) })
 
@@ -83,12 +87,16 @@ export const openPeersOfSource = (options: PeersOfSourceOptions): OpenPeersOfSou
   }
 
   /** A conversation with whoever is at the address; undefined if nobody answers. Errors: ABORTED if `signal` is. */
-  const converse = async (address: string, signal?: AbortSignal): Promise<PeerConversation | undefined> => {
+  const converse = async (
+    address: string,
+    signal?: AbortSignal,
+    topics?: readonly string[],
+  ): Promise<PeerConversation | undefined> => {
     const open = live().find(({ endpoint }) => endpoint === address)
     if (open !== undefined) return open
     const ending = signal === undefined ? stopped : AbortSignal.any([signal, stopped])
     try {
-      const conversation = await (await meeting()).call(address, ending)
+      const conversation = await (await meeting()).call(address, { topics, signal: ending })
       keep(conversation)
       if (!isShunned(conversation)) return conversation
       conversation.close()
@@ -103,8 +111,8 @@ export const openPeersOfSource = (options: PeersOfSourceOptions): OpenPeersOfSou
   /** Those whom the owner has named, then whoever was met before. */
   const whomToCall = (): readonly string[] => [...new Set([...named(), ...acquaintances.all()])].slice(0, CALLS_MAX)
 
-  const callAll = async (addresses: readonly string[], signal?: AbortSignal): Promise<void> => {
-    await Promise.all(addresses.map((address) => converse(address, signal)))
+  const callAll = async (addresses: readonly string[], signal?: AbortSignal, topics: readonly string[] = []) => {
+    await Promise.all(addresses.map((address) => converse(address, signal, topics)))
   }
 
   const ranked = (): readonly PeerConversation[] => {
@@ -139,7 +147,12 @@ export const openPeersOfSource = (options: PeersOfSourceOptions): OpenPeersOfSou
     find: async (atLeast, { search, signal }) => {
       const knowing = () => ranked().filter(({ edition }) => edition.timestamp >= atLeast)
       if (search) await callAll(whomToCall(), signal)
-      if (search && knowing().length === 0) await callAll((await lookUp(signal)).slice(0, CALLS_MAX), signal)
+      if (search && knowing().length === 0) {
+        const { addresses, topics } = await orAborted(pointer.find(), signal)
+        const some = addresses.slice(0, CALLS_MAX)
+        fromTable = new Set(some)
+        await callAll(some, signal, topics)
+      }
       return knowing()
         .slice(0, CALLS_MAX)
         .map((conversation) => `${urlOf(conversation)}${METADATA}`)
@@ -188,12 +201,15 @@ export const openPeersOfSource = (options: PeersOfSourceOptions): OpenPeersOfSou
       return undefined
     },
     addresses: () => [...endpoints],
-    settled: ({ changed }) => {
+    kindOf: (url) => (fromTable.has(url.slice(URL_SCHEME.length).replace(/\/.*$/, '')) ? 'dht' : 'peer'),
+    settled: ({ changed, from }) => {
+      options.onSettled(from)
       const follow = async (): Promise<void> => {
         ;(await meeting()).setTopics(await topicsOf(library))
         rumours.settled(await library.edition(), changed)
         if (changed) await tellAll()
         await acquaintances.save()
+        await pointer.tend()
       }
       follow().catch((error: unknown) => {
         if (!stopped.aborted) log.debug(`${name}: other machines are not told: ${messageOf(error)}`)
@@ -235,6 +251,14 @@ export const openPeersOfSource = (options: PeersOfSourceOptions): OpenPeersOfSou
       for (const conversation of conversations.values()) conversation.close()
     },
   }
+}
+
+const orAborted = <T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> => {
+  if (signal === undefined) return work
+  const { promise, reject } = Promise.withResolvers<never>()
+  const onAbort = (): void => reject(new UpdateError('ABORTED', 'searching for other machines was interrupted'))
+  signal.addEventListener('abort', onAbort, { once: true })
+  return Promise.race([work, promise]).finally(() => signal.removeEventListener('abort', onAbort))
 }
 
 /** Where machines of this repository meet, whichever of its roots they have pinned. */

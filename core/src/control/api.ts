@@ -143,6 +143,11 @@ export const sourceSchema = z.object({
   expires: z.optional(z.object({ role: z.string(), at: isoTime })),
   /** The last check of any of its products; `error` is of one whose own last check failed, whether or not another's did. */
   lastCheck: z.optional(z.object({ at: isoTime, error: z.optional(problemSchema) })),
+  /**
+   * Where the newest metadata came from when it was last looked for with success, and when: `mirror`, `peer` (another machine),
+   * `dht` (one that the distributed hash table led to), `file`, or what a newer agent knows. Absent before that, and after a restart.
+   */
+  newest: z.optional(z.object({ from: z.string(), url: z.string(), at: isoTime })),
   nextCheckAt: z.optional(isoTime),
   /** It is never asked: releases come as exported files. */
   importOnly: z.optional(z.boolean()),

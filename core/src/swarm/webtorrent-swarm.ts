@@ -6,6 +6,7 @@ import WebTorrent from 'webtorrent'
 import { fromFileSystem, messageOf, systemCodeOf, UpdateError } from '../errors.ts'
 import { LIMITS } from '../limits.ts'
 import { dhtSocket } from './announce/dht-socket.ts'
+import { distributedTable, verifyItem } from './announce/distributed-table.ts'
 import { openLocalDiscovery } from './announce/local-discovery.ts'
 import { PEER_ID_PREFIXES } from './exchange.ts'
 import { createMeetingPlace } from './news/meeting.ts'
@@ -110,6 +111,7 @@ export const openSwarm = async (
   const isClosed = (): boolean => closing !== undefined || client.destroyed
   return {
     port: client.torrentPort,
+    table: client.dht ? distributedTable(client.dht, client.torrentPort) : undefined,
     add: (torrentOptions) => {
       if (isClosed()) return Promise.reject(new UpdateError('ABORTED', 'the swarm is closed'))
       const { infoHash } = torrentOptions.metainfo
@@ -128,7 +130,7 @@ export const openSwarm = async (
   }
 }
 
-const listen = ({ port, dht, isOrigin = false }: SwarmOptions): Promise<WebTorrent> =>
+const listen = ({ port, dht, dhtBootstrap, isOrigin = false }: SwarmOptions): Promise<WebTorrent> =>
   new Promise((resolve, reject) => {
     const client = new WebTorrent({
       torrentPort: port,
@@ -138,7 +140,7 @@ const listen = ({ port, dht, isOrigin = false }: SwarmOptions): Promise<WebTorre
       ]).toString('hex'),
       userAgent: USER_AGENT,
       maxConns: LIMITS.peersPerTorrentMax,
-      dht: dht && { socket: dhtSocket() },
+      dht: dht && { socket: dhtSocket(), bootstrap: dhtBootstrap, verify: verifyItem },
       tracker: false, // The announcer does it.
       lsd: false,
       utPex: true,

@@ -10,7 +10,7 @@ import Peer from 'webtorrent/lib/peer.js'
 import { UpdateError } from '../../errors.ts'
 import { LIMITS } from '../../limits.ts'
 import type { LocalDiscovery } from '../announce/local-discovery.ts'
-import { formatEndpoint, isLoopback, parseEndpoint, resolveAllowed } from '../peers/addresses.ts'
+import { type Endpoint, formatEndpoint, isLoopback, parseEndpoint, resolveAllowed } from '../peers/addresses.ts'
 import { banSubjectsOf } from '../peers/bans.ts'
 import { type Gate, isBannedPeer } from '../peers/connections.ts'
 import { pipeDirectly, pipeOf } from '../peers/direct-pipe.ts'
@@ -19,7 +19,7 @@ import type { RateLimiter } from '../rate-limiter.ts'
 import { type Conversation, createConversation } from './conversation.ts'
 import { extensionFor } from './extension.ts'
 import { EXTENSION_NAME } from './message.ts'
-import { type Meeting, type MeetingOptions, NO_EDITION, type PeerConversation } from './news.ts'
+import { type CallOptions, type Meeting, type MeetingOptions, NO_EDITION, type PeerConversation } from './news.ts'
 
 export interface MeetingParts {
   readonly client: WebTorrent
@@ -181,41 +181,59 @@ const openMeeting = (
       peer.onHandshake(infoHash, peerId)
     }
 
-  const call = async (address: string, signal?: AbortSignal): Promise<PeerConversation> => {
+  const call = async (address: string, options: CallOptions = {}): Promise<PeerConversation> => {
+    const { signal } = options
     const endpoint = parseEndpoint(address)
     if (endpoint === undefined) throw unreachable(`peer ${address} is not of the form host:port`)
     const [host] = await resolveAllowed(endpoint.host, gate.policy).catch((error: unknown): never => {
       throw unreachable(`peer ${address}: ${(error as Error).message}`)
     })
-    const [topic] = topics
-    if (closed || host === undefined || topic === undefined) throw unreachable('nobody meets here any more')
-    const name = formatEndpoint({ host, port: endpoint.port })
-    if (!isLoopback(host) && isBannedPeer(gate.bans, host, '')) throw unreachable(`peer ${name} is banned`)
-    const { promise, resolve, reject } = Promise.withResolvers<PeerConversation>()
-    const socket = connect({ host, port: endpoint.port })
+    if (host === undefined || isBannedPeer(gate.bans, isLoopback(host) ? undefined : host, '')) {
+      throw unreachable(`peer ${address} is not to be called`)
+    }
+    // Whoever has pinned another root of the same repository knows it under another infohash.
+    for (const topic of new Set([...topics, ...(options.topics ?? [])])) {
+      const { conversation, isThere } = await dial({ host, port: endpoint.port }, topic, signal)
+      if (conversation !== undefined) return conversation
+      if (!isThere) break
+    }
+    throw unreachable(`peer ${address} does not answer, or does not follow the repository`)
+  }
+
+  /** Errors: ABORTED. */
+  const dial = async (endpoint: Endpoint, topic: string, signal: AbortSignal | undefined): Promise<Dialled> => {
+    if (closed) return { isThere: false }
+    if (signal?.aborted) throw new UpdateError('ABORTED', 'calling a peer was interrupted')
+    const { promise, resolve, reject } = Promise.withResolvers<Dialled>()
+    const name = formatEndpoint(endpoint)
+    const socket = connect(endpoint)
     const peer = new Peer(name, 'tcpOutgoing', 0)
     peer.addr = name
     peer.conn = socket
     pipeDirectly(peer)
+    let isThere = false
     let isFirst = true
     enter(peer, topic, (conversation) => {
-      if (isFirst) resolve(conversation)
+      if (isFirst) resolve({ conversation, isThere })
       else onTold(conversation)
       isFirst = false
     })
-    socket.once('connect', () => !peer.destroyed && peer.onConnect())
+    socket.once('connect', () => {
+      isThere = true
+      if (!peer.destroyed) peer.onConnect()
+    })
     socket.once('error', (error) => peer.destroy(error))
     socket.once('close', () => {
       peers.delete(peer)
-      reject(unreachable(`peer ${name} does not answer`))
+      resolve({ isThere })
     })
-    const timer = setTimeout(() => peer.destroy(new Error('it does not say what it has')), LIMITS.peerAnswerTimeoutMs)
+    const onTime = (): void => peer.destroy(new Error('it does not say what it has'))
+    const timer = setTimeout(onTime, LIMITS.peerAnswerTimeoutMs)
     const onAbort = (): void => {
       reject(new UpdateError('ABORTED', `calling peer ${name} was interrupted`))
       peer.destroy()
     }
     signal?.addEventListener('abort', onAbort, { once: true })
-    if (signal?.aborted) onAbort()
     try {
       return await promise
     } finally {
@@ -260,6 +278,12 @@ const handshakeOnly = (client: WebTorrent, infoHash: string, onWire: (wire: Wire
     _onWire: onWire,
   }
   return torrent as unknown as Torrent
+}
+
+interface Dialled {
+  readonly conversation?: PeerConversation
+  /** Somebody listens there. */
+  readonly isThere: boolean
 }
 
 const isOutgoing = ({ type }: Peer): boolean => type.endsWith('Outgoing')

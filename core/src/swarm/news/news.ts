@@ -63,6 +63,12 @@ export interface MeetingOptions {
   readonly onPeer: (endpoint: string) => void
 }
 
+export interface CallOptions {
+  /** Infohashes under which the other one may know the repository, after those of the meeting. */
+  readonly topics?: readonly string[] | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
 /** Where the machines of one repository meet. */
 export interface Meeting {
   /**
@@ -70,7 +76,7 @@ export interface Meeting {
    *
    * Errors: SOURCE_UNREACHABLE, ABORTED.
    */
-  call(address: string, signal?: AbortSignal): Promise<PeerConversation>
+  call(address: string, options?: CallOptions): Promise<PeerConversation>
   /** Meets under these from now on. */
   setTopics(topics: readonly string[]): void
   close(): void
