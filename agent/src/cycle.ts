@@ -20,6 +20,7 @@ import type { RefreshResult, TrustedRelease } from './refresh.ts'
 import { findingCodeOf } from './report.ts'
 import { putBack, rollBack } from './rollback.ts'
 import { bundleDirectoryOf, keepBundle, seedBundle } from './seed.ts'
+import { askElsewhere } from './seen-elsewhere.ts'
 import type { ProductSettings } from './settings.ts'
 import type { NewFinding } from './store/findings.ts'
 import { timesInterrupted } from './store/journal.ts'
@@ -141,13 +142,15 @@ const isStillPlanned = async (
 const planInput = async (
   { onMetered, ...others }: ProductSettings,
   { releases, identityChange }: IdentifiedRefresh,
-  { home, settings, store, agentVersion, now, carrier }: CycleDependencies,
+  dependencies: CycleDependencies,
 ): Promise<PlanInput<TrustedRelease>> => {
+  const { home, settings, store, agentVersion, now, carrier } = dependencies
   // What is carried here costs no network.
   const product: ProductSettings = { ...others, onMetered: carrier === undefined ? onMetered : 'install' }
   const metered = product.onMetered === 'wait' ? settings.metered : undefined
   const machine = await readMachineFacts(home, now(), { metered })
   const offered = releases.map(({ release, index }) => ({ name: bundleNameOf(release), digest: index.sha256 }))
+  const firstSeen = store.firstSeen.note(product.name, offered, machine.now.toISOString())
   return {
     product,
     releases,
@@ -157,7 +160,8 @@ const planInput = async (
     badMarks: store.badMarks.all(product.name),
     wishes: store.wishes.of(product.name),
     identityChange,
-    firstSeen: store.firstSeen.note(product.name, offered, machine.now.toISOString()),
+    firstSeen,
+    seenElsewhere: await askElsewhere(product, releases, firstSeen, dependencies),
   }
 }
 

@@ -59,6 +59,8 @@ export interface ProductSettings {
   readonly windows: readonly Window[]
   /** How long this machine must have known a release before it installs it. */
   readonly minimumAgeHours: number
+  /** Whose knowledge of it counts: this machine's alone, or also what most of `network.peers` say. */
+  readonly minimumAgeFrom: 'this-machine' | 'named-peers'
   /** `required`: a release is installed only after the owner of the machine has approved its version. */
   readonly approval: 'automatic' | 'required'
   /** Which findings stop updates, and which are only told. */
@@ -265,6 +267,12 @@ const productSchema = z
       .default(0)
       .describe(
         'Hours since this machine first saw a release before it installs it, unless the publisher signs that it is urgent',
+      ),
+    minimumAgeFrom: z
+      .enum(['this-machine', 'named-peers'])
+      .default('this-machine')
+      .describe(
+        'Who has to have known it for that long: this machine, or also more than half of the machines in network.peers, of which there have to be three',
       ),
     approval: z
       .enum(['automatic', 'required'])

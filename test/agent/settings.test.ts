@@ -65,6 +65,7 @@ describe('what settings mean', () => {
         mode: 'install',
         windows: [],
         minimumAgeHours: 0,
+        minimumAgeFrom: 'this-machine',
         approval: 'automatic',
         onBattery: 'install',
         onMetered: 'install',

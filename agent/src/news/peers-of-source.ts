@@ -9,6 +9,7 @@ import { replyOf } from '../ask.ts'
 import type { Log } from '../log.ts'
 import type { MetadataOrigin, PeerSource } from '../peer-source.ts'
 import { maxBytesOf, roleOfFile } from '../refresh/file-names.ts'
+import type { OfferedRelease } from '../store/first-seen.ts'
 import type { Acquaintances } from './acquaintances.ts'
 import type { OwnLibrary } from './library.ts'
 import type { PointerSearch } from './pointer-search.ts'
@@ -106,6 +107,29 @@ export const openPeersOfSource = (options: PeersOfSourceOptions): OpenPeersOfSou
       log.debug(`${name}: ${messageOf(error)}`)
     }
     return undefined
+  }
+
+  /**
+   * What the machine at the address says of the releases. It is called for this: one that has called us may claim to be at any
+   * port of its address. Errors: ABORTED.
+   */
+  const agesFrom = async (address: string, releases: readonly OfferedRelease[], signal: AbortSignal) => {
+    const ages: (readonly [release: string, ageSeconds: number])[] = []
+    try {
+      const conversation = await (await meeting()).call(address, { signal })
+      try {
+        for (const { name: release, digest } of releases) {
+          const ageSeconds = await conversation.ageOf(release, digest, signal)
+          if (ageSeconds !== undefined) ages.push([release, ageSeconds])
+        }
+      } finally {
+        conversation.close()
+      }
+    } catch (error) {
+      if (signal.aborted) throw error
+      log.debug(`${name}: ${messageOf(error)}`) // It has no say in what it did not answer.
+    }
+    return ages
   }
 
   /** Those whom the owner has named, then whoever was met before. */
@@ -216,24 +240,12 @@ export const openPeersOfSource = (options: PeersOfSourceOptions): OpenPeersOfSou
       })
     },
     firstSeen: async (releases, signal) => {
+      const answers = await Promise.all([...new Set(named())].map((address) => agesFrom(address, releases, signal)))
       const times = new Map<string, string[]>()
-      await Promise.all(
-        named().map(async (address) => {
-          const conversation = await converse(address, signal)
-          if (conversation === undefined) return
-          for (const { name: release, digest } of releases) {
-            try {
-              const ageSeconds = await conversation.ageOf(release, digest, signal)
-              if (ageSeconds === undefined) continue
-              const at = new Date(Math.max(0, now().getTime() - ageSeconds * 1000)).toISOString()
-              times.set(release, [...(times.get(release) ?? []), at])
-            } catch (error) {
-              if (signal.aborted) throw error
-              return // It has no say then.
-            }
-          }
-        }),
-      )
+      for (const [release, ageSeconds] of answers.flat()) {
+        const at = new Date(Math.max(0, now().getTime() - ageSeconds * 1000)).toISOString()
+        times.set(release, [...(times.get(release) ?? []), at])
+      }
       return times
     },
     told,
