@@ -144,6 +144,7 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
     store,
     swarm: sharing.swarm,
     named: () => settings.current().network.peers,
+    isOn: () => settings.current().network.peerMetadata,
     onNews: (source) => {
       for (const product of settings.current().products) if (product.source === source) schedule.check(product.name)
     },

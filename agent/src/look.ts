@@ -63,7 +63,7 @@ export const lookWith = ({
         now,
         alone,
         carrier,
-        peersOf: news?.peersOf,
+        peersOf: settings().network.peerMetadata ? news?.peersOf : undefined,
         isAfterFailure: !endedWell.delete(product.name),
         signal,
       })

@@ -20,6 +20,8 @@ export interface NewsOptions {
   readonly swarm: Pick<Swarm, 'meet' | 'table'>
   /** `host:port` of machines that the owner has named, as the settings say now. */
   readonly named: () => readonly string[]
+  /** Machines are told and asked at all, as the settings say now. */
+  readonly isOn: () => boolean
   /** Other machines have something newer of this source. */
   readonly onNews: (source: string) => void
   readonly log: Log
@@ -45,7 +47,7 @@ export interface NewestMetadata extends MetadataOrigin {
 
 /** Errors: PERMISSION, IO. */
 export const openNews = async (options: NewsOptions): Promise<News> => {
-  const { home, store, swarm, named, onNews, log, now, random } = options
+  const { home, store, swarm, named, isOn, onNews, log, now, random } = options
   const acquaintances = await openAcquaintances(join(home.stateDirectory, 'peers.json'), random)
   const newest = new Map<string, NewestMetadata>()
   const stopping = new AbortController()
@@ -115,7 +117,7 @@ export const openNews = async (options: NewsOptions): Promise<News> => {
     newestOf: (source) => newest.get(source),
     met: (address) => acquaintances.met(address),
     reopened: () => {
-      for (const { join } of sources.values()) joinNow(join)
+      if (isOn()) for (const { join } of sources.values()) joinNow(join)
     },
     [Symbol.asyncDispose]: async () => {
       stopping.abort()

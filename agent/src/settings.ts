@@ -82,6 +82,8 @@ export interface NetworkSettings {
   /** `host:port` of nodes to enter the DHT by; undefined takes the public ones. */
   readonly dhtBootstrap: readonly string[] | undefined
   readonly localDiscovery: boolean
+  /** Tells other machines of the same source what is new, and asks them. */
+  readonly peerMetadata: boolean
   /** Bytes per second; undefined is without limit. */
   readonly uploadLimitBytes: number | undefined
   readonly downloadLimitBytes: number | undefined
@@ -318,6 +320,10 @@ const networkSchema = z
       .max(16)
       .optional()
       .describe('Nodes to enter the distributed hash table by, as HOST:PORT; else the public ones'),
+    peerMetadata: z
+      .boolean()
+      .default(true)
+      .describe('Tell other machines of the same source what is new, and ask them when no mirror answers'),
     localDiscovery: z.boolean().default(false).describe('Find peers on the local network by multicast'),
     uploadLimitBytes: bytesPerSecond('Most that is sent to peers'),
     downloadLimitBytes: bytesPerSecond('Most that is fetched'),

@@ -34,6 +34,7 @@ describe('what settings mean', () => {
         allowLoopback: false,
         dht: false,
         localDiscovery: false,
+        peerMetadata: true,
         uploadLimitBytes: undefined,
         downloadLimitBytes: undefined,
         peers: [],

@@ -93,10 +93,7 @@ export const followSource = async <Result>(
     committed = known
   }
 
-  const tryMirrors = async (
-    mirrors: readonly [string, ...string[]],
-    ask = options.ask,
-  ): Promise<Outcome<Result>> => {
+  const tryMirrors = async (mirrors: readonly [string, ...string[]], ask = options.ask): Promise<Outcome<Result>> => {
     await using scratch = await cache.openScratch()
     const session = await openSession({
       scratch: scratch.path,
