@@ -7,16 +7,15 @@ import type { Meeting } from '@updraft/core/swarm/news/news'
 import type { Swarm } from '@updraft/core/swarm/swarm'
 import type { Log } from './log.ts'
 import { openAcquaintances } from './news/acquaintances.ts'
-import { libraryOf } from './news/library.ts'
+import { type KnownHere, libraryOf } from './news/library.ts'
 import { type OpenPeersOfSource, openPeersOfSource, topicsOf } from './news/peers-of-source.ts'
 import { pointerSearch } from './news/pointer-search.ts'
 import type { MetadataOrigin, PeerSource } from './peer-source.ts'
-import type { Store } from './store.ts'
 import type { TrustedSource } from './trust-store.ts'
 
 export interface NewsOptions {
   readonly home: Home
-  readonly store: Pick<Store, 'seeds' | 'firstSeen'>
+  readonly store: KnownHere
   readonly swarm: Pick<Swarm, 'meet' | 'table'>
   /** `host:port` of machines that the owner has named, as the settings say now. */
   readonly named: () => readonly string[]

@@ -9,6 +9,8 @@ export interface Acquaintances {
   met(address: string, wasOfUse?: boolean): void
   /** It did not answer. */
   missed(address: string): void
+  /** What it gave was wrong. */
+  forget(address: string): void
   /** Those that were of use first, then the others by chance. */
   all(): readonly string[]
   /** Writes what has changed. Errors: DISK_FULL, PERMISSION, IO. */
@@ -52,6 +54,9 @@ export const openAcquaintances = async (path: string, random: () => number): Pro
       if (before.missed + 1 >= MISSED_MAX) known.delete(address)
       else known.set(address, { ...before, missed: before.missed + 1 })
       isSaved = false
+    },
+    forget: (address) => {
+      if (known.delete(address)) isSaved = false
     },
     all: () =>
       [...known]

@@ -15,7 +15,7 @@ export interface LibraryOptions {
   readonly source: TrustedSource
   readonly stateDirectory: string
   readonly bundlesDirectory: string
-  readonly store: Pick<Store, 'seeds' | 'firstSeen'>
+  readonly store: KnownHere
   readonly now: () => Date
 }
 
@@ -24,6 +24,12 @@ export interface OwnLibrary extends Library {
   roots(): Promise<readonly string[]>
   /** Ed25519 keys (hex) of the role timestamp, by the newest root that is trusted. */
   timestampKeys(): Promise<readonly string[]>
+}
+
+/** What of the store says what is here. */
+export interface KnownHere {
+  readonly seeds: Pick<Store['seeds'], 'all'>
+  readonly firstSeen: Pick<Store['firstSeen'], 'at'>
 }
 
 const ROOTS_MAX = 3

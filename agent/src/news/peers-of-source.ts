@@ -2,7 +2,7 @@
 // while. Calls machines, and judges nothing that they give.
 import { createHash } from 'node:crypto'
 import { posix } from 'node:path'
-import { isUpdateError, messageOf, UpdateError } from '@updraft/core/errors'
+import { type ErrorCode, isUpdateError, messageOf, UpdateError } from '@updraft/core/errors'
 import { type Meeting, type PeerConversation, topicOf } from '@updraft/core/swarm/news/news'
 import { memoryBans } from '@updraft/core/swarm/peers/bans'
 import { replyOf } from '../ask.ts'
@@ -47,6 +47,13 @@ const CALLS_MAX = 8
 /** Strangers that give what is wrong, and machines that give nothing. */
 const SHUN_LIAR_MS = 60 * 60_000
 const SHUN_ABSENT_MS = 5 * 60_000
+/** What nobody gives who has it from the repository. Expired metadata may be all that there is. */
+const IS_LIE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'METADATA_UNTRUSTED',
+  'METADATA_ROLLBACK',
+  'METADATA_POLICY',
+  'LIMIT_EXCEEDED',
+])
 const GREET_AGAIN_MS = 10 * 60_000
 const GREETED_MAX = 256
 
@@ -64,6 +71,11 @@ export const openPeersOfSource = (options: PeersOfSourceOptions): OpenPeersOfSou
 
   const shun = (subjects: readonly string[], list: typeof liars): void => {
     for (const subject of subjects) list.ban(subject, '')
+  }
+  const catchOut = ({ subjects, endpoint, close }: PeerConversation): void => {
+    shun(subjects, liars)
+    if (endpoint !== undefined) acquaintances.forget(endpoint)
+    close()
   }
   const isShunned = ({ subjects }: PeerConversation): boolean =>
     subjects.some((subject) => liars.isBanned(subject) || absent.isBanned(subject))
@@ -194,8 +206,11 @@ export const openPeersOfSource = (options: PeersOfSourceOptions): OpenPeersOfSou
       const conversation = conversations.get(url.slice(0, -METADATA.length))
       if (conversation === undefined) return
       log.info(`${name}: ${conversation.name} is not asked for a while: ${error.message}`)
-      shun(conversation.subjects, error.code === 'SOURCE_UNREACHABLE' ? absent : liars)
-      conversation.close()
+      if (IS_LIE.has(error.code)) catchOut(conversation)
+      else {
+        shun(conversation.subjects, absent)
+        conversation.close()
+      }
     },
     file: async ({ path, lengthBytes, sha256 }, signal) => {
       const { dir, base } = posix.parse(path)
@@ -214,8 +229,7 @@ export const openPeersOfSource = (options: PeersOfSourceOptions): OpenPeersOfSou
               return bytes
             }
             log.info(`${name}: ${conversation.name} gives other bytes than the signed ones for ${path}`)
-            shun(conversation.subjects, liars)
-            conversation.close()
+            catchOut(conversation)
           } catch (error) {
             if (signal.aborted || !isUpdateError(error)) throw error
             log.debug(`${name}: ${error.message}`)
@@ -228,6 +242,8 @@ export const openPeersOfSource = (options: PeersOfSourceOptions): OpenPeersOfSou
     kindOf: (url) => (fromTable.has(url.slice(URL_SCHEME.length).replace(/\/.*$/, '')) ? 'dht' : 'peer'),
     settled: ({ changed, from }) => {
       options.onSettled(from)
+      const { endpoint } = conversations.get(from.url) ?? {}
+      if (endpoint !== undefined) acquaintances.met(endpoint, true)
       const follow = async (): Promise<void> => {
         ;(await meeting()).setTopics(await topicsOf(library))
         rumours.settled(await library.edition(), changed)
