@@ -36,7 +36,6 @@ beforeEach(async () => {
   await writeFile(join(directory, 'state/trust/source/root.json'), repository.rootBytes(1))
   await writeFile(join(directory, 'state/agent.db'), 'secret')
   const seed = { name: 'acme_1.0.0_linux-x64' } as SeedRecord
-  Parameters < typeof libraryOf > [0]['store']['seeds']['all'] > [0]
   library = libraryOf({
     source: {
       name: 'source',
