@@ -28,8 +28,8 @@ export type UpdateState = (typeof UPDATE_STATES)[number]
 
 /**
  * Where the bytes of an update came from: other machines, the publisher's origin (its seeder and its web seed), or this
- * machine itself (`reused`). Signed descriptions (metadata, index, metainfo), which every machine fetches over HTTP, are
- * not among them.
+ * machine itself (`reused`). Signed descriptions (metadata, index, metainfo), which come over HTTP or from
+ * other machines, are not among them.
  */
 export const bytesSchema = z.object({ peers: lengthBytes, origin: lengthBytes, reused: lengthBytes })
 export type BytesFrom = z.output<typeof bytesSchema>
