@@ -24,6 +24,7 @@ import { openImports } from './imports.ts'
 import { eventLogger, type Log } from './log.ts'
 import { lookWith } from './look.ts'
 import { countTransferred } from './metrics/transferred.ts'
+import { type News, openNews } from './news.ts'
 import { recheckAtOf } from './plan/recheck.ts'
 import { forgetRemoved } from './recover.ts'
 import { rememberedBans } from './remembered-bans.ts'
@@ -127,12 +128,32 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
     }
   }
 
+  let news: News | undefined
+  const resume = once ? async () => {} : resumeSeeds({ store, home, seedKept: parts.seedKept, log })
   await using sharing = openSharing({
     openSwarm: parts.openSwarm,
     network: initial.network,
     bans: rememberedBans({ store: store.bans, log, now }),
-    resume: once ? async () => {} : resumeSeeds({ store, home, seedKept: parts.seedKept, log }),
+    onMachine: (address) => news?.met(address),
+    resume: (swarm, stopped) => {
+      news?.reopened()
+      return resume(swarm, stopped)
+    },
   })
+  await using openedNews = await openNews({
+    home,
+    store,
+    swarm: sharing.swarm,
+    named: () => settings.current().network.peers,
+    isOn: () => settings.current().network.peerMetadata,
+    onNews: (source) => {
+      for (const product of settings.current().products) if (product.source === source) schedule.check(product.name)
+    },
+    log,
+    now,
+    random,
+  })
+  news = openedNews
 
   const failures = new Map<Product, unknown>()
   const look = lookWith({
@@ -140,6 +161,7 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
     home,
     store,
     sharing,
+    news: openedNews,
     settings: () => settings.current(),
     agentVersion: version,
     self: starter,
@@ -231,6 +253,7 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
       live: {
         nextCheckAt: schedule.nextCheckAt,
         transferOf: (infoHash) => sharing.torrentOf(infoHash)?.state(),
+        newestOf: openedNews.newestOf,
       },
     }),
     agent: {

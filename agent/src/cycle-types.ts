@@ -6,6 +6,7 @@ import type { UpdateError } from '@updraft/core/errors'
 import type { Platform, Product, ReleaseName, ReleaseVersion } from '@updraft/core/names'
 import type { Swarm, SwarmTorrent, TransferState } from '@updraft/core/swarm/swarm'
 import type { Carrier } from './carrier.ts'
+import type { PeerSource } from './peer-source.ts'
 import type { ProductSettings, Settings } from './settings.ts'
 import type { BadMark } from './store/bad-marks.ts'
 import type { AvailableRelease, Expiry } from './store/checks.ts'
@@ -13,6 +14,7 @@ import type { NewFinding } from './store/findings.ts'
 import type { InstalledRecord } from './store/installed.ts'
 import type { EndState } from './store/journal.ts'
 import type { Store } from './store.ts'
+import type { TrustedSource } from './trust-store.ts'
 
 /**
  * One product, once: refresh ▸ plan ▸ fetch ▸ verify ▸ install ▸ probe ▸ seed. Tells `report` what it does before it does it, and
@@ -46,6 +48,8 @@ export interface CycleDependencies {
   readonly alone: <T>(key: string, work: () => Promise<T>) => Promise<T>
   /** A file that brings a release, in place of source and swarm. */
   readonly carrier?: Carrier | undefined
+  /** Other machines that follow the source; undefined asks and tells nobody. */
+  readonly peersOf?: ((source: TrustedSource) => PeerSource) | undefined
   /**
    * Something may be there that is not to stay: the last look at the product did not end well, there was none since the agent began, or
    * the settings keep other versions than then.

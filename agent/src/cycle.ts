@@ -1,7 +1,7 @@
 // ★ The agent's whole story: one product, once, from "is there something new?" to "given back to the swarm". Each room takes
 // what only the room before it can make, so none can be left out; and what happens is reported before it does.
 import { join } from 'node:path'
-import { hasCode } from '@updraft/core/errors'
+import { hasCode, type UpdateError } from '@updraft/core/errors'
 import { bundleNameOf, type ReleaseName, type ReleaseVersion } from '@updraft/core/names'
 import { readCurrentVersion } from './current-link.ts'
 import type { Cycle, CycleDependencies } from './cycle-types.ts'
@@ -17,8 +17,10 @@ import { type Plan, type PlanInput, plan } from './plan.ts'
 import { type HealthyVersion, probeVersion } from './probe.ts'
 import { recover } from './recover.ts'
 import type { RefreshResult, TrustedRelease } from './refresh.ts'
+import { findingCodeOf } from './report.ts'
 import { putBack, rollBack } from './rollback.ts'
 import { bundleDirectoryOf, keepBundle, seedBundle } from './seed.ts'
+import { askElsewhere } from './seen-elsewhere.ts'
 import type { ProductSettings } from './settings.ts'
 import type { NewFinding } from './store/findings.ts'
 import { timesInterrupted } from './store/journal.ts'
@@ -93,6 +95,7 @@ const refreshSource = async (product: ProductSettings, dependencies: CycleDepend
   const { home, store, report, carrier } = dependencies
   const source = await readTrustedSource(home.stateDirectory, product.source)
   const result = await refreshIdentified(source, product, dependencies)
+  dependencies.peersOf?.(source).settled(result)
   const { rootVersion, expires, refusal } = result
   const installed = store.installed.current(product.name)?.version
   const yanked = findingsOfYank(product, result.releases, installed)
@@ -140,13 +143,15 @@ const isStillPlanned = async (
 const planInput = async (
   { onMetered, ...others }: ProductSettings,
   { releases, identityChange }: IdentifiedRefresh,
-  { home, settings, store, agentVersion, now, carrier }: CycleDependencies,
+  dependencies: CycleDependencies,
 ): Promise<PlanInput<TrustedRelease>> => {
+  const { home, settings, store, agentVersion, now, carrier } = dependencies
   // What is carried here costs no network.
   const product: ProductSettings = { ...others, onMetered: carrier === undefined ? onMetered : 'install' }
   const metered = product.onMetered === 'wait' ? settings.metered : undefined
   const machine = await readMachineFacts(home, now(), { metered })
   const offered = releases.map(({ release, index }) => ({ name: bundleNameOf(release), digest: index.sha256 }))
+  const firstSeen = store.firstSeen.note(product.name, offered, machine.now.toISOString())
   return {
     product,
     releases,
@@ -156,7 +161,8 @@ const planInput = async (
     badMarks: store.badMarks.all(product.name),
     wishes: store.wishes.of(product.name),
     identityChange,
-    firstSeen: store.firstSeen.note(product.name, offered, machine.now.toISOString()),
+    firstSeen,
+    seenElsewhere: await askElsewhere(product, releases, firstSeen, dependencies),
   }
 }
 
@@ -176,26 +182,30 @@ const fetchRelease = async (release: TrustedRelease, dependencies: CycleDependen
   dependencies.report.entering(release.release, 'downloading')
   // Whoever goes back to an older version may still share it from `bundles/`, where staging it again would never end.
   await dependencies.torrentOf(release.release.torrent.btih)?.remove()
-  return fetchBundle(release, fetchOptions(release, dependencies))
+  return fetchBundle(release, await fetchOptions(release, dependencies))
 }
 
-const fetchOptions = (
-  { release }: TrustedRelease,
-  { home, store, settings, swarm, report, carrier, signal }: CycleDependencies,
-): FetchOptions => ({
-  stagingDirectory: join(home.dataDirectory, 'staging'),
-  local: localSeeds(release, store).map((seed) => ({
-    bundleDirectory: bundleDirectoryOf(join(home.dataDirectory, 'bundles'), bundleNameOf(seed)),
-    treePath: join(home.dataDirectory, 'products', seed.product, 'versions', seed.version),
-  })),
-  carrier,
-  swarm,
-  peers: settings.network.peers,
-  stallTimeoutMs: settings.network.stallTimeoutSeconds * 1000,
-  signal,
-  onProgress: report.transferring,
-  onWarning: report.warning,
-})
+const fetchOptions = async (
+  { release, source, isFromPeer }: TrustedRelease,
+  { home, store, settings, swarm, report, carrier, peersOf, signal }: CycleDependencies,
+): Promise<FetchOptions> => {
+  const peers = peersOf?.(await readTrustedSource(home.stateDirectory, source))
+  return {
+    stagingDirectory: join(home.dataDirectory, 'staging'),
+    local: localSeeds(release, store).map((seed) => ({
+      bundleDirectory: bundleDirectoryOf(join(home.dataDirectory, 'bundles'), bundleNameOf(seed)),
+      treePath: join(home.dataDirectory, 'products', seed.product, 'versions', seed.version),
+    })),
+    carrier,
+    others: { peers, isUnreachable: isFromPeer },
+    swarm,
+    peers: [...new Set([...settings.network.peers, ...(peers?.addresses() ?? [])])],
+    stallTimeoutMs: settings.network.stallTimeoutSeconds * 1000,
+    signal,
+    onProgress: report.transferring,
+    onWarning: report.warning,
+  }
+}
 
 /** The release itself comes first: it may be here whole, kept by an agent that was ended before it could note that. */
 const localSeeds = (release: ReleaseName, store: CycleDependencies['store']): readonly ReleaseName[] => {
@@ -291,7 +301,7 @@ const seedAgain = async (
   const release = releases.find((candidate) => isIt(candidate.release))
   if (release === undefined || store.seeds.all().some((seed) => seed.product === name && isIt(seed))) return
   if (carrier?.carries(release.release) === false) return
-  const silent = { ...fetchOptions(release, dependencies), onProgress: () => {} } // This is no update.
+  const silent = { ...(await fetchOptions(release, dependencies)), onProgress: () => {} } // This is no update.
   await using staged = await fetchBundle(release, silent)
   await seedVerified(await verifyBundle(staged, { signal, onComplete: () => {} }), dependencies)
 }
@@ -307,12 +317,13 @@ const tidyUp = async ({ name }: ProductSettings, dependencies: CycleDependencies
   await removeLeftovers(name, dependencies)
 }
 
-const findingsOf = ({ pin }: TrustedSource, { rejected }: RefreshResult): readonly NewFinding[] => {
-  const findings: NewFinding[] = rejected.map(({ error }) => ({
+const findingsOf = ({ pin }: TrustedSource, result: RefreshResult): readonly NewFinding[] => {
+  const findings: NewFinding[] = result.rejected.map(({ error }) => ({
     code: 'release-invalid',
     message: error.message,
     hint: error.hint ?? 'tell the publisher; the other releases are not affected',
   }))
+  if (result.sourceError !== undefined) findings.push(findingOfSource(result.sourceError, result.from.url))
   if (pin.pinnedBy === 'first-use') {
     findings.push({
       code: 'root-on-first-use',
@@ -322,3 +333,11 @@ const findingsOf = ({ pin }: TrustedSource, { rejected }: RefreshResult): readon
   }
   return findings
 }
+
+/** Updates go on, so it is a warning, whatever is wrong with the source. */
+const findingOfSource = ({ code, message, hint = '' }: UpdateError, from: string): NewFinding => ({
+  code: findingCodeOf(code, false) ?? 'source-unreachable',
+  message: `${message}; what is known comes from another machine, ${from}`,
+  hint,
+  severity: 'warning',
+})

@@ -1,4 +1,4 @@
-// Brings index and pack of a release into `staging/`: signed descriptions over HTTP, everything local that fits, the rest
+// Brings index and pack of a release into `staging/`: signed descriptions from the repository, everything local that fits, the rest
 // from the swarm, which goes on while the first parts are verified. Does not trust the bytes: see verify.ts.
 import { join } from 'node:path'
 import { type BundleIndex, parseIndexInTurns } from '@updraft/core/bundle/index-file'
@@ -11,7 +11,7 @@ import type { Carrier } from './carrier.ts'
 import { exists, fillPack, type LocalBundle, readLocalBundles } from './fetch/local.ts'
 import { fetchPatch, NOT_PATCHED, type Patched } from './fetch/patch.ts'
 import { fetchIndex } from './fetch/signed-index.ts'
-import { fetchTarget } from './fetch/target.ts'
+import { fetchTarget, type RepositoryPlace } from './fetch/target.ts'
 import { type FetchTorrentOptions, startTorrent } from './fetch/torrent.ts'
 import { packPathOf, stagedFilesOf } from './kept-pack.ts'
 import type { TrustedRelease } from './refresh.ts'
@@ -22,6 +22,8 @@ export interface FetchOptions extends FetchTorrentOptions {
   readonly local: readonly LocalBundle[]
   /** What brings the whole bundle, in place of repository and swarm. */
   readonly carrier?: Carrier | undefined
+  /** What may give what the repository does not. */
+  readonly others?: Pick<RepositoryPlace, 'peers' | 'isUnreachable'> | undefined
 }
 
 declare const staged: unique symbol
@@ -54,7 +56,7 @@ export type StagedBundle = AsyncDisposable & {
  */
 export const fetchBundle = async (release: TrustedRelease, options: FetchOptions): Promise<StagedBundle> => {
   const { signal, carrier } = options
-  const place = carrier ?? { url: release.repositoryUrl }
+  const place = carrier ?? { ...options.others, url: release.repositoryUrl }
   const name = bundleNameOf(release.release)
   const directory = join(options.stagingDirectory, name)
   const bundleDirectory = join(directory, name)

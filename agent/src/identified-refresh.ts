@@ -83,7 +83,7 @@ const named = (signers: readonly Signer[], known: readonly Signer[]): readonly S
 const refreshAtLevel = async (
   source: TrustedSource,
   { name, verification, minimumAgeHours }: ProductSettings,
-  { home, store, now, carrier, alone, signal }: CycleDependencies,
+  { home, store, now, carrier, peersOf, alone, signal }: CycleDependencies,
 ): Promise<{ readonly result: RefreshResult; readonly expired: readonly NewFinding[] }> => {
   const run = (at: () => Date) =>
     alone(`source ${source.name}`, () =>
@@ -92,6 +92,7 @@ const refreshAtLevel = async (
         floors: store.floors,
         now: at,
         carrier,
+        peers: peersOf?.(source),
         signal,
         urgency: minimumAgeHours > 0,
       }),

@@ -7,6 +7,7 @@ import { type Alone, oneAtATime } from './alone.ts'
 import type { Carrier } from './carrier.ts'
 import type { Cycle, CycleDependencies } from './cycle-types.ts'
 import type { Log } from './log.ts'
+import type { News } from './news.ts'
 import { openReport } from './report.ts'
 import type { ProductSettings, Settings } from './settings.ts'
 import type { Sharing } from './sharing.ts'
@@ -17,6 +18,8 @@ export interface LookOptions {
   readonly home: Home
   readonly store: Store
   readonly sharing: Sharing
+  /** Without, other machines are not asked and not told. */
+  readonly news?: Pick<News, 'peersOf'> | undefined
   /** The settings as they are now. */
   readonly settings: () => Settings
   readonly agentVersion: ReleaseVersion
@@ -34,6 +37,7 @@ export const lookWith = ({
   home,
   store,
   sharing,
+  news,
   settings,
   agentVersion,
   self,
@@ -65,6 +69,7 @@ export const lookWith = ({
         alone,
         carrier,
         isUntidy,
+        peersOf: settings().network.peerMetadata ? news?.peersOf : undefined,
         signal,
       })
       tidied.set(product.name, kept)

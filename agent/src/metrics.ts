@@ -83,13 +83,17 @@ const addProduct = (metrics: Exposition, status: ProductStatus): void => {
 }
 
 const addSource = (metrics: Exposition, status: SourceStatus): void => {
-  const { name: source, root, expires, lastCheck, nextCheckAt, importOnly } = status
+  const { name: source, root, expires, lastCheck, nextCheckAt, importOnly, newest } = status
   metrics.set('updraft_source_root_version', 'Version of the trusted root.', { source }, root.version)
   if (importOnly) return // Nothing of it is late, whenever the next file comes.
   if (lastCheck !== undefined) {
     const [when, result] = ['Unix time of the last check.', '1 if the last check succeeded.']
     metrics.set('updraft_source_last_check_timestamp_seconds', when, { source }, unix(lastCheck.at))
     metrics.set('updraft_source_last_check_success', result, { source }, Number(lastCheck.error === undefined))
+  }
+  if (newest !== undefined) {
+    const help = '1 for where the newest metadata came from: mirror, peer, dht or file.'
+    metrics.set('updraft_source_newest_from', help, { source, from: newest.from }, 1)
   }
   if (nextCheckAt !== undefined) {
     const help = 'Unix time of the next check.'

@@ -21,7 +21,7 @@ export type { Candidate } from './plan/offer.ts'
 export interface PlanInput<T extends Candidate>
   extends OfferInput<T>,
     Moment,
-    Pick<Question, 'firstSeen' | 'badMarks' | 'identityChange'> {
+    Pick<Question, 'firstSeen' | 'seenElsewhere' | 'badMarks' | 'identityChange'> {
   readonly agentVersion: ReleaseVersion
 }
 

@@ -12,6 +12,7 @@ import { type Metadata, parseMetadata } from '@updraft/core/trust/metadata'
 import type { Ask } from './ask.ts'
 import type { Carrier } from './carrier.ts'
 import { download } from './download.ts'
+import type { MetadataOrigin, PeerSource } from './peer-source.ts'
 import type { CacheDisk } from './refresh/cache.ts'
 import type { VersionFloors } from './refresh/floors.ts'
 import { followSource, isAboutSource } from './refresh/follow.ts'
@@ -37,6 +38,8 @@ export interface ReleaseFacts {
   readonly source: string
   /** Base URL of the mirror that served the metadata; hints are resolved against it. */
   readonly repositoryUrl: string
+  /** No mirror was of use: the metadata came from another machine. */
+  readonly isFromPeer: boolean
   readonly release: Release
   readonly index: TargetFile
   readonly metainfo: TargetFile
@@ -60,6 +63,8 @@ export interface RefreshOptions {
   readonly ask?: Ask | undefined
   /** What brings the files of the source, in place of all its mirrors. */
   readonly carrier?: Carrier | undefined
+  /** Other machines, for when no mirror is of use, or when they say that they have something newer. */
+  readonly peers?: PeerSource | undefined
   readonly signal?: AbortSignal | undefined
   /** For one metadata file. */
   readonly timeoutMs?: number | undefined
@@ -86,6 +91,9 @@ export interface RefreshResult {
   readonly changed: boolean
   /** Mirrors that were passed over, and why. */
   readonly skipped: readonly { readonly url: string; readonly error: UpdateError }[]
+  /** Why no mirror was of use, where another machine was instead. */
+  readonly sourceError: UpdateError | undefined
+  readonly from: MetadataOrigin
 }
 
 /**
@@ -112,15 +120,23 @@ export const refresh = async (
   }
   const followed = await followSource(
     followable,
-    { ...rest, ask: carrier?.ask ?? rest.ask, directory: join(cacheDirectory, source.name) },
+    {
+      ...rest,
+      ask: carrier?.ask ?? rest.ask,
+      peers: carrier === undefined ? rest.peers : undefined,
+      directory: join(cacheDirectory, source.name),
+    },
     async (session, topLevel) => {
       const offer = await readOffer(session, topLevel, products, options.urgency ?? false)
       return { result: offer, flaw: offer.failed[0]?.error ?? refusalOf(offer.urgent) }
     },
   )
   const { topLevel, roles, failed, urgent, mirror } = followed.result
-  // Who shares what was carried here looks for others where everybody does.
-  const repositoryUrl = carrier === undefined ? mirror.slice(0, -METADATA.length) : source.urls[0]
+  const from = mirror.slice(0, -METADATA.length)
+  // Who has it from a file or from another machine looks for files and others where everybody does.
+  const isMirror = source.urls.includes(from)
+  const repositoryUrl = isMirror ? from : source.urls[0]
+  const isFromPeer = carrier === undefined && !isMirror
   const turn = takeTurns(options.signal)
   const listings: ({ readonly role: ProductRole } & Listing)[] = []
   for (const role of roles) {
@@ -132,7 +148,7 @@ export const refresh = async (
       releases.map((listed) => {
         const { signers, threshold } = role
         const urgency = urgencyOf(listed, role, urgent)
-        return trust({ source: source.name, repositoryUrl, ...listed, signers, threshold, urgency })
+        return trust({ source: source.name, repositoryUrl, isFromPeer, ...listed, signers, threshold, urgency })
       }),
     ),
     rejected: listings.flatMap(({ rejected }) => rejected),
@@ -143,6 +159,11 @@ export const refresh = async (
     expires: firstToExpire(topLevel, roles),
     changed: followed.changed,
     skipped: followed.skipped.map(({ url, error }) => ({ url: url.slice(0, -METADATA.length), error })),
+    sourceError: followed.sourceError,
+    from: {
+      kind: isMirror ? 'mirror' : carrier === undefined ? (rest.peers?.kindOf(from) ?? 'peer') : 'file',
+      url: from,
+    },
   }
 }
 

@@ -59,6 +59,8 @@ export interface ProductSettings {
   readonly windows: readonly Window[]
   /** How long this machine must have known a release before it installs it. */
   readonly minimumAgeHours: number
+  /** Whose knowledge of it counts: this machine's alone, or also what most of `network.peers` say. */
+  readonly minimumAgeFrom: 'this-machine' | 'named-peers'
   /** `required`: a release is installed only after the owner of the machine has approved its version. */
   readonly approval: 'automatic' | 'required'
   /** Which findings stop updates, and which are only told. */
@@ -77,7 +79,11 @@ export interface NetworkSettings {
   readonly port: number
   readonly allowLoopback: boolean
   readonly dht: boolean
+  /** `host:port` of nodes to enter the DHT by; undefined takes the public ones. */
+  readonly dhtBootstrap: readonly string[] | undefined
   readonly localDiscovery: boolean
+  /** Tells other machines of the same source what is new, and asks them. */
+  readonly peerMetadata: boolean
   /** Bytes per second; undefined is without limit. */
   readonly uploadLimitBytes: number | undefined
   readonly downloadLimitBytes: number | undefined
@@ -264,6 +270,12 @@ const productSchema = z
       .describe(
         'Hours since this machine first saw a release before it installs it, unless the publisher signs that it is urgent',
       ),
+    minimumAgeFrom: z
+      .enum(['this-machine', 'named-peers'])
+      .default('this-machine')
+      .describe(
+        'Who has to have known it for that long: this machine, or also more than half of the machines in network.peers, of which there have to be three',
+      ),
     approval: z
       .enum(['automatic', 'required'])
       .default('automatic')
@@ -303,6 +315,15 @@ const networkSchema = z
     port: z.int().min(0).max(65_535).default(0).describe('TCP port for incoming peers; 0 takes any free one'),
     allowLoopback: z.boolean().default(false).describe('Also talk to peers on this machine, for trying things out'),
     dht: z.boolean().default(false).describe('Find peers through the public distributed hash table'),
+    dhtBootstrap: z
+      .array(named(parsePeer))
+      .max(16)
+      .optional()
+      .describe('Nodes to enter the distributed hash table by, as HOST:PORT; else the public ones'),
+    peerMetadata: z
+      .boolean()
+      .default(true)
+      .describe('Tell other machines of the same source what is new, and ask them when no mirror answers'),
     localDiscovery: z.boolean().default(false).describe('Find peers on the local network by multicast'),
     uploadLimitBytes: bytesPerSecond('Most that is sent to peers'),
     downloadLimitBytes: bytesPerSecond('Most that is fetched'),
@@ -402,6 +423,7 @@ const settingsSchema = z
       importFolder,
       network: {
         ...network,
+        dhtBootstrap: network.dhtBootstrap,
         uploadLimitBytes: network.uploadLimitBytes,
         downloadLimitBytes: network.downloadLimitBytes,
       },

@@ -36,12 +36,14 @@ export interface SharingOptions {
   readonly network: NetworkSettings
   /** Who sent bad data: remembered over a change of the settings. */
   readonly bans?: BanList
+  /** Told where a machine that runs Updraft can be called. */
+  readonly onMachine?: (endpoint: string) => void
   /** Runs beside everything else: hashing takes its time. */
   readonly resume: Resume
 }
 
 /** Begins to open the swarm and does not wait for it. */
-export const openSharing = ({ openSwarm, network: initial, bans, resume }: SharingOptions): Sharing => {
+export const openSharing = ({ openSwarm, network: initial, bans, onMachine, resume }: SharingOptions): Sharing => {
   const torrents = new Map<string, SwarmTorrent>()
   const names = new Map<string, string>()
   let network = initial
@@ -49,7 +51,7 @@ export const openSharing = ({ openSwarm, network: initial, bans, resume }: Shari
   let opening: Promise<Session> | undefined
 
   const open = async (): Promise<Session> => {
-    const swarm = await openSwarm({ ...swarmOptionsOf(network), bans })
+    const swarm = await openSwarm({ ...swarmOptionsOf(network), bans, onMachine })
     const stopped = new AbortController()
     const resumed = resume(
       lent(async () => swarm),
@@ -95,6 +97,10 @@ export const openSharing = ({ openSwarm, network: initial, bans, resume }: Shari
       names.set(torrent.infoHash, options.metainfo.name)
       return noted(torrent)
     },
+    get table() {
+      return session?.swarm.table
+    },
+    meet: async (options) => (await swarm()).meet(options),
     [Symbol.asyncDispose]: async () => {}, // Only whoever opened the swarm closes it.
   })
 
@@ -155,6 +161,7 @@ const swarmOptionsOf = (network: NetworkSettings): SwarmOptions => ({
   port: network.port,
   allowLoopback: network.allowLoopback,
   dht: network.dht,
+  dhtBootstrap: network.dhtBootstrap,
   localDiscovery: network.localDiscovery,
   uploadLimit: network.uploadLimitBytes,
   downloadLimit: network.downloadLimitBytes,

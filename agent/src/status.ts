@@ -4,6 +4,7 @@ import { API_VERSION, type ProductStatus, type Rule, type SourceStatus, type Sta
 import type { Product } from '@updraft/core/names'
 import type { TransferState } from '@updraft/core/swarm/swarm'
 import { trustLevelOf } from '@updraft/core/trust/finding'
+import type { NewestMetadata } from './news.ts'
 import { updateOf } from './report.ts'
 import { DIRECTORY, type InstallKind, placeOfUse } from './settings/install-kind.ts'
 import type { ProductSettings, Settings } from './settings.ts'
@@ -20,10 +21,16 @@ export interface LiveState {
   readonly nextCheckAt: (product: Product) => Date | undefined
   /** State of a torrent that is in the swarm. */
   readonly transferOf: (infoHash: string) => TransferState | undefined
+  /** Where the newest metadata of a source came from. */
+  readonly newestOf: (source: string) => NewestMetadata | undefined
 }
 
 /** For a look at the store while no agent runs. */
-export const NOTHING_LIVE: LiveState = { nextCheckAt: () => undefined, transferOf: () => undefined }
+export const NOTHING_LIVE: LiveState = {
+  nextCheckAt: () => undefined,
+  transferOf: () => undefined,
+  newestOf: () => undefined,
+}
 
 export interface StatusInput {
   readonly store: Store
@@ -56,12 +63,14 @@ const sourceStatus = (source: SourceDescription, store: Store, settings: Setting
     .flatMap(({ name }) => store.checks.product(name) ?? [])
     .filter(({ problem, source: checked }) => problem !== undefined && checked === source.name)
     .sort((a, b) => (a.at < b.at ? 1 : -1))[0]
+  const newest = live.newestOf(source.name)
   const nextCheckAt = products.flatMap(({ name }) => live.nextCheckAt(name)?.toISOString() ?? []).sort()[0]
   return {
     ...source,
     root: { ...source.root, version: check?.rootVersion ?? source.root.version },
     ...(check?.expires === undefined ? {} : { expires: check.expires }),
     ...(check === undefined ? {} : { lastCheck: lastCheckOf({ at: check.at, problem: failed?.problem }) }),
+    ...(newest === undefined ? {} : { newest: { from: newest.kind, url: newest.url, at: newest.at.toISOString() } }),
     ...(nextCheckAt === undefined || settings.importOnly ? {} : { nextCheckAt }),
     ...(settings.importOnly ? { importOnly: true } : {}),
   }

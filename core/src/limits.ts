@@ -82,6 +82,17 @@ export const LIMITS = {
   /** Two minutes without a useful byte from anyone: the cycle ends, what was fetched stays, the next cycle goes on. */
   swarmStallTimeoutMs: 120_000,
 
+  // What machines tell each other of a repository (docs/peer-metadata.md).
+  /** A machine that is there answers at once; one that does not must not hold a look up for long. */
+  peerAnswerTimeoutMs: 10_000,
+  /** Nothing said for this long: the one that called has brought its news, and the other one has fetched what it wants. */
+  peerIdleTimeoutMs: 60_000,
+  /** However busy: a conversation is an errand, not a subscription. */
+  peerConversationMs: 10 * 60_000,
+  /** Machines that have called and are still here; and of one address, as behind a NAT. */
+  peerVisitorsMax: 32,
+  peerVisitorsPerAddressMax: 4,
+
   // Exported releases: a root for every year of two and a half centuries, four roles, and per platform two targets, a bundle
   // and up to 16 patches of each kind.
   exportMembersMax: 4_096,

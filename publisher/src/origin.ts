@@ -2,6 +2,7 @@
 // is a room of `origin/`. It serves files as they are and signs nothing but what renewal is asked to.
 import { join } from 'node:path'
 import { hasCode, messageOf } from '@updraft/core/errors'
+import type { Swarm } from '@updraft/core/swarm/swarm'
 import { openSwarm } from '@updraft/core/swarm/webtorrent-swarm'
 import type { KeySource } from './keys/signer.ts'
 import { addressesOf, authorityOf, resolveHost, udpHostOf } from './origin/addresses.ts'
@@ -9,6 +10,7 @@ import { infoHashesOf } from './origin/catalog.ts'
 import { openFileServer, PUBLIC_FOLDERS } from './origin/files.ts'
 import { openHttpServer } from './origin/http.ts'
 import type { Log } from './origin/log.ts'
+import { type OriginNews, openOriginNews } from './origin/news.ts'
 import { createPages } from './origin/pages.ts'
 import type { Problem } from './origin/problem.ts'
 import { readRememberedPeers, writeRememberedPeers } from './origin/remembered-peers.ts'
@@ -45,6 +47,10 @@ export interface SeedOptions {
   /** How many of the newest releases of each product on each platform. */
   readonly releasesMax: number
   readonly allowLoopback: boolean
+  /** Takes part in the distributed hash table, and keeps the pointer there. */
+  readonly dht?: boolean | undefined
+  /** `host:port` of nodes to enter it by; undefined takes the public ones. */
+  readonly dhtBootstrap?: readonly string[] | undefined
 }
 
 /** A running origin. Disposing of it closes every socket and waits until all is quiet. */
@@ -68,7 +74,7 @@ export interface Origin extends AsyncDisposable {
 export const startOrigin = async (options: OriginOptions): Promise<Origin> => {
   const { directory, keys, log } = options
   const repository = await openRepository(directory, { fingerprints: (await keys?.rootFingerprints()) ?? [] })
-  const state: State = { repository, damage: undefined, seeder: noSeeder, renewal: undefined }
+  const state: State = { repository, damage: undefined, seeder: noSeeder, renewal: undefined, news: undefined }
   await using rooms = new AsyncDisposableStack()
 
   const traffic = rooms.use(openTraffic({ seededBytes: () => state.seeder.sentBytes(), now: options.now }))
@@ -78,10 +84,15 @@ export const startOrigin = async (options: OriginOptions): Promise<Origin> => {
   tracker.restore(await readRememberedPeers(directory, options.now(), log))
   rooms.defer(() => writeRememberedPeers(directory, tracker.peers(), options.now(), log))
   const { host, port } = await listen(options, state, { tracker, traffic }, rooms)
-  state.seeder = rooms.use(await seederFor(options, repository, host, port))
+  const swarm = await swarmFor(options, host, (address) => state.news?.met(address))
+  if (swarm !== undefined) {
+    state.seeder = rooms.use(seederOn(swarm, options, repository, host, port))
+    state.news = rooms.use(await openOriginNews(newsOptions(swarm, options, state, host)))
+  }
   rooms.use(watchFile(followingOptions(options, state, tracker)))
   // Last, because it may wait for a person with the passphrase; all others are at work meanwhile.
   state.renewal = rooms.use(await startRenewal(renewalOptions(options, state)))
+  state.news?.changed()
 
   return originOf(state, host, port, rooms.move())
 }
@@ -94,6 +105,8 @@ interface State {
   damage: Problem | undefined
   seeder: Seeder
   renewal: OriginRenewal | undefined
+  /** Undefined without a seeder. */
+  news: OriginNews | undefined
 }
 
 /** Opens HTTP and UDP on the same port number; a free one is looked for until both have it. */
@@ -154,26 +167,46 @@ const bytesOf = ({ releases }: Repository, infoHash: string): number => {
   return found === undefined ? 0 : found.release.sizes.indexBytes + found.release.sizes.packBytes
 }
 
-const seederFor = async (
+const swarmFor = async (
+  { seed }: OriginOptions,
+  host: string,
+  onMachine: (address: string) => void,
+): Promise<Swarm | undefined> =>
+  seed &&
+  (await openSwarm({
+    port: seed.port,
+    // Who serves on loopback wants to be found there.
+    allowLoopback: seed.allowLoopback || isLoopback(host),
+    dht: seed.dht === true,
+    dhtBootstrap: seed.dhtBootstrap,
+    localDiscovery: false,
+    isOrigin: true,
+    onMachine,
+  }))
+
+const seederOn = (
+  swarm: Swarm,
   { seed, log }: OriginOptions,
   { settings }: Repository,
   host: string,
   port: number,
-): Promise<Seeder> => {
-  if (seed === undefined) return noSeeder
-  const swarm = await openSwarm({
-    port: seed.port,
-    // Who serves on loopback wants to be found there.
-    allowLoopback: seed.allowLoopback || isLoopback(host),
-    dht: false,
-    localDiscovery: false,
-    isOrigin: true,
-  })
+): Seeder => {
   // Announced where others reach the tracker, so that the address that it sees is one that others reach as well.
   const own = addressesOf(host).map((address) => `http://${authorityOf(address, port)}/announce`)
   const fixed = settings.url === undefined ? [] : [new URL('announce', settings.url).href]
-  return openSeeder({ swarm, releasesMax: seed.releasesMax, trackers: [...own, ...fixed, ...settings.trackers], log })
+  const trackers = [...own, ...fixed, ...settings.trackers]
+  return openSeeder({ swarm, releasesMax: seed?.releasesMax ?? 0, trackers, log })
 }
+
+const newsOptions = (swarm: Swarm, { keys, now, log }: OriginOptions, state: State, host: string) => ({
+  swarm,
+  repository: () => state.repository,
+  // Renewal asks for the passphrase, if a person has to give one.
+  keys: () => (state.renewal === undefined ? undefined : keys),
+  addresses: addressesOf(host).map((address) => authorityOf(address, swarm.port)),
+  now,
+  log,
+})
 
 const renewalOptions = ({ keys, now, log, renewCheckMs }: OriginOptions, state: State): OriginRenewalOptions => ({
   repository: () => state.repository,
@@ -202,6 +235,7 @@ const followingOptions = ({ log, pollMs }: OriginOptions, state: State, tracker:
       }
       const { releases } = state.repository
       tracker.track(infoHashesOf(state.repository))
+      state.news?.changed()
       await state.seeder.follow(releases, signal)
       return state.seeder.problems().length === 0
     },

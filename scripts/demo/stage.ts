@@ -26,6 +26,8 @@ export interface OriginOptions {
   readonly seed?: boolean
   /** False: leaves the signatures of the repository as they are. */
   readonly renew?: boolean
+  /** More options of `serve`. */
+  readonly more?: readonly string[]
 }
 
 export interface Origin {
@@ -92,7 +94,7 @@ export const openStage = async ({ directory, product, errors = 'keep', within = 
       const { exitCode, stdout, stderr } = await runProgram('updraft-publisher', args, { errors, ...options })
       if (exitCode !== 0) throw new Error(`publish ended with ${exitCode}\n${stdout}${stderr}`)
     },
-    startOrigin: async ({ seed = true, renew = true } = {}) => {
+    startOrigin: async ({ seed = true, renew = true, more = [] } = {}) => {
       const args = [
         'serve',
         repository,
@@ -104,7 +106,7 @@ export const openStage = async ({ directory, product, errors = 'keep', within = 
         '--json',
       ]
       const left = [...(seed ? [] : ['--no-seed']), ...(renew ? [] : ['--no-renew'])]
-      const program = track(await startProgram('updraft-publisher', [...args, ...left]))
+      const program = track(await startProgram('updraft-publisher', [...args, ...left, ...more]))
       const { url } = JSON.parse(program.firstLine) as { url: string }
       originUrl = url
       originPort = Number(new URL(url).port)

@@ -14,6 +14,7 @@ describe('a first refresh', () => {
       {
         source: 'test',
         repositoryUrl: MIRROR,
+        isFromPeer: false,
         release: expect.objectContaining({ product: 'acme', version: '1.0.0', platform: 'linux-x64' }),
         index: { path: 'acme/1.0.0/linux-x64.index', lengthBytes: 19, sha256: expect.stringMatching(/^[0-9a-f]{64}$/) },
         metainfo: {

@@ -20,17 +20,6 @@ declare module 'istanbul-lib-instrument' {
   }) => Instrumenter
 }
 
-declare module 'bittorrent-dht' {
-  import type { Socket } from 'node:dgram'
-
-  export class Client {
-    constructor(options: { readonly bootstrap: false; readonly socket: Socket })
-    on(event: 'error', listener: (error: unknown) => void): this
-    listen(port: number, address: string, done: () => void): void
-    destroy(done: () => void): void
-  }
-}
-
 type Extension = (wire: unknown) => void
 declare module 'ut_metadata' {
   const extension: (metadata: Uint8Array) => Extension

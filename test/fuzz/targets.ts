@@ -3,6 +3,7 @@ import type { Target } from './target.ts'
 import { bundle, frame, index, indexPatch, patch, segment } from './targets/bundles.ts'
 import { identity } from './targets/identity.ts'
 import { answers, control, eventStream, exported, settings } from './targets/machine.ts'
+import { news, pointer } from './targets/news.ts'
 import { origin } from './targets/origin.ts'
 import { metadata, release, urgent } from './targets/signed.ts'
 import { dht, discovery, metainfo, tracker, wire } from './targets/swarm.ts'
@@ -23,6 +24,8 @@ export const TARGETS: Readonly<Record<string, Target>> = {
   tracker,
   discovery,
   dht,
+  news,
+  pointer,
   export: exported,
   settings,
   control,

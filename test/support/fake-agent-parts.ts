@@ -7,6 +7,7 @@ import type { AgentParts } from '@updraft/agent/agent'
 import type { Cycle, CycleDependencies } from '@updraft/agent/cycle-types'
 import type { ProductSettings } from '@updraft/agent/settings'
 import { type Home, homeOf } from '@updraft/core/control/home'
+import { UpdateError } from '@updraft/core/errors'
 import { bundleNameOf, parseReleaseVersion, type ReleaseName } from '@updraft/core/names'
 import type { Swarm, SwarmTorrent } from '@updraft/core/swarm/swarm'
 
@@ -50,6 +51,12 @@ export const idleSwarm = (port = 40_000): IdleSwarm => {
       whenDone: async () => {},
       whenHave: async () => {},
       remove: async () => {},
+    }),
+    table: undefined,
+    meet: async () => ({
+      call: () => Promise.reject(new UpdateError('SOURCE_UNREACHABLE', 'nobody is here')),
+      setTopics: () => {},
+      close: () => {},
     }),
     [Symbol.asyncDispose]: async () => {
       closed = true

@@ -15,7 +15,7 @@ import type { Release, ReleasePatch } from '@updraft/core/release'
 import { type Metainfo, parseMetainfo } from '@updraft/core/swarm/metainfo'
 import type { TrustedRelease } from '../refresh.ts'
 import type { KnownBundle } from './local.ts'
-import { fetchTarget } from './target.ts'
+import { fetchTarget, type RepositoryPlace } from './target.ts'
 import { type FetchTorrentOptions, fetchTorrent } from './torrent.ts'
 
 /** What came of it. */
@@ -71,6 +71,8 @@ export const choosePatch = (
 export interface FetchPatchOptions extends FetchTorrentOptions {
   /** This release's own folder under `staging/`. */
   readonly directory: string
+  /** What may give what the repository does not. */
+  readonly others?: Pick<RepositoryPlace, 'peers' | 'isUnreachable'> | undefined
 }
 
 /**
@@ -90,7 +92,7 @@ export const fetchPatch = async (
   const patchPath = join(directory, name, 'patch')
   let bytes = NOT_PATCHED.bytes
   try {
-    const metainfo = await fetchPatchMetainfo(release, choice.patch, signal)
+    const metainfo = await fetchPatchMetainfo(release, choice.patch, options)
     await fetchTorrent(metainfo, directory, release, {
       ...options,
       onProgress: (state) => {
@@ -122,10 +124,10 @@ const OF_NO_USE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 const fetchPatchMetainfo = async (
   { release, repositoryUrl }: TrustedRelease,
   patch: ReleasePatch,
-  signal: AbortSignal,
+  { others, signal }: FetchPatchOptions,
 ): Promise<Metainfo> => {
   const target = { path: patchMetainfoPathOf(release), ...patch.metainfo }
-  const metainfo = parseMetainfo(await fetchTarget(target, { url: repositoryUrl }, signal))
+  const metainfo = parseMetainfo(await fetchTarget(target, { ...others, url: repositoryUrl }, signal))
   assertSigned(metainfo, release, patch)
   return metainfo
 }

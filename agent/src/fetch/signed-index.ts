@@ -18,6 +18,8 @@ export interface FetchIndexOptions {
   readonly onWarning: (message: string) => void
   /** What brings all files of the release, in place of the repository. */
   readonly carrier?: RepositoryPlace | undefined
+  /** What may give what the repository does not. */
+  readonly others?: Pick<RepositoryPlace, 'peers' | 'isUnreachable'> | undefined
 }
 
 /** What a trusted release says of its index. */
@@ -30,7 +32,8 @@ export type IndexedRelease = Pick<TrustedRelease, 'index' | 'repositoryUrl'> & {
  *         costs its own bytes, no more.
  */
 export const fetchIndex = async (release: IndexedRelease, options: FetchIndexOptions): Promise<Buffer> => {
-  const { signal, onWarning, carrier } = options
+  const { signal, onWarning, carrier, others } = options
+  const place = { ...others, url: release.repositoryUrl }
   if (carrier !== undefined) return await fetchTarget(release.index, carrier, signal)
   for (const { bundleDirectory } of options.local) {
     const older = await readLocalIndex(bundleDirectory)
@@ -40,23 +43,24 @@ export const fetchIndex = async (release: IndexedRelease, options: FetchIndexOpt
     const patch = release.release.indexPatches?.find((each) => each.from === from)
     if (patch === undefined) continue
     try {
-      return await patched(release, older, { path: indexPatchPathOf(release.release), ...patch }, signal)
+      return await patched(release, older, { path: indexPatchPathOf(release.release), ...patch }, place, signal)
     } catch (error) {
       if (!isUpdateError(error) || hasCode(error, 'ABORTED')) throw error
       onWarning(`the index is fetched whole, its patch was of no use: ${messageOf(error)}`)
       break
     }
   }
-  return await fetchTarget(release.index, { url: release.repositoryUrl }, signal)
+  return await fetchTarget(release.index, place, signal)
 }
 
 const patched = async (
-  { index, repositoryUrl }: IndexedRelease,
+  { index }: IndexedRelease,
   older: Buffer,
   patch: TargetFile,
+  place: RepositoryPlace,
   signal: AbortSignal,
 ): Promise<Buffer> => {
-  const bytes = await applyIndexPatch(older, await fetchTarget(patch, { url: repositoryUrl }, signal))
+  const bytes = await applyIndexPatch(older, await fetchTarget(patch, place, signal))
   const sha256 = sha256Of(bytes)
   if (sha256 === index.sha256) return bytes
   throw new UpdateError('BUNDLE_INVALID', `it makes an index with SHA-256 ${sha256}, signed is ${index.sha256}`)

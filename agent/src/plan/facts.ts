@@ -60,6 +60,8 @@ export interface Question extends Moment {
   readonly agentVersion: ReleaseVersion
   /** When this machine first saw each release, by the name of its bundle. */
   readonly firstSeen: ReadonlyMap<string, string>
+  /** By when most of the machines that the owner asks had seen a release, if they say so; by the same names. */
+  readonly seenElsewhere?: ReadonlyMap<string, string> | undefined
   readonly badMarks: readonly BadMark[]
   /** Other people sign now than signed the version in use. */
   readonly identityChange?: { readonly detail: string; readonly isEnforced: boolean } | undefined

@@ -1,11 +1,14 @@
 // Follows one source: takes its lock, tries its mirrors until one is sound, and makes lasting whatever was verified, also
 // when a later step failed. Trust is decided in session.ts.
+
+import { throwIfAborted } from '@updraft/core/bundle/turns'
 import { ERROR_CODES, isUpdateError, UpdateError } from '@updraft/core/errors'
 import { makeDirectory } from '@updraft/core/files/atomic'
 import { takeLock } from '@updraft/core/files/lock'
 import { LIMITS } from '@updraft/core/limits'
 import { type Metadata, parseMetadata, type SignedSnapshot } from '@updraft/core/trust/metadata'
 import type { Ask } from '../ask.ts'
+import type { PeerSource } from '../peer-source.ts'
 import { type CacheDisk, type MetadataFiles, openCache } from './cache.ts'
 import { roleOfFile } from './file-names.ts'
 import type { VersionFloors } from './floors.ts'
@@ -30,6 +33,7 @@ export interface FollowOptions {
   readonly floors: VersionFloors
   readonly now: () => Date
   readonly ask?: Ask | undefined
+  readonly peers?: PeerSource | undefined
   readonly signal?: AbortSignal | undefined
   /** For one file. */
   readonly timeoutMs?: number | undefined
@@ -54,6 +58,8 @@ export interface Followed<Result> {
   readonly result: Result
   readonly changed: boolean
   readonly skipped: readonly SkippedMirror[]
+  /** What the mirrors have failed with, where another machine was of use instead. */
+  readonly sourceError?: UpdateError | undefined
 }
 
 /**
@@ -90,7 +96,7 @@ export const followSource = async <Result>(
     committed = known
   }
 
-  const tryMirrors = async (mirrors: readonly [string, ...string[]]): Promise<Outcome<Result>> => {
+  const tryMirrors = async (mirrors: readonly [string, ...string[]], ask = options.ask): Promise<Outcome<Result>> => {
     await using scratch = await cache.openScratch()
     const session = await openSession({
       scratch: scratch.path,
@@ -102,7 +108,7 @@ export const followSource = async <Result>(
       now,
       anyNames: options.anyNames ?? false,
       timeoutMs: options.timeoutMs ?? LIMITS.metadataTimeoutMs,
-      ask: options.ask,
+      ask,
       signal: options.signal,
     })
     try {
@@ -133,13 +139,39 @@ export const followSource = async <Result>(
     return { result, changed: !sameFiles(before, known), skipped }
   }
 
+  /**
+   * What other machines have, if it is of version `atLeast`. They are no mirrors: strangers who lag behind or lie are no news
+   * about the source, so what is wrong with them is told to nobody but them.
+   */
+  const tryPeers = async (
+    atLeast: number,
+    search: boolean,
+  ): Promise<Extract<Outcome<Result>, { readonly kind: 'done' }> | undefined> => {
+    const { peers, signal } = options
+    if (peers === undefined) return undefined
+    for (const url of await peers.find(atLeast, { search, signal })) {
+      const outcome = await tryMirrors([url], peers.ask)
+      if (outcome.kind === 'done' && outcome.flaw === undefined) return outcome
+      throwIfAborted(signal)
+      const { error = undefined } = outcome.kind === 'failed' ? outcome : { error: outcome.flaw }
+      if (error !== undefined) peers.disappointed(url, error)
+    }
+    return undefined
+  }
+
+  /** A machine that says it has something newer than the mirrors is believed as far as it goes. */
+  const orNewer = async (followed: Followed<Result>): Promise<Followed<Result>> => {
+    const newer = await tryPeers(timestampVersionOf(known) + 1, false)
+    return newer === undefined ? followed : { ...followed, result: newer.result, changed: !sameFiles(before, known) }
+  }
+
   for (;;) {
     const [primary, ...others] = untried()
     if (primary === undefined) break
     const outcome = await tryMirrors([primary, ...others])
     if (outcome.kind === 'done') {
       const { result, flaw, version } = outcome
-      if (flaw === undefined) return await withFresher(result, version, primary)
+      if (flaw === undefined) return await orNewer(await withFresher(result, version, primary))
       flawed ??= { result, url: primary }
       skipped.push({ url: primary, error: flaw })
     } else if (outcome.from === CACHE) {
@@ -149,7 +181,12 @@ export const followSource = async <Result>(
       skipped.push({ url: outcome.from, error: outcome.error })
     }
   }
-  if (flawed === undefined) throw worstOf(skipped, source.name)
+  if (flawed === undefined) {
+    const sourceError = worstOf(skipped, source.name)
+    const heard = await tryPeers(timestampVersionOf(known), true)
+    if (heard === undefined) throw sourceError
+    return { result: heard.result, changed: !sameFiles(before, known), skipped, sourceError }
+  }
   const { result, url } = flawed
   return { result, changed: !sameFiles(before, known), skipped: skipped.filter((mirror) => mirror.url !== url) }
 }
@@ -173,6 +210,12 @@ const worstOf = (skipped: readonly SkippedMirror[], name: string): UpdateError =
     errors[0] ??
     new UpdateError('STATE_DAMAGED', `the source ${name} has no address`)
   )
+}
+
+/** Of the cache; 0 if there is none. */
+const timestampVersionOf = (files: MetadataFiles): number => {
+  const timestamp = files.get('timestamp.json')
+  return timestamp === undefined ? 0 : (parseMetadata(timestamp, 'timestamp.json') as Metadata).signed.version
 }
 
 /** Without files of roles that the snapshot no longer lists. */

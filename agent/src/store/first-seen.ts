@@ -19,6 +19,8 @@ export interface FirstSeen {
   note(product: Product, offered: readonly OfferedRelease[], at: string): ReadonlyMap<string, string>
   /** Names of the releases that were offered last. */
   names(product: Product): readonly string[]
+  /** When this machine first saw the release with that name and that index. */
+  at(name: string, digest: string): string | undefined
 }
 
 export const openFirstSeen = (database: Database): FirstSeen => {
@@ -50,6 +52,8 @@ export const openFirstSeen = (database: Database): FirstSeen => {
         return seenAt
       }),
     names: (product) => read(product).map(({ name }) => name),
+    at: (name, digest) =>
+      database.get(row, 'SELECT name, digest, at FROM first_seen WHERE name = ? AND digest = ?', name, digest)?.at,
   }
 }
 

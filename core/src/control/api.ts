@@ -28,8 +28,8 @@ export type UpdateState = (typeof UPDATE_STATES)[number]
 
 /**
  * Where the bytes of an update came from: other machines, the publisher's origin (its seeder and its web seed), or this
- * machine itself (`reused`). Signed descriptions (metadata, index, metainfo), which every machine fetches over HTTP, are
- * not among them.
+ * machine itself (`reused`). Signed descriptions (metadata, index, metainfo), which come over HTTP or from
+ * other machines, are not among them.
  */
 export const bytesSchema = z.object({ peers: lengthBytes, origin: lengthBytes, reused: lengthBytes })
 export type BytesFrom = z.output<typeof bytesSchema>
@@ -143,6 +143,11 @@ export const sourceSchema = z.object({
   expires: z.optional(z.object({ role: z.string(), at: isoTime })),
   /** The last check of any of its products; `error` is of one whose own last check failed, whether or not another's did. */
   lastCheck: z.optional(z.object({ at: isoTime, error: z.optional(problemSchema) })),
+  /**
+   * Where the newest metadata came from when it was last looked for with success, and when: `mirror`, `peer` (another machine),
+   * `dht` (one that the distributed hash table led to), `file`, or what a newer agent knows. Absent before that, and after a restart.
+   */
+  newest: z.optional(z.object({ from: z.string(), url: z.string(), at: isoTime })),
   nextCheckAt: z.optional(isoTime),
   /** It is never asked: releases come as exported files. */
   importOnly: z.optional(z.boolean()),

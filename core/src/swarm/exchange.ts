@@ -42,6 +42,8 @@ export interface ExchangeOptions {
   readonly random: () => number
   readonly pieceLength: number
   readonly now: () => number
+  /** A peer that runs Updraft has said where it can be called. */
+  readonly onMachine: (endpoint: string) => void
   readonly onLonely: () => void
 }
 
@@ -57,8 +59,8 @@ const isOurs = (peerId: string): boolean => peerId.startsWith(AGENT_PREFIX_HEX) 
 const DEAF_MS = 150_000
 
 export const createExchange = (options: ExchangeOptions): Exchange => {
-  const { torrent, pieces, pieceLength, bits, isDone, port, bans, ourselves, download, upload, random, now, onLonely } =
-    options
+  const { torrent, pieces, pieceLength, bits, isDone, port, bans, ourselves, download, upload } = options
+  const { random, now, onMachine, onLonely } = options
   const links = new Map<Wire, Link>()
   const greeted = new Set<Link>()
   /** Made when it is needed: a thousand idle torrents need none. */
@@ -82,6 +84,9 @@ export const createExchange = (options: ExchangeOptions): Exchange => {
       return
     }
     links.set(wire, link)
+    wire.on('extended', (kind: string) => {
+      if (kind === 'handshake' && link.endpoint !== undefined && isOurs(link.peerId)) onMachine(link.endpoint)
+    })
     const sender = isOrigin(link) ? 'origin' : 'peers'
     wire.on('download', (bytes: number) => {
       receivedBytes[sender] += bytes

@@ -57,7 +57,7 @@ declare module 'bittorrent-protocol' {
     cancel(index: number, offset: number, length: number): void
     piece(index: number, offset: number, block: Uint8Array): void
     extended(name: string | number, message: unknown): void
-    use(extension: (wire: Wire) => unknown): void
+    use(extension: ((wire: Wire) => unknown) | (new () => unknown)): void
     setTimeout(ms: number): void
     setKeepAlive(on: boolean): void
     destroy(): void
@@ -99,7 +99,14 @@ declare module 'webtorrent' {
     readonly peerId: string
     readonly userAgent: string
     readonly maxConns: number
-    readonly dht: false | { readonly socket: DatagramSocket }
+    readonly dht:
+      | false
+      | {
+          readonly socket: DatagramSocket
+          /** `host:port`; undefined takes the public ones, an empty list none. */
+          readonly bootstrap?: readonly string[] | undefined
+          readonly verify: (signature: Uint8Array, bytes: Uint8Array, publicKey: Uint8Array) => boolean
+        }
     readonly tracker: false
     readonly lsd: false
     readonly utPex: boolean
@@ -150,13 +157,40 @@ declare module 'webtorrent' {
     _updateSelections(): void
   }
 
+  /** bittorrent-dht 11.0.12 */
+  export interface Dht extends EventEmitter {
+    get(
+      key: Uint8Array,
+      options: { readonly salt: Uint8Array; readonly cache: boolean },
+      done: (error: Error | null, found: MutableAnswer | null) => void,
+    ): void
+    put(
+      item: {
+        readonly k: Uint8Array
+        readonly salt: Uint8Array
+        readonly seq: number
+        readonly v: unknown
+        readonly sig: Uint8Array
+      },
+      done: (error: Error | null, key?: Uint8Array, stored?: number) => void,
+    ): void
+    announce(infoHash: string, port: number, done: (error?: Error | null) => void): void
+    lookup(infoHash: string, done: (error?: Error | null) => void): unknown
+  }
+
+  export interface MutableAnswer {
+    readonly v?: unknown
+    readonly seq?: number
+    readonly sig?: Uint8Array
+  }
+
   class WebTorrent extends EventEmitter {
     constructor(options: ClientOptions)
     readonly peerId: string
     readonly torrentPort: number
     readonly destroyed: boolean
     readonly throttleGroups: unknown
-    readonly dht: unknown
+    readonly dht: Dht | false | null
     readonly maxConns: number
     readonly _connPool: { readonly tcpServer: Server; _onConnection(connection: Socket, type: string): void } | null
     add(metainfo: Uint8Array, options: AddOptions): Torrent
@@ -192,6 +226,23 @@ declare module 'webtorrent/lib/peer.js' {
   }
 
   export { Peer as default }
+}
+
+/** bittorrent-dht 11.0.12: tests run nodes of their own. */
+declare module 'bittorrent-dht' {
+  import type { Socket } from 'node:dgram'
+  import type { EventEmitter } from 'node:events'
+
+  export class Client extends EventEmitter {
+    constructor(options: {
+      readonly bootstrap: false | readonly string[]
+      readonly socket?: Socket
+      readonly verify: (signature: Uint8Array, bytes: Uint8Array, publicKey: Uint8Array) => boolean
+    })
+    listen(port: number, address: string, done: () => void): void
+    address(): { readonly port: number }
+    destroy(done: () => void): void
+  }
 }
 
 /** bittorrent-tracker 11.2.3: the swarm's tests run its server. */

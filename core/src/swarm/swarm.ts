@@ -2,7 +2,9 @@
 // It locates bytes by BitTorrent's SHA-1 and never decides what may be installed. This file is the seam; the
 // implementation on webtorrent is in webtorrent-swarm.ts.
 import type { BytesFrom } from '../control/api.ts'
+import type { DistributedTable } from './announce/distributed-table.ts'
 import type { Metainfo } from './metainfo.ts'
+import type { Meeting, MeetingOptions } from './news/news.ts'
 import type { BanList } from './peers/bans.ts'
 
 export interface SwarmOptions {
@@ -11,6 +13,8 @@ export interface SwarmOptions {
   /** Addresses on loopback and link-local networks are refused unless the machine's owner allows them. */
   readonly allowLoopback: boolean
   readonly dht: boolean
+  /** `host:port` of nodes to enter the DHT by; undefined takes the public ones. */
+  readonly dhtBootstrap?: readonly string[] | undefined
   readonly localDiscovery: boolean
   /** IPv4 addresses of the interfaces that local discovery speaks on; undefined is all of them. */
   readonly localInterfaces?: readonly string[] | undefined
@@ -21,6 +25,8 @@ export interface SwarmOptions {
   readonly isOrigin?: boolean | undefined
   /** Who sent bad data before. Without one, the swarm forgets it when it is closed. */
   readonly bans?: BanList | undefined
+  /** `host:port` of a machine that runs Updraft and was met in the swarm of a torrent. May be told again. */
+  readonly onMachine?: ((endpoint: string) => void) | undefined
 }
 
 export interface StoredFile {
@@ -93,4 +99,8 @@ export interface Swarm extends AsyncDisposable {
   readonly port: number
   /** Starts to fetch what is missing and to share what is there. Adding an infohash twice returns the same torrent. */
   add(options: TorrentOptions): Promise<SwarmTorrent>
+  /** The DHT, if this swarm takes part in it. */
+  readonly table: DistributedTable | undefined
+  /** Where machines that follow one repository tell each other what is new. Closed with the swarm. */
+  meet(options: MeetingOptions): Promise<Meeting>
 }

@@ -42,6 +42,8 @@ export interface SwarmParts {
   readonly torrents: Map<string, () => Torrent | Promise<Torrent>>
   /** Undefined unless it was asked for. */
   readonly localDiscovery: LocalDiscovery | undefined
+  /** Told of machines that run Updraft, wherever they are met. */
+  readonly onMachine: (endpoint: string) => void
 }
 
 export interface JoinedTorrent extends SwarmTorrent {
@@ -153,6 +155,7 @@ export const joinTorrent = async (
         download,
         upload,
         now,
+        onMachine: parts.onMachine,
         onLonely: () => {
           if (!isDone()) announcer.hurry()
         },

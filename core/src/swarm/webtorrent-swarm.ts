@@ -6,8 +6,10 @@ import WebTorrent from 'webtorrent'
 import { fromFileSystem, messageOf, systemCodeOf, UpdateError } from '../errors.ts'
 import { LIMITS } from '../limits.ts'
 import { dhtSocket } from './announce/dht-socket.ts'
+import { distributedTable, verifyItem } from './announce/distributed-table.ts'
 import { openLocalDiscovery } from './announce/local-discovery.ts'
 import { PEER_ID_PREFIXES } from './exchange.ts'
+import { createMeetingPlace } from './news/meeting.ts'
 import { addressPolicy } from './peers/addresses.ts'
 import { memoryBans } from './peers/bans.ts'
 import { acceptPeers, type Gate } from './peers/connections.ts'
@@ -48,6 +50,7 @@ export const openSwarm = async (
     random: Math.random,
     now,
     torrents: new Map(),
+    onMachine: options.onMachine ?? (() => {}),
     localDiscovery: options.localDiscovery
       ? await openLocalDiscovery({
           port: client.torrentPort,
@@ -59,7 +62,13 @@ export const openSwarm = async (
         })
       : undefined,
   }
-  const closeHalfOpen = acceptPeers(client, gate, (infoHash) => parts.torrents.get(infoHash)?.())
+  const meetings = createMeetingPlace(parts)
+  const closeHalfOpen = acceptPeers(
+    client,
+    gate,
+    (infoHash) => parts.torrents.get(infoHash)?.(),
+    (infoHash) => meetings.receiverOf(infoHash),
+  )
   const sweep = setInterval(() => {
     for (const torrent of joined.values()) torrent.closeIdle().catch(() => undefined) // The next use reports it.
   }, closeIdleEveryMs).unref()
@@ -93,6 +102,7 @@ export const openSwarm = async (
     for (const torrent of [...joined.values()]) void torrent.remove()
     await Promise.all(leaving)
     closeHalfOpen()
+    meetings.close()
     await parts.localDiscovery?.close()
     parts.http[Symbol.dispose]()
     parts.uploadLimiter[Symbol.dispose]()
@@ -101,15 +111,20 @@ export const openSwarm = async (
   }
 
   let closing: Promise<void> | undefined
+  const isClosed = (): boolean => closing !== undefined || client.destroyed
   return {
     port: client.torrentPort,
+    table: client.dht ? distributedTable(client.dht, client.torrentPort) : undefined,
     add: (torrentOptions) => {
-      if (closing !== undefined || client.destroyed)
-        return Promise.reject(new UpdateError('ABORTED', 'the swarm is closed'))
+      if (isClosed()) return Promise.reject(new UpdateError('ABORTED', 'the swarm is closed'))
       const { infoHash } = torrentOptions.metainfo
       const torrent = joining.get(infoHash) ?? join(torrentOptions)
       joining.set(infoHash, torrent)
       return torrent
+    },
+    meet: async (meetingOptions) => {
+      if (isClosed()) throw new UpdateError('ABORTED', 'the swarm is closed')
+      return meetings.open(meetingOptions)
     },
     [Symbol.asyncDispose]: () => {
       closing ??= close()
@@ -118,7 +133,7 @@ export const openSwarm = async (
   }
 }
 
-const listen = ({ port, dht, isOrigin = false }: SwarmOptions): Promise<WebTorrent> =>
+const listen = ({ port, dht, dhtBootstrap, isOrigin = false }: SwarmOptions): Promise<WebTorrent> =>
   new Promise((resolve, reject) => {
     const client = new WebTorrent({
       torrentPort: port,
@@ -128,7 +143,7 @@ const listen = ({ port, dht, isOrigin = false }: SwarmOptions): Promise<WebTorre
       ]).toString('hex'),
       userAgent: USER_AGENT,
       maxConns: LIMITS.peersPerTorrentMax,
-      dht: dht && { socket: dhtSocket() },
+      dht: dht && { socket: dhtSocket(), bootstrap: dhtBootstrap, verify: verifyItem },
       tracker: false, // The announcer does it.
       lsd: false,
       utPex: true,

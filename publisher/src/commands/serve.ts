@@ -1,6 +1,7 @@
 // `serve DIR`: the origin, until it is told to stop.
 import { once } from 'node:events'
 import { UpdateError } from '@updraft/core/errors'
+import { parseEndpoint } from '@updraft/core/swarm/peers/addresses'
 import type { Command } from 'commander'
 import type { Context } from '../context.ts'
 import type { Origin } from '../origin.ts'
@@ -16,6 +17,8 @@ interface ServeCommandOptions extends KeyOptions {
   /** False with --no-renew. */
   readonly renew: boolean
   readonly allowLoopback?: true
+  readonly dht?: true
+  readonly dhtBootstrap?: readonly string[]
   readonly json?: true
   readonly logJson?: true
 }
@@ -49,6 +52,8 @@ export const addServeCommand = (program: Command, context: Context): void => {
     .option('--no-seed', 'metadata and tracker only: neither web seed nor seeder')
     .option('--no-renew', 'do not sign snapshot and timestamp anew')
     .option('--allow-loopback', 'let the seeder talk to peers on this machine')
+    .option('--dht', 'take part in the distributed hash table, and keep a signed pointer to the newest metadata there')
+    .option('--dht-bootstrap <host:port...>', 'nodes to enter it by; else the public ones (implies --dht)')
     .option('--json', 'print the addresses as one JSON object')
     .option('--log-json', 'write the log, on standard error, as JSON')
     .addHelpText('after', HELP)
@@ -65,7 +70,13 @@ const serve = async (directory: string, options: ServeCommandOptions, context: C
     host,
     port,
     seed: seed
-      ? { port: swarmPort, releasesMax: seedReleases, allowLoopback: options.allowLoopback === true }
+      ? {
+          port: swarmPort,
+          releasesMax: seedReleases,
+          allowLoopback: options.allowLoopback === true,
+          dht: options.dht === true || options.dhtBootstrap !== undefined,
+          dhtBootstrap: options.dhtBootstrap?.map(parseNode),
+        }
       : undefined,
     keys: options.renew ? keysFor(directory, options, context).source : undefined,
     now: context.now,
@@ -93,6 +104,11 @@ const describe = (directory: string, { url, trackerUrls, swarmPort, fingerprint 
 
 a machine follows it with
   updraft-agent trust add ${url} --fingerprint ${fingerprint}`
+
+const parseNode = (text: string): string => {
+  if (parseEndpoint(text) !== undefined) return text
+  throw new UpdateError('USAGE', `--dht-bootstrap ${JSON.stringify(text)} is not of the form HOST:PORT`)
+}
 
 const numberUpTo =
   (max: number, option: string) =>

@@ -85,7 +85,8 @@ interface PublicFile extends AsyncDisposable {
   readonly etag: string
 }
 
-const openPublicFile = async (base: string, path: PublicPath): Promise<PublicFile | undefined> => {
+/** A regular file below `base`, which is a real path; undefined if there is none. Errors: IO of the system. */
+export const openPublicFile = async (base: string, path: PublicPath): Promise<PublicFile | undefined> => {
   const full = join(base, path)
   let handle: FileHandle | undefined
   try {

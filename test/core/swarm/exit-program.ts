@@ -1,5 +1,5 @@
-// Run by exit.test.ts: a download from a peer, a tracker and a web seed, one that never gets anywhere, everything closed,
-// and then the list of what still holds the process open, which must be empty.
+// Run by exit.test.ts: a download from a peer, a tracker and a web seed, one that never gets anywhere, machines that talk,
+// everything closed, and then the list of what still holds the process open, which must be empty.
 import { randomBytes } from 'node:crypto'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createMetainfo } from '@updraft/core/swarm/metainfo'
+import { NO_EDITION, topicOf } from '@updraft/core/swarm/news/news'
 import { openSwarm } from '@updraft/core/swarm/webtorrent-swarm'
 
 const folder = await mkdtemp(join(tmpdir(), 'updraft-exit-'))
@@ -39,6 +40,16 @@ const [fetched, slow] = await Promise.all([
   c.add({ ...torrent, directory: join(folder, 'c'), have: 'check', peers }),
 ])
 await fetched.whenDone({ stallTimeoutMs: 20_000 })
+const meeting = {
+  topics: [topicOf('1'.repeat(64))],
+  library: { edition: async () => NO_EDITION, read: async () => undefined, ageOf: async () => undefined },
+  onTold: () => {},
+  onPeer: () => {},
+}
+const [, calling] = await Promise.all([a.meet(meeting), b.meet(meeting)])
+const talking = await calling.call(`127.0.0.1:${a.port}`)
+await talking.fetch('metadata/timestamp.json', 9)
+await calling.call('127.0.0.1:9').catch(() => {})
 const interrupted = slow.whenDone({ stallTimeoutMs: 20_000 }).catch((error: { code?: string }) => error.code)
 await Promise.all([a, b, c].map((swarm) => swarm[Symbol.asyncDispose]()))
 if ((await interrupted) !== 'ABORTED') throw new Error(`the slow download ended with ${await interrupted}`)

@@ -4,6 +4,7 @@ import type { IncomingMessage } from 'node:http'
 import { isIP } from 'node:net'
 import { Readable } from 'node:stream'
 import { dhtSocket } from '@updraft/core/swarm/announce/dht-socket'
+import { verifyItem } from '@updraft/core/swarm/announce/distributed-table'
 import { createHttpTracker } from '@updraft/core/swarm/announce/http-tracker'
 import { formatAnnounce, parseAnnounce } from '@updraft/core/swarm/announce/local-discovery'
 import { parseCompactPeers } from '@updraft/core/swarm/announce/tracker'
@@ -250,7 +251,7 @@ export const dht: Target = {
   ],
   open: async () => {
     const socket = dhtSocket()
-    const client = new Dht({ bootstrap: false, socket })
+    const client = new Dht({ bootstrap: false, socket, verify: verifyItem })
     client.on('error', () => {})
     await new Promise<void>((resolve) => client.listen(0, '127.0.0.1', resolve))
     socket.send = (() => {}) as typeof socket.send // Nobody is there to be answered.

@@ -32,11 +32,15 @@ const PEERS_PER_ADDRESS_MAX = 8
 /** Addresses that wait to be called: enough for a large swarm, and no memory for an endless list. */
 const KNOWN_PEERS_MAX = 500
 
-/** Lets incoming peers in. `torrentOf` gives the torrent that a handshake asks for. Returns what closes the half-open ones. */
+/**
+ * Lets incoming peers in. `torrentOf` gives the torrent that a handshake asks for, `receiverOf` what takes those who come to
+ * something else. Returns what closes the half-open ones.
+ */
 export const acceptPeers = (
   client: WebTorrent,
   { policy, bans }: Gate,
   torrentOf: (infoHash: string) => Torrent | Promise<Torrent> | undefined,
+  receiverOf: (infoHash: string) => ((peer: Peer, peerId: string) => void) | undefined = () => undefined,
 ): (() => void) => {
   const halfOpen = new Set<Socket>()
 
@@ -78,6 +82,11 @@ export const acceptPeers = (
         return
       }
       settle()
+      const receive = receiverOf(infoHash)
+      if (receive !== undefined) {
+        receive(peer, peerId)
+        return
+      }
       const torrent = torrentOf(infoHash)
       const enter = (found: Torrent | undefined): void => {
         if (peer.destroyed) return
