@@ -39,6 +39,8 @@ export interface ExchangeOptions {
   readonly upload: Upload
   readonly random: () => number
   readonly pieceLength: number
+  /** The address is in this machine's own network. */
+  readonly isNear: (address: string) => boolean
   readonly now: () => number
   readonly onLonely: () => void
 }
@@ -51,11 +53,18 @@ const ORIGIN_PREFIX_HEX = Buffer.from(PEER_ID_PREFIXES.origin).toString('hex')
 export const isOrigin = ({ peerId }: Pick<Link, 'peerId'>): boolean => peerId.startsWith(ORIGIN_PREFIX_HEX)
 const isOurs = (peerId: string): boolean => peerId.startsWith(AGENT_PREFIX_HEX) || peerId.startsWith(ORIGIN_PREFIX_HEX)
 
+/**
+ * Each `have` that leaves by itself is a packet, and every machine of a LAN sends one to everybody outside: with pieces of 16 KiB
+ * they were an eighth of what came over the uplink.
+ */
+const OUTSIDE_NEWS_MS = 250
+
 /** A peer says something at least every two minutes (BEP 3, keep-alive). */
 const DEAF_MS = 150_000
 
 export const createExchange = (options: ExchangeOptions): Exchange => {
-  const { torrent, pieces, pieceLength, bits, isDone, port, bans, download, upload, random, now, onLonely } = options
+  const { torrent, pieces, pieceLength, bits, isDone, port, bans, download, upload, random, isNear, now, onLonely } =
+    options
   const links = new Map<Wire, Link>()
   const greeted = new Set<Link>()
   /** Endpoints that turned out to be this very agent: trackers name us to ourselves. */
@@ -63,6 +72,8 @@ export const createExchange = (options: ExchangeOptions): Exchange => {
   /** Made when it is needed: a thousand idle torrents need none. */
   let suggester: Suggester | undefined
   const news: number[] = []
+  const newsForOutside: number[] = []
+  let laterOutside: NodeJS.Timeout | undefined
   const receivedBytes = { peers: 0, origin: 0 }
   let closed = false
   let flush: NodeJS.Immediate | undefined
@@ -75,7 +86,7 @@ export const createExchange = (options: ExchangeOptions): Exchange => {
     }
     wire.setTimeout(0) // webtorrent would cut the wire 30 s after an unanswered request; the download decides instead.
     Object.assign(wire.extendedHandshake, { p: port, v: 'Updraft', reqq: REQUESTS_MAX })
-    const link = createLink({ peer, wire, pieces, now, onShown, onHidden, onClosed })
+    const link = createLink({ peer, wire, pieces, isNear, now, onShown, onHidden, onClosed })
     if (!isWelcome(link)) {
       link.close()
       return
@@ -163,11 +174,27 @@ export const createExchange = (options: ExchangeOptions): Exchange => {
 
   const tellNews = (): void => {
     flush = undefined
-    for (const link of greeted) {
-      for (const index of news) link.wire.have(index) // Seeds too: they suggest what is not out yet.
+    const near = [...greeted].filter(({ isNear }) => isNear)
+    if (near.length === 0) {
+      tell(greeted, news.splice(0))
+      return
+    }
+    newsForOutside.push(...news)
+    tell(near, news.splice(0))
+    laterOutside ??= setTimeout(() => {
+      laterOutside = undefined
+      tell(
+        [...greeted].filter(({ isNear }) => !isNear),
+        newsForOutside.splice(0),
+      )
+    }, OUTSIDE_NEWS_MS)
+  }
+
+  const tell = (to: Iterable<Link>, indexes: readonly number[]): void => {
+    for (const link of to) {
+      for (const index of indexes) link.wire.have(index) // Seeds too: they suggest what is not out yet.
       partIfUseless(link)
     }
-    news.length = 0
   }
 
   const rechoke = (): void => {
@@ -200,6 +227,7 @@ export const createExchange = (options: ExchangeOptions): Exchange => {
     close: () => {
       closed = true
       clearImmediate(flush)
+      clearTimeout(laterOutside)
       for (const link of [...links.values()]) link.close()
     },
   }

@@ -14,6 +14,8 @@ export interface SwarmOptions {
   readonly localDiscovery: boolean
   /** IPv4 addresses of the interfaces that local discovery speaks on; undefined is all of them. */
   readonly localInterfaces?: readonly string[] | undefined
+  /** Networks that are near, as `address/length`, beside those that this machine's interfaces are in. */
+  readonly lan?: readonly string[] | undefined
   /** Bytes per second; undefined is without limit. */
   readonly uploadLimit?: number | undefined
   readonly downloadLimit?: number | undefined

@@ -13,6 +13,7 @@ import { type Endpoint, formatEndpoint } from './peers/addresses.ts'
 import type { Gate } from './peers/connections.ts'
 import { createDownload, type Download } from './peers/download.ts'
 import type { Link } from './peers/link.ts'
+import type { Nearness } from './peers/nearness.ts'
 import { createStaticPeers } from './peers/static-peers.ts'
 import { createUpload } from './peers/upload.ts'
 import { allBits, countBits, hasBit, isBitfieldFor, setBit } from './pieces/bits.ts'
@@ -38,6 +39,7 @@ export interface SwarmParts {
   readonly downloadLimiter: RateLimiter
   readonly random: () => number
   readonly now: () => number
+  readonly nearness: Nearness
   /** By info hash, those that take peers; one that rests has to come back first. */
   readonly torrents: Map<string, () => Torrent | Promise<Torrent>>
   /** Undefined unless it was asked for. */
@@ -61,7 +63,7 @@ export const joinTorrent = async (
   onRemoved: (removal: Promise<void>) => void,
 ): Promise<JoinedTorrent> => {
   const { metainfo } = options
-  const { client, gate, http, slabs, uploadLimiter, downloadLimiter, random, now } = parts
+  const { client, gate, http, slabs, uploadLimiter, downloadLimiter, random, now, nearness } = parts
   const onWarning = options.onWarning ?? (() => {})
   const geometry = geometryOf(metainfo)
   const { directory, stored, have } = options
@@ -111,6 +113,7 @@ export const joinTorrent = async (
         limiter: downloadLimiter,
         random,
         now,
+        ownId: client.peerId,
         onPiece: (index) => {
           setBit(bits, index)
           haveBytes += geometry.pieceLengthOf(index)
@@ -151,6 +154,7 @@ export const joinTorrent = async (
         bans: gate.bans,
         download,
         upload,
+        isNear: nearness.isNear,
         now,
         onLonely: () => {
           if (!isDone()) announcer.hurry()
@@ -166,7 +170,10 @@ export const joinTorrent = async (
     if (torrent instanceof Promise) torrent.then(add, fail)
     else add(torrent)
   }
-  parts.localDiscovery?.add(metainfo.infoHash, addPeer('lsd'))
+  parts.localDiscovery?.add(metainfo.infoHash, (peer) => {
+    nearness.heard(peer.host)
+    addPeer('lsd')(peer)
+  })
   const staticPeers = createStaticPeers({
     peers: options.peers ?? [],
     policy: gate.policy,

@@ -11,6 +11,7 @@ import { PEER_ID_PREFIXES } from './exchange.ts'
 import { addressPolicy } from './peers/addresses.ts'
 import { memoryBans } from './peers/bans.ts'
 import { acceptPeers, type Gate } from './peers/connections.ts'
+import { createNearness } from './peers/nearness.ts'
 import { createSlabReader } from './pieces/slab-reader.ts'
 import { createRateLimiter } from './rate-limiter.ts'
 import type { Swarm, SwarmOptions, TorrentOptions } from './swarm.ts'
@@ -35,6 +36,8 @@ export const openSwarm = async (
   const joining = new Map<string, Promise<JoinedTorrent>>()
   const joined = new Map<string, JoinedTorrent>()
   const leaving = new Set<Promise<void>>()
+  const now = () => performance.now()
+  const nearness = createNearness({ networks: options.lan, now })
   const parts: SwarmParts = {
     client,
     gate,
@@ -43,7 +46,8 @@ export const openSwarm = async (
     uploadLimiter: createRateLimiter({ bytesPerSecond: options.uploadLimit }),
     downloadLimiter: createRateLimiter({ bytesPerSecond: options.downloadLimit }),
     random: Math.random,
-    now: () => performance.now(),
+    now,
+    nearness,
     torrents: new Map(),
     localDiscovery: options.localDiscovery
       ? await openLocalDiscovery({

@@ -153,6 +153,21 @@ describeWith([needsRoot, needsProgram('ip'), needsProgram('tc')], 'in network na
     expect(namespacesOf(child.pid)).toEqual([])
   })
 
+  test('of two LANs, each brings in less than two copies for its three agents', async () => {
+    const json = join(folder, 'lans.json')
+    const child = spawn(
+      NODE[0],
+      lab('--agents=6', '--groups=2', '--size=1', '--scale=0.4', '--only=updraft', `--json=${json}`),
+      {
+        stdio: 'ignore',
+      },
+    )
+    expect((await once(child, 'exit'))[0]).toBe(0)
+    const { rows } = JSON.parse(await readFile(json, 'utf8'))
+    expect(rows[0].uplinkToSize).toBeGreaterThan(0.95)
+    expect(rows[0].uplinkToSize).toBeLessThan(2)
+  })
+
   test('interrupted, it takes everything down and says so', async () => {
     const child = spawn(NODE[0], lab('--agents=2', '--size=64', '--scale=0.1', '--only=updraft'), {
       stdio: ['ignore', 'ignore', 'pipe'],

@@ -48,6 +48,8 @@ export interface RaceFigures {
 
 const TRACKER_PORT = 6_969
 const WEB_PORT = 8_080
+/** The third byte of the first LAN's addresses. */
+const LAN_SUBNET = 16
 const RESTART_AFTER_MS = 1_000
 /** Kills come in the first half of the expected time, evenly, so that there is something left to lose. */
 const KILLS_FROM = 0.1
@@ -66,12 +68,12 @@ export const race = async (options: RaceOptions): Promise<RaceFigures> => {
   ]
   const lans = Array.from({ length: scenario.groups }, () => network.addLan(scenario.groupLink))
   const agentHosts = Array.from({ length: scenario.agents }, (_, index) => {
-    const place = lans[index % Math.max(1, lans.length)]
-    return network.addHost({
-      addresses: [`10.77.1.${index + 1}`],
-      link: scenario.link,
-      ...(place === undefined ? {} : { place }),
-    })
+    const lan = index % Math.max(1, lans.length)
+    const place = lans[lan]
+    const { link } = scenario
+    return place === undefined
+      ? network.addHost({ addresses: [`10.77.1.${index + 1}`], link })
+      : network.addHost({ addresses: [`10.77.${LAN_SUBNET + lan}.${index + 1}`], link, place, prefix: 24 })
   })
 
   const isPeerless = scenario.httpOnly && scenario.dead === 0

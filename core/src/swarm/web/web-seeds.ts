@@ -68,6 +68,8 @@ export const createWebSeeds = (options: WebSeedsOptions): WebSeeds => {
       limiter,
       now,
       isWanted,
+      isFree: (index) => !download.neighbours.covers(index),
+      onBegun: download.neighbours.begun,
       receive: (piece, block, data) => download.receive({ piece, block }, seed, data),
       onWarning,
     })
