@@ -4,6 +4,7 @@
 import type { BytesFrom } from '../control/api.ts'
 import type { Metainfo } from './metainfo.ts'
 import type { BanList } from './peers/bans.ts'
+import type { FallbackReason } from './web/fallback.ts'
 
 export interface SwarmOptions {
   /** TCP port for incoming peers; 0 takes any free one. */
@@ -19,6 +20,10 @@ export interface SwarmOptions {
   /** Bytes per second; undefined is without limit. */
   readonly uploadLimit?: number | undefined
   readonly downloadLimit?: number | undefined
+  /** How long peers come first, before web seeds join in; undefined is a second. */
+  readonly webSeedDelayMs?: number | undefined
+  /** How long a download may take: web seeds rest while peers will be done in time. Undefined is while they are fast. */
+  readonly deadlineMs?: number | undefined
   /** The publisher's own seeder: peers then count what it sends as the origin's. For figures only; anyone can claim it. */
   readonly isOrigin?: boolean | undefined
   /** Who sent bad data before. Without one, the swarm forgets it when it is closed. */
@@ -53,6 +58,8 @@ export interface TorrentOptions {
   /** `host:port` of peers known in advance. */
   readonly peers?: readonly string[] | undefined
   readonly onWarning?: ((message: string) => void) | undefined
+  /** Web seeds are asked, and why: once for each reason. */
+  readonly onFallback?: ((reason: FallbackReason, text: string) => void) | undefined
 }
 
 export interface TransferState {
@@ -69,6 +76,8 @@ export interface TransferState {
   readonly seeds: number
   /** Known, whether or not they are asked at this moment. */
   readonly webSeeds: number
+  /** Why web seeds are asked at this moment; undefined while they rest. */
+  readonly fallback?: FallbackReason | undefined
 }
 
 export interface SwarmTorrent {

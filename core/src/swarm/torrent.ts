@@ -40,6 +40,8 @@ export interface SwarmParts {
   readonly random: () => number
   readonly now: () => number
   readonly nearness: Nearness
+  readonly webSeedDelayMs: number
+  readonly deadlineMs: number | undefined
   /** By info hash, those that take peers; one that rests has to come back first. */
   readonly torrents: Map<string, () => Torrent | Promise<Torrent>>
   /** Undefined unless it was asked for. */
@@ -206,7 +208,15 @@ export const joinTorrent = async (
       bans: gate.bans,
       limiter: downloadLimiter,
       now,
-      isWaitingForPeers: () => !announcer.isSettled || !staticPeers.isSettled || presence.knownPeers > 0,
+      facts: () => ({
+        delayMs: parts.webSeedDelayMs,
+        deadlineMs: parts.deadlineMs,
+        isLookingForPeers: !announcer.isSettled || !staticPeers.isSettled || presence.knownPeers > 0,
+        connectedPeers: linkCount(),
+        peerBytesPerSecond: download.peerBytesPerSecond,
+        missingBytes: metainfo.lengthBytes - haveBytes,
+      }),
+      onFallback: options.onFallback ?? (() => {}),
       onWarning,
     })
   const tick = setInterval(() => {
@@ -276,6 +286,7 @@ export const joinTorrent = async (
       peers: linkCount(),
       ...kindsOf(presence.exchange?.links ?? new Set()),
       webSeeds: webSeeds?.count ?? 0,
+      fallback: webSeeds?.reason,
     }),
     whenDone: completion.whenDone,
     whenHave: waiting.whenHave,

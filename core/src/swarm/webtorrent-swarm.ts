@@ -17,6 +17,7 @@ import { createRateLimiter } from './rate-limiter.ts'
 import type { Swarm, SwarmOptions, TorrentOptions } from './swarm.ts'
 import { type JoinedTorrent, joinTorrent, type SwarmParts } from './torrent.ts'
 import { createGuardedHttp } from './web/guarded-http.ts'
+import { WEB_SEED_DELAY_MS } from './web/web-seeds.ts'
 
 const USER_AGENT = 'Updraft'
 const CLOSE_IDLE_EVERY_MS = 30_000
@@ -48,6 +49,8 @@ export const openSwarm = async (
     random: Math.random,
     now,
     nearness,
+    webSeedDelayMs: options.webSeedDelayMs ?? WEB_SEED_DELAY_MS,
+    deadlineMs: options.deadlineMs,
     torrents: new Map(),
     localDiscovery: options.localDiscovery
       ? await openLocalDiscovery({
