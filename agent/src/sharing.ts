@@ -95,6 +95,10 @@ export const openSharing = ({ openSwarm, network: initial, bans, resume }: Shari
       names.set(torrent.infoHash, options.metainfo.name)
       return noted(torrent)
     },
+    change: () => {}, // Only the agent itself does that.
+    get uploadedBytes() {
+      return session?.swarm.uploadedBytes ?? { lan: 0, outside: 0 }
+    },
     [Symbol.asyncDispose]: async () => {}, // Only whoever opened the swarm closes it.
   })
 

@@ -51,6 +51,8 @@ export const idleSwarm = (port = 40_000): IdleSwarm => {
       whenHave: async () => {},
       remove: async () => {},
     }),
+    change: () => {},
+    uploadedBytes: { lan: 0, outside: 0 },
     [Symbol.asyncDispose]: async () => {
       closed = true
     },

@@ -3,12 +3,14 @@
 import type Wire from 'bittorrent-protocol'
 import type { Torrent } from 'webtorrent'
 import type Peer from 'webtorrent/lib/peer.js'
+import type { Bandwidth } from './bandwidth.ts'
 import type { BanList } from './peers/bans.ts'
 import { isBannedPeer } from './peers/connections.ts'
 import type { Download } from './peers/download.ts'
 import { createLink, isOutgoing, type Link } from './peers/link.ts'
 import { createSuggester, type Suggester } from './peers/suggester.ts'
 import { REQUESTS_MAX, type Upload } from './peers/upload.ts'
+import { createWays } from './peers/ways.ts'
 import type { Source } from './pieces/picker.ts'
 
 export interface Exchange {
@@ -23,6 +25,9 @@ export interface Exchange {
   isKnown(endpoint: string): boolean
   /** The peer asks for a block of the piece. True if, as far as a seed can see, it would be the first to have it. */
   isFirstCopy(link: Link, index: number): boolean
+  /** As in ways.ts. */
+  hasRoom(link: Link): boolean
+  sent(link: Link, bytes: number): void
   close(): void
 }
 
@@ -37,6 +42,7 @@ export interface ExchangeOptions {
   /** Undefined for a torrent that is only seeded. */
   readonly download: Download | undefined
   readonly upload: Upload
+  readonly bandwidth: Bandwidth
   readonly random: () => number
   readonly pieceLength: number
   /** The address is in this machine's own network. */
@@ -63,8 +69,8 @@ const OUTSIDE_NEWS_MS = 250
 const DEAF_MS = 150_000
 
 export const createExchange = (options: ExchangeOptions): Exchange => {
-  const { torrent, pieces, pieceLength, bits, isDone, port, bans, download, upload, random, isNear, now, onLonely } =
-    options
+  const { torrent, pieces, pieceLength, bits, isDone, port, bans, download, upload, bandwidth } = options
+  const { random, isNear, now, onLonely } = options
   const links = new Map<Wire, Link>()
   const greeted = new Set<Link>()
   /** Endpoints that turned out to be this very agent: trackers name us to ourselves. */
@@ -75,6 +81,7 @@ export const createExchange = (options: ExchangeOptions): Exchange => {
   const newsForOutside: number[] = []
   let laterOutside: NodeJS.Timeout | undefined
   const receivedBytes = { peers: 0, origin: 0 }
+  const ways = createWays({ bandwidth, now, onRoom: upload.wake })
   let closed = false
   let flush: NodeJS.Immediate | undefined
 
@@ -96,6 +103,7 @@ export const createExchange = (options: ExchangeOptions): Exchange => {
     wire.on('download', (bytes: number) => {
       receivedBytes[sender] += bytes
     })
+    ways.add(link)
     download?.add(link)
     upload.add(link)
   }
@@ -161,6 +169,7 @@ export const createExchange = (options: ExchangeOptions): Exchange => {
     if (links.get(link.wire) !== link) return
     links.delete(link.wire)
     greeted.delete(link)
+    ways.remove(link)
     upload.remove(link)
     suggester?.remove(link)
     download?.remove(link)
@@ -223,11 +232,14 @@ export const createExchange = (options: ExchangeOptions): Exchange => {
       suggester?.onRequested(link, index)
       return suggester?.isFirstCopy(link, index) === true
     },
+    hasRoom: ways.hasRoom,
+    sent: ways.sent,
     isKnown: (endpoint) => ourselves.has(endpoint) || [...links.values()].some((link) => link.endpoint === endpoint),
     close: () => {
       closed = true
       clearImmediate(flush)
       clearTimeout(laterOutside)
+      ways.close()
       for (const link of [...links.values()]) link.close()
     },
   }

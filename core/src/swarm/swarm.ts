@@ -6,7 +6,21 @@ import type { Metainfo } from './metainfo.ts'
 import type { BanList } from './peers/bans.ts'
 import type { FallbackReason } from './web/fallback.ts'
 
-export interface SwarmOptions {
+/** What may change while the swarm is open. Rates are bytes per second; undefined is without limit. */
+export interface SwarmTerms {
+  /** For what is outside of this machine's own network. */
+  readonly uploadLimit?: number | undefined
+  readonly downloadLimit?: number | undefined
+  /** For what is in it. */
+  readonly lanUploadLimit?: number | undefined
+  readonly lanDownloadLimit?: number | undefined
+  /** False sends nothing to peers outside; what is fetched from them goes on. */
+  readonly sharesOutside?: boolean | undefined
+  /** Leaves the link to others outside that need it. */
+  readonly yields?: boolean | undefined
+}
+
+export interface SwarmOptions extends SwarmTerms {
   /** TCP port for incoming peers; 0 takes any free one. */
   readonly port: number
   /** Addresses on loopback and link-local networks are refused unless the machine's owner allows them. */
@@ -17,9 +31,6 @@ export interface SwarmOptions {
   readonly localInterfaces?: readonly string[] | undefined
   /** Networks that are near, as `address/length`, beside those that this machine's interfaces are in. */
   readonly lan?: readonly string[] | undefined
-  /** Bytes per second; undefined is without limit. */
-  readonly uploadLimit?: number | undefined
-  readonly downloadLimit?: number | undefined
   /** How long peers come first, before web seeds join in; undefined is a second. */
   readonly webSeedDelayMs?: number | undefined
   /** How long a download may take: web seeds rest while peers will be done in time. Undefined is while they are fast. */
@@ -104,4 +115,8 @@ export interface Swarm extends AsyncDisposable {
   readonly port: number
   /** Starts to fetch what is missing and to share what is there. Adding an infohash twice returns the same torrent. */
   add(options: TorrentOptions): Promise<SwarmTorrent>
+  /** All of them: what is left out is without limit, or as it is by itself. */
+  change(terms: SwarmTerms): void
+  /** Payload that was sent to peers so far, in bytes. */
+  readonly uploadedBytes: { readonly lan: number; readonly outside: number }
 }

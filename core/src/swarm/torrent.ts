@@ -7,6 +7,7 @@ import { fromFileSystem, UpdateError } from '../errors.ts'
 import { createAnnouncer } from './announce/announcer.ts'
 import type { LocalDiscovery } from './announce/local-discovery.ts'
 import { createTrackers } from './announce/trackers.ts'
+import type { Bandwidth } from './bandwidth.ts'
 import { type Completion, createCompletion } from './completion.ts'
 import { createExchange, isOrigin } from './exchange.ts'
 import { type Endpoint, formatEndpoint } from './peers/addresses.ts'
@@ -24,7 +25,6 @@ import type { SlabReader } from './pieces/slab-reader.ts'
 import { checkPieces, isPiece } from './pieces/verify.ts'
 import { createWaiting } from './pieces/waiting.ts'
 import { createPresence, type Presence } from './presence.ts'
-import type { RateLimiter } from './rate-limiter.ts'
 import type { SwarmTorrent, TorrentOptions, TransferState } from './swarm.ts'
 import type { GuardedHttp } from './web/guarded-http.ts'
 import { createWebSeeds } from './web/web-seeds.ts'
@@ -35,8 +35,7 @@ export interface SwarmParts {
   readonly gate: Gate
   readonly http: GuardedHttp
   readonly slabs: SlabReader
-  readonly uploadLimiter: RateLimiter
-  readonly downloadLimiter: RateLimiter
+  readonly bandwidth: Bandwidth
   readonly random: () => number
   readonly now: () => number
   readonly nearness: Nearness
@@ -51,6 +50,8 @@ export interface SwarmParts {
 export interface JoinedTorrent extends SwarmTorrent {
   /** Closes files that nobody uses, and rests if nobody uses the torrent. */
   closeIdle(): Promise<void>
+  /** Whom to send to has changed. */
+  rechoke(): void
   /** The swarm as a whole failed. */
   fail(error: unknown): void
   warn(message: string): void
@@ -65,7 +66,7 @@ export const joinTorrent = async (
   onRemoved: (removal: Promise<void>) => void,
 ): Promise<JoinedTorrent> => {
   const { metainfo } = options
-  const { client, gate, http, slabs, uploadLimiter, downloadLimiter, random, now, nearness } = parts
+  const { client, gate, http, slabs, bandwidth, random, now, nearness } = parts
   const onWarning = options.onWarning ?? (() => {})
   const geometry = geometryOf(metainfo)
   const { directory, stored, have } = options
@@ -101,7 +102,9 @@ export const joinTorrent = async (
       return slabs.read(slabSource, index, offset, length)
     },
     isFirstCopy: (link, index) => presence.exchange?.isFirstCopy(link, index) === true,
-    limiter: uploadLimiter,
+    bandwidth,
+    hasRoom: (link) => presence.exchange?.hasRoom(link) !== false,
+    onSent: (link, bytes) => presence.exchange?.sent(link, bytes),
     random,
     now,
   })
@@ -112,7 +115,7 @@ export const joinTorrent = async (
         has: (index) => hasBit(bits, index),
         isPiece: (index, bytes) => isPiece(metainfo, index, bytes),
         write: files.write,
-        limiter: downloadLimiter,
+        limiterOf: bandwidth.down.of,
         random,
         now,
         ownId: client.peerId,
@@ -156,6 +159,7 @@ export const joinTorrent = async (
         bans: gate.bans,
         download,
         upload,
+        bandwidth,
         isNear: nearness.isNear,
         now,
         onLonely: () => {
@@ -206,7 +210,7 @@ export const joinTorrent = async (
       download,
       http,
       bans: gate.bans,
-      limiter: downloadLimiter,
+      limiter: bandwidth.down.outside,
       now,
       facts: () => ({
         delayMs: parts.webSeedDelayMs,
@@ -294,6 +298,7 @@ export const joinTorrent = async (
       presence.rest()
       return files.closeIdle()
     },
+    rechoke: upload.rechoke,
     fail,
     warn: onWarning,
     remove: () => {

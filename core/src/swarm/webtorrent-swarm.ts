@@ -7,13 +7,13 @@ import { fromFileSystem, messageOf, systemCodeOf, UpdateError } from '../errors.
 import { LIMITS } from '../limits.ts'
 import { dhtSocket } from './announce/dht-socket.ts'
 import { openLocalDiscovery } from './announce/local-discovery.ts'
+import { createBandwidth } from './bandwidth.ts'
 import { PEER_ID_PREFIXES } from './exchange.ts'
 import { addressPolicy } from './peers/addresses.ts'
 import { memoryBans } from './peers/bans.ts'
 import { acceptPeers, type Gate } from './peers/connections.ts'
 import { createNearness } from './peers/nearness.ts'
 import { createSlabReader } from './pieces/slab-reader.ts'
-import { createRateLimiter } from './rate-limiter.ts'
 import type { Swarm, SwarmOptions, TorrentOptions } from './swarm.ts'
 import { type JoinedTorrent, joinTorrent, type SwarmParts } from './torrent.ts'
 import { createGuardedHttp } from './web/guarded-http.ts'
@@ -44,8 +44,7 @@ export const openSwarm = async (
     gate,
     http: createGuardedHttp(gate.policy, USER_AGENT),
     slabs: createSlabReader(),
-    uploadLimiter: createRateLimiter({ bytesPerSecond: options.uploadLimit }),
-    downloadLimiter: createRateLimiter({ bytesPerSecond: options.downloadLimit }),
+    bandwidth: createBandwidth(options, now),
     random: Math.random,
     now,
     nearness,
@@ -99,8 +98,7 @@ export const openSwarm = async (
     closeHalfOpen()
     await parts.localDiscovery?.close()
     parts.http[Symbol.dispose]()
-    parts.uploadLimiter[Symbol.dispose]()
-    parts.downloadLimiter[Symbol.dispose]()
+    parts.bandwidth[Symbol.dispose]()
     if (!client.destroyed) await new Promise<void>((closed) => client.destroy(() => closed()))
   }
 
@@ -114,6 +112,15 @@ export const openSwarm = async (
       const torrent = joining.get(infoHash) ?? join(torrentOptions)
       joining.set(infoHash, torrent)
       return torrent
+    },
+    change: (terms) => {
+      const wasOpen = parts.bandwidth.isOpenOutside
+      parts.bandwidth.change(terms)
+      if (wasOpen !== parts.bandwidth.isOpenOutside) for (const torrent of joined.values()) torrent.rechoke()
+    },
+    get uploadedBytes() {
+      const { lan, outside } = parts.bandwidth.up
+      return { lan: lan.spentBytes, outside: outside.spentBytes }
     },
     [Symbol.asyncDispose]: () => {
       closing ??= close()

@@ -14,6 +14,7 @@ const { values, positionals } = parseArgs({
     directory: { type: 'string', default: '' },
     tracker: { type: 'string', multiple: true, default: [] },
     'web-seed': { type: 'string', multiple: true, default: [] },
+    yields: { type: 'boolean', default: false },
   },
 })
 const [role] = positionals
@@ -30,6 +31,7 @@ const swarm = await openSwarm({
   dht: false,
   localDiscovery: false,
   isOrigin: role === 'origin',
+  yields: values.yields,
 })
 say({ ready: true })
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]()

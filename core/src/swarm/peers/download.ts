@@ -46,7 +46,7 @@ export interface DownloadOptions {
   readonly has: (index: number) => boolean
   readonly isPiece: (index: number, bytes: Uint8Array) => boolean
   readonly write: (index: number, bytes: Uint8Array) => Promise<void>
-  readonly limiter: RateLimiter
+  readonly limiterOf: (link: Link) => RateLimiter
   readonly random: () => number
   readonly now: () => number
   readonly ownId: string
@@ -73,7 +73,7 @@ const GONE_MS = 60_000
 const NEAR_SILENT_MS = 1_000
 
 export const createDownload = (options: DownloadOptions): Download => {
-  const { geometry, has, isPiece, write, limiter, random, now, onPiece, onUseful, onBadPiece, onGuilty, onFailed } =
+  const { geometry, has, isPiece, write, limiterOf, random, now, onPiece, onUseful, onBadPiece, onGuilty, onFailed } =
     options
   const picker = createPicker({ pieces: geometry.pieces, pieceLengthOf: geometry.pieceLengthOf, has, random })
   const blame = createBlame()
@@ -119,6 +119,7 @@ export const createDownload = (options: DownloadOptions): Download => {
 
   const fill = (intake: Intake): void => {
     if (!canAsk(intake)) return
+    const limiter = limiterOf(intake.link)
     while (intake.claimCount < intake.window) {
       if (!limiter.isReady()) {
         limiter.whenReady(wake)
@@ -176,7 +177,7 @@ export const createDownload = (options: DownloadOptions): Download => {
 
   const ask = (intake: Intake, claim: BlockClaim): void => {
     const { offset, length } = rangeOf(claim)
-    limiter.spend(length)
+    limiterOf(intake.link).spend(length)
     intake.asked(claim)
     if (!intake.link.isNear) neighbours.begun(claim.piece.index)
     intake.link.wire.request(claim.piece.index, offset, length, (error, data) => {

@@ -23,7 +23,7 @@ export interface Link extends Source {
   /** The operating system has taken everything that was sent so far. */
   readonly isFlushed: boolean
   /** In this machine's own network. */
-  isNear: boolean
+  readonly isNear: boolean
   /** When anything at all came last. */
   heardAt: number
   close(): void
