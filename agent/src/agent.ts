@@ -22,6 +22,8 @@ import { openImportFolder } from './imports/folder.ts'
 import { openImports } from './imports.ts'
 import { eventLogger, type Log } from './log.ts'
 import { lookWith } from './look.ts'
+import { readMetered } from './machine-facts/metered.ts'
+import { keepManners } from './manners.ts'
 import { countTransferred } from './metrics/transferred.ts'
 import { recheckAtOf } from './plan/recheck.ts'
 import { forgetRemoved } from './recover.ts'
@@ -131,6 +133,7 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
     network: initial.network,
     bans: rememberedBans({ store: store.bans, log, now }),
     resume: once ? async () => {} : resumeSeeds({ store, home, seedKept: parts.seedKept, log }),
+    onFallback: (text, name) => log.info(`${name}: ${text}`),
   })
 
   const failures = new Map<Product, unknown>()
@@ -209,10 +212,22 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
         } finally {
           scheduleAll(next)
         }
+        await manners.look()
         await importFolder.apply(next)
         await control.apply(next.control)
       }),
     onReload: (problem) => tell({ kind: 'settings', ...(problem === undefined ? {} : { error: problem }) }),
+  })
+
+  await using manners = keepManners({
+    settings: () => settings.current(),
+    uploads: store.uploads,
+    uploaded: sharing.uploadedBytes,
+    readMetered: () =>
+      readMetered({ setting: settings.current().metered, mark: `metered ${home.stateDirectory} sharing` }),
+    onChange: sharing.change,
+    log,
+    now,
   })
 
   const reportOf = (product: ProductSettings) =>
@@ -228,6 +243,7 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
         transferOf: (infoHash) => sharing.torrentOf(infoHash)?.state(),
       },
     }),
+    sharing: manners.status(),
     agent: {
       version,
       pid: process.pid,
@@ -249,7 +265,13 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
     status,
     metrics: async () => {
       const { processUse, textOfMetrics } = await import('./metrics.ts') // Only for those who scrape.
-      return textOfMetrics({ status: await status(), transferred: transferred.all(), process: processUse() })
+      return textOfMetrics({
+        status: await status(),
+        transferred: transferred.all(),
+        uploaded: sharing.uploadedBytes(),
+        fallbacks: sharing.fallbacks(),
+        process: processUse(),
+      })
     },
     check: async ({ product }) => {
       await settings.reload()
@@ -285,7 +307,7 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
       const { proofAnswer } = await import('./proof-answer.ts') // Only for those who ask.
       return proofAnswer(name, { home, now: now(), signal })
     },
-    transfers: async () => ({ transfers: sharing.transfers() }),
+    transfers: async () => ({ transfers: sharing.transfers(), sharing: manners.status() }),
     history: async (product, limit) => historyOf(product, { store, settings: settings.current(), limit }),
     events: store.events,
     onDefect: (error) => log.error(`a defect in the control API: ${messageOf(error)}`, { error }),
@@ -321,6 +343,7 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
           `the clock was ${jumpMs > 0 ? 'put forward' : 'set back'} by ${Math.abs(Math.round(jumpMs / 1_000))} s, or this machine slept: everything is looked at again`,
         )
         schedule.clockJumped()
+        void manners.look()
       },
     })
     await importFolder.apply(initial)

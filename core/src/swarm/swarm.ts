@@ -87,6 +87,8 @@ export interface TransferState {
   readonly seeds: number
   /** Known, whether or not they are asked at this moment. */
   readonly webSeeds: number
+  /** Machines beside this one that have all of it, as far as trackers and connections tell. */
+  readonly otherCopies?: number | undefined
   /** Why web seeds are asked at this moment; undefined while they rest. */
   readonly fallback?: FallbackReason | undefined
 }

@@ -255,6 +255,13 @@ export const joinTorrent = async (
     return `${missing} of ${metainfo.lengthBytes} bytes missing, ${linkCount()} peers, ${webSeeds?.count ?? 0} web seeds`
   }
 
+  /** A tracker counts this machine as well, once it has everything. */
+  const otherCopies = (): number => {
+    const told = Math.max(0, (announcer.seeders ?? 0) - Number(isDone()))
+    const { origins, seeds } = kindsOf(presence.exchange?.links ?? new Set())
+    return Math.max(told, origins + seeds)
+  }
+
   webSeeds?.wake()
   if (isDone()) {
     stopFetching()
@@ -291,6 +298,7 @@ export const joinTorrent = async (
       ...kindsOf(presence.exchange?.links ?? new Set()),
       webSeeds: webSeeds?.count ?? 0,
       fallback: webSeeds?.reason,
+      otherCopies: otherCopies(),
     }),
     whenDone: completion.whenDone,
     whenHave: waiting.whenHave,
