@@ -34,6 +34,8 @@ export interface Counted {
   readonly receivedBytes?: number
   readonly sentBytes?: number
   readonly firstBytesMs?: number
+  /** What it has banned, in our swarm's words: `address 10.77.3.1`. */
+  readonly banned?: readonly string[]
 }
 
 export interface Participant {

@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
 import { isUpdateError } from '@updraft/core/errors'
 import { parseMetainfo } from '@updraft/core/swarm/metainfo'
+import { memoryBans } from '@updraft/core/swarm/peers/bans'
 import { openSwarm } from '@updraft/core/swarm/webtorrent-swarm'
 
 const { values, positionals } = parseArgs({
@@ -24,6 +25,9 @@ const LOOK_EVERY_MS = 20
 
 const say = (line: object): void => void process.stdout.write(`${JSON.stringify(line)}\n`)
 
+const banned = new Set<string>()
+const bans = memoryBans()
+
 const metainfo = parseMetainfo(await readFile(values.metainfo))
 const swarm = await openSwarm({
   port: 0,
@@ -32,6 +36,13 @@ const swarm = await openSwarm({
   localDiscovery: false,
   isOrigin: role === 'origin',
   yields: values.yields,
+  bans: {
+    isBanned: bans.isBanned,
+    ban: (subject, reason) => {
+      banned.add(subject)
+      bans.ban(subject, reason)
+    },
+  },
 })
 say({ ready: true })
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]()
@@ -63,6 +74,6 @@ if (role === 'agent') {
 }
 await lines.next()
 const { bytes, uploadedBytes } = torrent.state()
-say({ receivedBytes: bytes.peers + bytes.origin, sentBytes: uploadedBytes, firstBytesMs })
+say({ receivedBytes: bytes.peers + bytes.origin, sentBytes: uploadedBytes, firstBytesMs, banned: [...banned] })
 clearInterval(look)
 await swarm[Symbol.asyncDispose]()
