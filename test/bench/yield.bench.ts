@@ -1,5 +1,5 @@
 // `npm run bench:yield`: what is left of a shaped link for an HTTP transfer in the foreground while our swarm moves bytes in the
-// background, with yielding and without, in both directions. Root and iproute2; docs/swarm.md explains the figures.
+// background, with yielding and without, in both directions; and what a limit lets through. Root and iproute2; docs/swarm.md explains the figures.
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
@@ -10,6 +10,7 @@ import { createMetainfo, pieceLengthFor } from '@updraft/core/swarm/metainfo'
 import { printFailure } from '@updraft/core/terminal/failure'
 import { NODE, type Speaker, startSpeaker } from './processes.ts'
 import { workFolder, writeRandomFile } from './samples.ts'
+import { HEADER_RATIO } from './swarm/bound.ts'
 import { commandIn, createNetwork, type Host } from './swarm/network.ts'
 
 const MIB = 1024 * 1024
@@ -20,6 +21,7 @@ const FOREGROUND_SECONDS = 8
 /** The background has found its speed by then. */
 const HEAD_START_MS = 6_000
 const PEERS = 3
+const LIMIT_SECONDS = 10
 const TRACKER_PORT = 6_969
 const WEB_PORT = 8_080
 
@@ -84,6 +86,10 @@ async function main(): Promise<void> {
         )
       }
     }
+    for (const direction of ['down', 'up'] as const) {
+      const ratio = await measureLimit(direction, { work, seed, torrent })
+      process.stdout.write(`a limit of half the link, ${direction}: ${percent(ratio)} of it\n`)
+    }
   } finally {
     await rm(work, { recursive: true, force: true })
   }
@@ -95,47 +101,81 @@ interface Files {
   readonly torrent: string
 }
 
-async function measure(direction: Direction, background: Background, { work, seed, torrent }: Files): Promise<Figures> {
-  await using stack = new AsyncDisposableStack()
+interface Course {
+  readonly home: Host
+  readonly outside: (subnet: number) => Host
+  readonly start: (host: Host, command: readonly string[]) => Promise<Speaker>
+  /** What went over the link of `home` in the direction so far. */
+  readonly linkBytes: () => number
+}
+
+async function openCourse(direction: Direction, stack: AsyncDisposableStack): Promise<Course> {
   const network = stack.use(createNetwork())
+  const outside = (subnet: number): Host => network.addHost({ addresses: [`10.77.${subnet}.1`], link: undefined })
   const start = async (host: Host, command: readonly string[]): Promise<Speaker> => {
     const speaker = startSpeaker(commandIn(host, command))
     stack.defer(() => speaker.stop())
     await speaker.next()
     return speaker
   }
-  const outside = (subnet: number): Host => network.addHost({ addresses: [`10.77.${subnet}.1`], link: undefined })
   const home = network.addHost({ addresses: ['10.77.1.1'], link: LINK })
-  const web = outside(2)
-  await start(network.addHost({ addresses: ['10.77.5.1'], link: undefined }), [
-    ...NODE,
-    here('tracker.ts'),
-    '--host=10.77.5.1',
-    `--port=${TRACKER_PORT}`,
-  ])
-
+  await start(outside(5), [...NODE, here('tracker.ts'), '--host=10.77.5.1', `--port=${TRACKER_PORT}`])
   const linkBytes = (): number => (direction === 'down' ? home.linkBytes().received : home.linkBytes().sent)
+  return { home, outside, start, linkBytes }
+}
+
+/** One machine at home, started with `flags`, and those outside that it fetches from, or that fetch from it. */
+async function startBackground(
+  direction: Direction,
+  flags: readonly string[],
+  { home, outside, start }: Course,
+  { work, seed, torrent }: Files,
+  stack: AsyncDisposableStack,
+): Promise<void> {
+  const roles = direction === 'down' ? (['agent', 'seed'] as const) : (['seed', 'agent'] as const)
+  const hosts = [home, ...Array.from({ length: PEERS }, (_, peer) => outside(10 + peer))]
+  for (const [number, host] of hosts.entries()) {
+    const role = number === 0 ? roles[0] : roles[1]
+    const directory = role === 'seed' ? seed : join(work, `agent-${number}`)
+    await mkdir(directory, { recursive: true })
+    if (role === 'agent') stack.defer(() => rm(directory, { recursive: true, force: true }))
+    const peer = await start(host, [
+      ...NODE,
+      here('our-peer.ts'),
+      role,
+      `--metainfo=${torrent}`,
+      `--directory=${directory}`,
+      `--tracker=http://10.77.5.1:${TRACKER_PORT}/announce`,
+      ...(number === 0 ? flags : []),
+    ])
+    peer.tell('go')
+  }
+}
+
+/** What really moves with a limit, as a ratio to it: payload over ten seconds. */
+async function measureLimit(direction: Direction, files: Files): Promise<number> {
+  await using stack = new AsyncDisposableStack()
+  const course = await openCourse(direction, stack)
+  const limit = Math.round(LINK[direction] / 8 / 2)
+  const flag = direction === 'down' ? 'download' : 'upload'
+  await startBackground(direction, [`--${flag}-limit=${limit}`], course, files, stack)
+  await wait(HEAD_START_MS)
+  const [before, startedAt] = [course.linkBytes(), performance.now()]
+  await wait(LIMIT_SECONDS * 1_000)
+  const moved = course.linkBytes() - before
+  return moved / HEADER_RATIO / ((performance.now() - startedAt) / 1_000) / limit
+}
+
+async function measure(direction: Direction, background: Background, files: Files): Promise<Figures> {
+  const { work } = files
+  await using stack = new AsyncDisposableStack()
+  const course = await openCourse(direction, stack)
+  const { home, outside, start, linkBytes } = course
+  const web = outside(2)
   const bytesPerSecond = LINK[direction] / 8
   let aloneShare = 0
   if (background !== 'none') {
-    const roles = direction === 'down' ? (['agent', 'seed'] as const) : (['seed', 'agent'] as const)
-    const hosts = [home, ...Array.from({ length: PEERS }, (_, peer) => outside(10 + peer))]
-    for (const [number, host] of hosts.entries()) {
-      const role = number === 0 ? roles[0] : roles[1]
-      const directory = role === 'seed' ? seed : join(work, `agent-${number}`)
-      await mkdir(directory, { recursive: true })
-      if (role === 'agent') stack.defer(() => rm(directory, { recursive: true, force: true }))
-      const peer = await start(host, [
-        ...NODE,
-        here('our-peer.ts'),
-        role,
-        `--metainfo=${torrent}`,
-        `--directory=${directory}`,
-        `--tracker=http://10.77.5.1:${TRACKER_PORT}/announce`,
-        ...(background === 'yielding' && number === 0 ? ['--yields'] : []),
-      ])
-      peer.tell('go')
-    }
+    await startBackground(direction, background === 'yielding' ? ['--yields'] : [], course, files, stack)
     await wait(HEAD_START_MS / 2)
     const before = linkBytes()
     await wait(HEAD_START_MS / 2)
@@ -159,7 +199,7 @@ async function measure(direction: Direction, background: Background, { work, see
   const moved = linkBytes() - before
   return {
     foregroundSeconds,
-    backgroundShare: Math.max(0, moved - payload * (1514 / 1448)) / (foregroundSeconds * bytesPerSecond),
+    backgroundShare: Math.max(0, moved - payload * HEADER_RATIO) / (foregroundSeconds * bytesPerSecond),
     aloneShare,
   }
 }

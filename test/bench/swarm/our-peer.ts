@@ -16,6 +16,9 @@ const { values, positionals } = parseArgs({
     tracker: { type: 'string', multiple: true, default: [] },
     'web-seed': { type: 'string', multiple: true, default: [] },
     yields: { type: 'boolean', default: false },
+    /** Bytes per second. */
+    'upload-limit': { type: 'string' },
+    'download-limit': { type: 'string' },
   },
 })
 const [role] = positionals
@@ -25,6 +28,7 @@ const LOOK_EVERY_MS = 20
 
 const say = (line: object): void => void process.stdout.write(`${JSON.stringify(line)}\n`)
 
+const rateOf = (text: string | undefined): number | undefined => (text === undefined ? undefined : Number(text))
 const banned = new Set<string>()
 const bans = memoryBans()
 
@@ -36,6 +40,8 @@ const swarm = await openSwarm({
   localDiscovery: false,
   isOrigin: role === 'origin',
   yields: values.yields,
+  uploadLimit: rateOf(values['upload-limit']),
+  downloadLimit: rateOf(values['download-limit']),
   bans: {
     isBanned: bans.isBanned,
     ban: (subject, reason) => {
@@ -68,7 +74,7 @@ if (role === 'agent') {
     () => say({ done: true }),
     (error: unknown) => {
       if (!isUpdateError(error)) throw error
-      process.stderr.write(`${error.code}: ${error.message}\n`)
+      if (error.code !== 'ABORTED') process.stderr.write(`${error.code}: ${error.message}\n`)
     },
   )
 }

@@ -28,7 +28,7 @@ const LOOK_EVERY_MS = 200
 const MEASURED_AT_ONCE = 4
 
 /** On the way to a peer at any time, and beside that what has lately arrived there within `ARRIVALS_MS`. */
-const ON_THE_WAY_BYTES = 96 * 1024
+const ON_THE_WAY_BYTES = 64 * 1024
 const ARRIVALS_MS = 400
 /** While something is sent, the next question comes with what is sent after so long. */
 const ASK_EVERY_MS = 40
