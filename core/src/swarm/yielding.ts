@@ -40,6 +40,9 @@ const SILENT_MS = 1_000
 
 const FORGET_SECONDS = 10
 
+/** A machine that is busy answers late now and then: the least of so many intervals counts. Source: RFC 6817, current-delay filter. */
+const INTERVALS = 3
+
 const BASE_BUCKETS = 10
 const BASE_BUCKET_MS = 60_000
 
@@ -47,8 +50,8 @@ interface Measured {
   /** The least delay of each of the last minutes, the latest first. */
   readonly buckets: number[]
   bucketSince: number
-  /** The least of this interval. */
-  latest: number | undefined
+  /** The least of each of the last intervals, this one first; undefined is none. */
+  latest: (number | undefined)[]
   sampledAt: number
 }
 
@@ -66,8 +69,9 @@ export const createYielding = ({ now }: { readonly now: () => number }): Yieldin
     let least: number | undefined
     for (const [peer, { latest, buckets, sampledAt }] of peers) {
       if (now() - sampledAt > BASE_BUCKET_MS) peers.delete(peer)
-      if (latest === undefined) continue
-      const queue = latest - Math.min(...buckets)
+      const some = latest.filter((delay) => delay !== undefined)
+      if (some.length === 0) continue
+      const queue = Math.min(...some) - Math.min(...buckets)
       least = Math.min(least ?? queue, queue)
     }
     return least
@@ -92,7 +96,7 @@ export const createYielding = ({ now }: { readonly now: () => number }): Yieldin
       isPausing = false
       pauseAt = time + PAUSE_EVERY_MS
     }
-    if (isPausing) for (const measured of peers.values()) measured.latest = undefined
+    if (isPausing) for (const measured of peers.values()) measured.latest = []
     return isPausing
   }
 
@@ -105,10 +109,10 @@ export const createYielding = ({ now }: { readonly now: () => number }): Yieldin
       const time = now()
       const known = peers.get(peer)
       if (known === undefined) {
-        peers.set(peer, { buckets: [delayMs], bucketSince: time, latest: delayMs, sampledAt: time })
+        peers.set(peer, { buckets: [delayMs], bucketSince: time, latest: [delayMs], sampledAt: time })
         return
       }
-      known.latest = Math.min(known.latest ?? delayMs, delayMs)
+      known.latest[0] = Math.min(known.latest[0] ?? delayMs, delayMs)
       known.sampledAt = time
       if (time - known.bucketSince > BASE_BUCKET_MS) {
         known.bucketSince = time
@@ -127,7 +131,10 @@ export const createYielding = ({ now }: { readonly now: () => number }): Yieldin
       movedBefore = movedBytes
       if (pauses()) return
       const queue = queueMs() ?? (isSilent() && speed > 0 ? 2 * TARGET_MS : undefined)
-      for (const measured of peers.values()) measured.latest = undefined
+      for (const measured of peers.values()) {
+        measured.latest.unshift(undefined)
+        measured.latest.length = Math.min(measured.latest.length, INTERVALS)
+      }
       if (queue === undefined) {
         if (peers.size === 0) rate = undefined // Nobody is left to measure with.
         return

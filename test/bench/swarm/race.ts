@@ -95,6 +95,7 @@ export const race = async (options: RaceOptions): Promise<RaceFigures> => {
     sizeBytes: scenario.sizeBytes,
     agents: scenario.agents,
     httpOnly: scenario.httpOnly,
+    yields: scenario.yields,
     trackerUrl: isPeerless ? undefined : `http://${network.hub.address}:${TRACKER_PORT}/announce`,
     webUrl: webUrlOf(originHost),
     profile: options.profile,

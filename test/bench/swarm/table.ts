@@ -117,6 +117,7 @@ export const describeScenario = (scenario: Scenario): string => {
     `origin ${rate(origin.up)} Mbit/s`,
     `${Number((sizeBytes / MIB).toFixed(3))} MiB in pieces of ${pieceLength / 1024} KiB`,
     ...(scenario.httpOnly ? ['HTTP only'] : []),
+    ...(scenario.yields ? ['ours yields'] : []),
     ...(seeds > 0 ? [`${seeds} seeds`] : []),
     ...(poisoners > 0 ? [`${poisoners} poisoners`] : []),
     ...(dead > 0 ? [`${dead} dead peers`] : []),

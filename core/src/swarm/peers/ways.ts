@@ -25,7 +25,7 @@ export interface WaysOptions {
 
 const LOOK_EVERY_MS = 200
 /** The link is the same for all of them; more peers only make it surer. */
-const MEASURED_AT_ONCE = 4
+const MEASURED_AT_ONCE = 8
 
 /** On the way to a peer at any time, and beside that what has lately arrived there within `ARRIVALS_MS`. */
 const ON_THE_WAY_BYTES = 64 * 1024
@@ -87,7 +87,7 @@ export const createWays = ({ bandwidth, now, onRoom }: WaysOptions): Ways => {
       link.wire.on('extended', (kind: string) => {
         if (kind === 'handshake') measure(way)
       })
-      timer ??= setInterval(look, LOOK_EVERY_MS).unref()
+      if (bandwidth.isYielding) timer ??= setInterval(look, LOOK_EVERY_MS).unref()
     },
     remove: (link) => {
       ways.delete(link)
