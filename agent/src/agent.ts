@@ -23,6 +23,8 @@ import { openImportFolder } from './imports/folder.ts'
 import { openImports } from './imports.ts'
 import { eventLogger, type Log } from './log.ts'
 import { lookWith } from './look.ts'
+import { readMetered } from './machine-facts/metered.ts'
+import { keepManners } from './manners.ts'
 import { countTransferred } from './metrics/transferred.ts'
 import { type News, openNews } from './news.ts'
 import { recheckAtOf } from './plan/recheck.ts'
@@ -139,6 +141,7 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
       news?.reopened()
       return resume(swarm, stopped)
     },
+    onFallback: (text, name) => log.info(`${name}: ${text}`),
   })
   await using openedNews = await openNews({
     home,
@@ -233,6 +236,7 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
         } finally {
           scheduleAll(next)
         }
+        await manners.look()
         await importFolder.apply(next)
         await control.apply(next.control)
         // A look takes away what is not kept any more.
@@ -240,6 +244,17 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
         kept = keptBy(next)
       }),
     onReload: (problem) => tell({ kind: 'settings', ...(problem === undefined ? {} : { error: problem }) }),
+  })
+
+  await using manners = keepManners({
+    settings: () => settings.current(),
+    uploads: store.uploads,
+    uploaded: sharing.uploadedBytes,
+    readMetered: () =>
+      readMetered({ setting: settings.current().metered, mark: `metered ${home.stateDirectory} sharing` }),
+    onChange: sharing.change,
+    log,
+    now,
   })
 
   const reportOf = (product: ProductSettings) =>
@@ -256,6 +271,7 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
         newestOf: openedNews.newestOf,
       },
     }),
+    sharing: manners.status(),
     agent: {
       version,
       pid: process.pid,
@@ -277,7 +293,13 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
     status,
     metrics: async () => {
       const { processUse, textOfMetrics } = await import('./metrics.ts') // Only for those who scrape.
-      return textOfMetrics({ status: await status(), transferred: transferred.all(), process: processUse() })
+      return textOfMetrics({
+        status: await status(),
+        transferred: transferred.all(),
+        uploaded: sharing.uploadedBytes(),
+        fallbacks: sharing.fallbacks(),
+        process: processUse(),
+      })
     },
     check: async ({ product }) => {
       await settings.reload()
@@ -313,7 +335,7 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
       const { proofAnswer } = await import('./proof-answer.ts') // Only for those who ask.
       return proofAnswer(name, { home, now: now(), signal })
     },
-    transfers: async () => ({ transfers: sharing.transfers() }),
+    transfers: async () => ({ transfers: sharing.transfers(), sharing: manners.status() }),
     history: async (product, limit) => historyOf(product, { store, settings: settings.current(), limit }),
     events: store.events,
     onDefect: (error) => log.error(`a defect in the control API: ${messageOf(error)}`, { error }),
@@ -349,6 +371,7 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
           `the clock was ${jumpMs > 0 ? 'put forward' : 'set back'} by ${Math.abs(Math.round(jumpMs / 1_000))} s, or this machine slept: everything is looked at again`,
         )
         schedule.clockJumped()
+        void manners.look()
       },
     })
     await importFolder.apply(initial)

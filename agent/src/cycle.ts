@@ -149,7 +149,7 @@ const planInput = async (
   // What is carried here costs no network.
   const product: ProductSettings = { ...others, onMetered: carrier === undefined ? onMetered : 'install' }
   const metered = product.onMetered === 'wait' ? settings.metered : undefined
-  const machine = await readMachineFacts(home, now(), { metered })
+  const machine = await readMachineFacts(home, now(), { metered, asker: product.name })
   const offered = releases.map(({ release, index }) => ({ name: bundleNameOf(release), digest: index.sha256 }))
   const firstSeen = store.firstSeen.note(product.name, offered, machine.now.toISOString())
   return {

@@ -17,6 +17,8 @@ export interface FactsOptions {
   readonly powerSupplies?: string
   /** Where it is known from whether the connection is metered; undefined asks nobody. */
   readonly metered?: MeteredSetting | undefined
+  /** Who asks, for looks at several products may come at the same time. */
+  readonly asker?: string
   readonly askNetworkManager?: ProgramCommand
 }
 
@@ -24,7 +26,7 @@ export interface FactsOptions {
 export const readMachineFacts = async (
   { stateDirectory, dataDirectory }: Pick<Home, 'stateDirectory' | 'dataDirectory'>,
   now: Date,
-  { powerSupplies = '/sys/class/power_supply', metered, ...asking }: FactsOptions = {},
+  { powerSupplies = '/sys/class/power_supply', metered, asker = '', ...asking }: FactsOptions = {},
 ): Promise<MachineFacts> => ({
   now,
   /** Only where a window asks: the tables behind it take 4.5 MiB for as long as the agent runs. */
@@ -36,7 +38,7 @@ export const readMachineFacts = async (
   metered:
     metered === undefined
       ? undefined
-      : await readMetered({ setting: metered, mark: `metered ${stateDirectory}`, ...asking }),
+      : await readMetered({ setting: metered, mark: `metered ${stateDirectory} ${asker}`, ...asking }),
   load: readLoad(),
   freeBytes: await readFreeBytes(dataDirectory),
   stagedBytes: await readStagedBytes(join(dataDirectory, 'staging')),

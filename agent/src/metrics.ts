@@ -3,6 +3,7 @@
 import {
   type BytesFrom,
   type ProductStatus,
+  type Sharing,
   type SourceStatus,
   type Status,
   UPDATE_STATES,
@@ -14,6 +15,10 @@ export interface MetricsInput {
   readonly status: Status
   /** Bytes since the start of the process, by product. */
   readonly transferred: ReadonlyMap<string, BytesFrom>
+  /** Payload to peers since the start of the process. */
+  readonly uploaded: { readonly lan: number; readonly outside: number }
+  /** How often web seeds had to be asked since then, by reason. */
+  readonly fallbacks: ReadonlyMap<string, number>
   readonly process: ProcessUse
 }
 
@@ -36,12 +41,21 @@ export const processUse = (): ProcessUse => {
  * Units:  seconds, bytes, and Unix time in seconds, each named in the metric.
  * Source: Prometheus, "Exposition formats" (text 0.0.4) and "Metric and label naming".
  */
-export const textOfMetrics = ({ status, transferred, process: use }: MetricsInput): Promise<string> => {
+export const textOfMetrics = (input: MetricsInput): Promise<string> => {
+  const { status, transferred, uploaded, fallbacks, process: use } = input
   const metrics = newExposition()
   addAgent(metrics, status, use)
   for (const product of status.products) addProduct(metrics, product)
   for (const source of status.sources) addSource(metrics, source)
   for (const [product, bytes] of transferred) addTransferred(metrics, product, bytes)
+  for (const to of ['lan', 'outside'] as const) {
+    metrics.add('updraft_uploaded_bytes_total', 'Bytes sent to peers since the start.', { to }, uploaded[to])
+  }
+  for (const [reason, times] of fallbacks) {
+    const help = 'Downloads in which web seeds had to be asked since the start, by reason.'
+    metrics.add('updraft_fallbacks_total', help, { reason }, times)
+  }
+  if (status.sharing !== undefined) addSharing(metrics, status.sharing)
   return metrics.text()
 }
 
@@ -80,6 +94,18 @@ const addProduct = (metrics: Exposition, status: ProductStatus): void => {
   metrics.set('updraft_seeding_peers', 'Peers of the shared releases.', labels, seeding.peers)
   const help = 'Bytes given to peers of the releases shared now.'
   metrics.set('updraft_seeding_uploaded_bytes', help, labels, seeding.uploadedBytes)
+}
+
+const addSharing = (metrics: Exposition, { sentBytes, quotaBytes, paused }: Sharing): void => {
+  const help = 'Bytes sent to peers in this calendar month.'
+  for (const to of ['lan', 'outside'] as const) metrics.set('updraft_upload_month_bytes', help, { to }, sentBytes[to])
+  if (quotaBytes !== undefined) {
+    metrics.set('updraft_upload_quota_bytes', 'Most that is sent out of the LAN in a month.', {}, quotaBytes)
+  }
+  for (const reason of ['quota', 'metered', 'schedule'] as const) {
+    const what = '1 for the reason why nothing is sent out of the LAN.'
+    metrics.set('updraft_sharing_paused', what, { reason }, Number(paused === reason))
+  }
 }
 
 const addSource = (metrics: Exposition, status: SourceStatus): void => {

@@ -22,9 +22,11 @@ import { type ControlSettings, controlSchema } from './settings/control.ts'
 import { assertOwnPrograms } from './settings/foreign.ts'
 import { type InstallKind, installKindSchema } from './settings/install-kind.ts'
 import { parseJsonWithComments } from './settings/json-with-comments.ts'
+import { type Manners, mannersOf, mannersShape } from './settings/manners.ts'
 import { type MeteredSetting, meteredSchema } from './settings/metered.ts'
 import { type Probe, probeSchema } from './settings/probe.ts'
-import { parseWindow, type Window } from './settings/window.ts'
+import type { Window } from './settings/window.ts'
+import { windowSchema } from './settings/window-schema.ts'
 
 export interface Settings {
   readonly products: readonly ProductSettings[]
@@ -84,9 +86,14 @@ export interface NetworkSettings {
   readonly localDiscovery: boolean
   /** Tells other machines of the same source what is new, and asks them. */
   readonly peerMetadata: boolean
-  /** Bytes per second; undefined is without limit. */
-  readonly uploadLimitBytes: number | undefined
-  readonly downloadLimitBytes: number | undefined
+  /** Networks that count as the LAN beside those of the machine's interfaces, as `address/length`. */
+  readonly lan: readonly string[]
+  /** How long peers come first, before web seeds join in. */
+  readonly webSeedDelaySeconds: number
+  /** How long a download may take; undefined is not said. */
+  readonly deadlineSeconds: number | undefined
+  /** What may change while the swarm stays open. */
+  readonly manners: Manners
   /** How long a download waits for anything useful before it is left to the next look. */
   readonly stallTimeoutSeconds: number
   /** `host:port` of peers known in advance. */
@@ -217,32 +224,7 @@ const parseFolder = (text: string): string => {
   throw new UpdateError('SETTINGS_INVALID', `folder ${JSON.stringify(text)} is not an absolute path`)
 }
 
-const bytesPerSecond = (what: string) =>
-  z
-    .int()
-    .min(1_024)
-    .max(Number.MAX_SAFE_INTEGER)
-    .optional()
-    .describe(`${what}, in bytes per second; else without limit`)
-
 const YEAR_HOURS = 365 * 24
-
-const windowSchema = z
-  .strictObject({
-    days: z.string().default('mon-sun').describe('Days on which it opens, such as mon-fri or sat,sun; else every day'),
-    from: z.string().describe('When it opens, such as 22:00'),
-    to: z.string().describe('When it closes, such as 06:00 on the next day; 24:00 is midnight'),
-  })
-  .transform((window, context): Window => {
-    try {
-      return parseWindow(window)
-    } catch (error) {
-      const { message, hint } = error as UpdateError
-      context.addIssue({ code: 'custom', message: `${message}: ${hint}`, input: window })
-      return z.NEVER
-    }
-  })
-  .describe('A stretch of the week, on the wall clock of the machine')
 
 const productSchema = z
   .strictObject({
@@ -325,8 +307,7 @@ const networkSchema = z
       .default(true)
       .describe('Tell other machines of the same source what is new, and ask them when no mirror answers'),
     localDiscovery: z.boolean().default(false).describe('Find peers on the local network by multicast'),
-    uploadLimitBytes: bytesPerSecond('Most that is sent to peers'),
-    downloadLimitBytes: bytesPerSecond('Most that is fetched'),
+    ...mannersShape,
     stallTimeoutSeconds: z
       .int()
       .min(1)
@@ -350,6 +331,15 @@ const placesTakenTwice = (products: Readonly<Record<string, { readonly install: 
     owners.set(install.path, first ?? name)
     return first === undefined ? [] : [{ path: install.path, name, first }]
   })
+}
+
+const networkOf = (network: z.output<typeof networkSchema>): NetworkSettings => {
+  const { port, allowLoopback, dht, dhtBootstrap, localDiscovery, peerMetadata, stallTimeoutSeconds, peers } = network
+  const { lan, webSeedDelaySeconds, deadlineSeconds } = network
+  return {
+    ...{ port, allowLoopback, dht, dhtBootstrap, localDiscovery, peerMetadata, stallTimeoutSeconds, peers },
+    ...{ lan, webSeedDelaySeconds, deadlineSeconds, manners: mannersOf(network) },
+  }
 }
 
 const WEEK_SECONDS = 7 * 24 * 3_600
@@ -421,12 +411,7 @@ const settingsSchema = z
       checkIntervalSeconds,
       importOnly,
       importFolder,
-      network: {
-        ...network,
-        dhtBootstrap: network.dhtBootstrap,
-        uploadLimitBytes: network.uploadLimitBytes,
-        downloadLimitBytes: network.downloadLimitBytes,
-      },
+      network: networkOf(network),
       metered,
       control,
       versionsKept,

@@ -3,7 +3,8 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Transfer } from '@updraft/core/control/api'
 import type { BanList } from '@updraft/core/swarm/peers/bans'
-import type { Swarm, SwarmOptions, SwarmTorrent, TransferState } from '@updraft/core/swarm/swarm'
+import type { Swarm, SwarmOptions, SwarmTerms, SwarmTorrent, TransferState } from '@updraft/core/swarm/swarm'
+import type { FallbackReason } from '@updraft/core/swarm/web/fallback'
 import type { NetworkSettings } from './settings.ts'
 
 export type OpenSwarm = (options: SwarmOptions) => Promise<Swarm>
@@ -18,6 +19,12 @@ export interface Sharing extends AsyncDisposable {
   torrentOf(infoHash: string): SwarmTorrent | undefined
   /** Every torrent that is in the swarm now. */
   transfers(): readonly Transfer[]
+  /** Other limits from now on, for this swarm and those that come after it. */
+  change(terms: SwarmTerms): void
+  /** Payload that was sent to peers since the start of the process, in bytes; over every change of the swarm. */
+  uploadedBytes(): { readonly lan: number; readonly outside: number }
+  /** How often web seeds had to be asked since the start of the process. */
+  fallbacks(): ReadonlyMap<FallbackReason, number>
   /** Resolves once the swarm is open. Errors: PORT_IN_USE, and whatever else it cannot be opened for. */
   ready(): Promise<void>
   /** Whether these settings are others than those that the swarm was opened with. */
@@ -40,18 +47,24 @@ export interface SharingOptions {
   readonly onMachine?: (endpoint: string) => void
   /** Runs beside everything else: hashing takes its time. */
   readonly resume: Resume
+  /** Web seeds have to be asked, and why. */
+  readonly onFallback?: (text: string, name: string) => void
 }
 
 /** Begins to open the swarm and does not wait for it. */
-export const openSharing = ({ openSwarm, network: initial, bans, onMachine, resume }: SharingOptions): Sharing => {
+export const openSharing = (options: SharingOptions): Sharing => {
+  const { openSwarm, network: initial, bans, onMachine, resume, onFallback = () => {} } = options
   const torrents = new Map<string, SwarmTorrent>()
   const names = new Map<string, string>()
+  const fallbacks = new Map<FallbackReason, number>()
   let network = initial
+  let terms: SwarmTerms = initialTermsOf(initial)
+  let uploadedBefore = { lan: 0, outside: 0 }
   let session: Session | undefined
   let opening: Promise<Session> | undefined
 
   const open = async (): Promise<Session> => {
-    const swarm = await openSwarm({ ...swarmOptionsOf(network), bans, onMachine })
+    const swarm = await openSwarm({ ...swarmOptionsOf(network), ...terms, bans, onMachine })
     const stopped = new AbortController()
     const resumed = resume(
       lent(async () => swarm),
@@ -92,7 +105,13 @@ export const openSharing = ({ openSwarm, network: initial, bans, onMachine, resu
       return session?.swarm.port ?? 0
     },
     add: async (options) => {
-      const torrent = await (await swarm()).add(options)
+      const torrent = await (await swarm()).add({
+        ...options,
+        onFallback: (reason, text) => {
+          fallbacks.set(reason, (fallbacks.get(reason) ?? 0) + 1)
+          onFallback(text, options.metainfo.name)
+        },
+      })
       torrents.set(torrent.infoHash, torrent)
       names.set(torrent.infoHash, options.metainfo.name)
       return noted(torrent)
@@ -101,6 +120,10 @@ export const openSharing = ({ openSwarm, network: initial, bans, onMachine, resu
       return session?.swarm.table
     },
     meet: async (options) => (await swarm()).meet(options),
+    change: () => {}, // Only the agent itself does that.
+    get uploadedBytes() {
+      return session?.swarm.uploadedBytes ?? { lan: 0, outside: 0 }
+    },
     [Symbol.asyncDispose]: async () => {}, // Only whoever opened the swarm closes it.
   })
 
@@ -109,12 +132,18 @@ export const openSharing = ({ openSwarm, network: initial, bans, onMachine, resu
     opening = undefined
     if (session === undefined) return
     const { swarm, stopped, resumed } = session
+    uploadedBefore = uploadedBytes()
     session = undefined
     stopped.abort()
     torrents.clear()
     names.clear()
     await swarm[Symbol.asyncDispose]() // This ends a bundle's hashing too, which may take long.
     await resumed
+  }
+
+  const uploadedBytes = () => {
+    const { lan, outside } = session?.swarm.uploadedBytes ?? { lan: 0, outside: 0 }
+    return { lan: uploadedBefore.lan + lan, outside: uploadedBefore.outside + outside }
   }
 
   ready().catch(() => {}) // The same failure meets whoever waits for it.
@@ -126,8 +155,14 @@ export const openSharing = ({ openSwarm, network: initial, bans, onMachine, resu
     },
     transfers: () =>
       [...torrents].map(([infoHash, torrent]) => transferOf(names.get(infoHash) ?? infoHash, torrent.state())),
+    change: (next) => {
+      terms = next
+      session?.swarm.change(next)
+    },
+    uploadedBytes,
+    fallbacks: () => fallbacks,
     ready: async () => void (await ready()),
-    isOther: (next) => !isDeepStrictEqual(next, network),
+    isOther: (next) => !isDeepStrictEqual({ ...next, manners: undefined }, { ...network, manners: undefined }),
     reopen: async (next) => {
       const previous = network
       await close()
@@ -152,9 +187,17 @@ interface Session {
 }
 
 const transferOf = (name: string, state: TransferState): Transfer => {
-  const { haveBytes, totalBytes, bytes, uploadedBytes, peers, origins, seeds, webSeeds } = state
+  const { haveBytes, totalBytes, bytes, uploadedBytes, peers, origins, seeds, webSeeds, fallback } = state
   const kinds = { origin: origins, complete: seeds, partial: peers - origins - seeds, webSeeds }
-  return { name, haveBytes, totalBytes, bytes, uploadedBytes, peers: kinds }
+  return {
+    name,
+    haveBytes,
+    totalBytes,
+    bytes,
+    uploadedBytes,
+    peers: kinds,
+    ...(fallback === undefined ? {} : { fallback }),
+  }
 }
 
 const swarmOptionsOf = (network: NetworkSettings): SwarmOptions => ({
@@ -163,6 +206,16 @@ const swarmOptionsOf = (network: NetworkSettings): SwarmOptions => ({
   dht: network.dht,
   dhtBootstrap: network.dhtBootstrap,
   localDiscovery: network.localDiscovery,
-  uploadLimit: network.uploadLimitBytes,
-  downloadLimit: network.downloadLimitBytes,
+  lan: network.lan,
+  webSeedDelayMs: network.webSeedDelaySeconds * 1_000,
+  deadlineMs: network.deadlineSeconds === undefined ? undefined : network.deadlineSeconds * 1_000,
+})
+
+/** Until somebody has looked at clock and connection. */
+const initialTermsOf = ({ manners: { limits, yields } }: NetworkSettings): SwarmTerms => ({
+  uploadLimit: limits.uploadLimitBytes,
+  downloadLimit: limits.downloadLimitBytes,
+  lanUploadLimit: limits.lanUploadLimitBytes,
+  lanDownloadLimit: limits.lanDownloadLimitBytes,
+  yields,
 })

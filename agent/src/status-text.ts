@@ -3,12 +3,13 @@ import type { ProductStatus, Signer, SourceStatus, Status } from '@updraft/core/
 import { count, span, spanUntil, table } from '@updraft/core/terminal/plain-text'
 import { formatBytes } from '@updraft/core/terminal/progress'
 import { type ReportedFinding, titleOfFinding } from '@updraft/core/trust/finding'
+import { pauseText } from './manners/terms.ts'
 import type { StateOfAll } from './status.ts'
 
 /** The status of a running agent, or with `agent: null` what one that does not run last knew. */
-export type StatusView = StateOfAll & { readonly agent: Status['agent'] | null }
+export type StatusView = StateOfAll & Pick<Status, 'sharing'> & { readonly agent: Status['agent'] | null }
 
-export const textOfStatus = ({ agent, products, sources }: StatusView, now: Date): string =>
+export const textOfStatus = ({ agent, products, sources, sharing }: StatusView, now: Date): string =>
   [
     headOf(agent, now),
     products.length === 0
@@ -30,6 +31,7 @@ export const textOfStatus = ({ agent, products, sources }: StatusView, now: Date
     ...products.flatMap(lowered),
     ...products.flatMap(({ name, trust }) => trust.findings.map((finding) => findingText(name, finding, now))),
     ...seedingText(products),
+    ...sharingText(sharing),
   ].join('\n\n')
 
 const headOf = (agent: Status['agent'] | null, now: Date): string => {
@@ -172,4 +174,14 @@ const seedingText = (products: readonly ProductStatus[]): readonly string[] => {
   if (releases === 0) return []
   const [peers, uploaded] = [sum((seeding) => seeding.peers), formatBytes(sum((seeding) => seeding.uploadedBytes))]
   return [`Shares ${count(releases, 'release')} with ${count(peers, 'peer')}; gave ${uploaded} since the start.`]
+}
+
+/** Only where the owner has set a limit to it. */
+const sharingText = (sharing: Status['sharing']): readonly string[] => {
+  if (sharing === undefined) return []
+  const { month, sentBytes, quotaBytes, paused } = sharing
+  const ofQuota = quotaBytes === undefined ? '' : ` of ${formatBytes(quotaBytes)}`
+  const sent = `gave ${formatBytes(sentBytes.outside)}${ofQuota} out of the LAN in ${month}`
+  if (paused !== undefined) return [`Gives nothing out of the LAN: ${pauseText(paused)}; ${sent}.`]
+  return quotaBytes === undefined ? [] : [`${sent.charAt(0).toUpperCase()}${sent.slice(1)}.`]
 }

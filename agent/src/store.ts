@@ -16,6 +16,7 @@ import { type InstalledVersions, openInstalled } from './store/installed.ts'
 import { type Journal, openJournal } from './store/journal.ts'
 import { openWithSecondCopy } from './store/second-copy.ts'
 import { openSeeds, type Seeds } from './store/seeds.ts'
+import { openUploads, type Uploads } from './store/uploads.ts'
 import { openWishes, type Wishes } from './store/wishes.ts'
 
 export interface Store extends Disposable {
@@ -33,6 +34,7 @@ export interface Store extends Disposable {
   readonly bans: Bans
   readonly wishes: Wishes
   readonly firstSeen: FirstSeen
+  readonly uploads: Uploads
   /** Everything that `work` writes, or nothing of it. `work` does not wait for anything. */
   transaction<T>(work: () => T): T
 }
@@ -62,6 +64,7 @@ export const openStore = (stateDirectory: string, options: OpenOptions & EventLo
     bans: openBans(database),
     wishes: openWishes(database),
     firstSeen: openFirstSeen(database),
+    uploads: openUploads(database),
     transaction: (work) => database.transaction(work),
     [Symbol.dispose]: () => database[Symbol.dispose](),
   }

@@ -22,7 +22,12 @@ export const removeSurplus = async (
     // Looking at every file of a tree takes time, so only who has set a limit pays for it.
     const treeBytes =
       settings.versionsKeptBytes === undefined ? 0 : await lengthOfVersion(productsDirectory, product, name)
-    sizes.push({ version: name, lengthBytes: treeBytes + bundleBytes })
+    const copies = bundles.map(({ infoHash }) => torrentOf(infoHash)?.state().otherCopies ?? 0)
+    sizes.push({
+      version: name,
+      lengthBytes: treeBytes + bundleBytes,
+      otherCopies: copies.length === 0 ? 0 : Math.min(...copies),
+    })
   }
   // The starter may have to go back, whatever the settings keep.
   const versionsKept = self?.product === product ? Math.max(2, settings.versionsKept) : settings.versionsKept
@@ -40,19 +45,31 @@ export const removeSurplus = async (
 interface Size {
   readonly version: ReleaseVersion
   readonly lengthBytes: number
+  /** Machines beside this one that have the bundle; undefined is not known. */
+  readonly otherCopies?: number
 }
 
-/** Of versions, the current one first and then from newest to oldest installation, those that stay. Pure. */
-export const chooseKept = <T extends Pick<Size, 'lengthBytes'>>(
+/**
+ * Of versions, the current one first and then from newest to oldest installation, those that stay: the oldest go first, and before
+ * them those that many others have as well. Pure.
+ */
+export const chooseKept = <T extends Pick<Size, 'lengthBytes' | 'otherCopies'>>(
   versions: readonly T[],
   { versionsKept, versionsKeptBytes = Number.POSITIVE_INFINITY }: Pick<Settings, 'versionsKept' | 'versionsKeptBytes'>,
 ): readonly T[] => {
-  let sumBytes = 0
-  return versions.slice(0, versionsKept).filter(({ lengthBytes }, index) => {
-    sumBytes += lengthBytes
-    return index < KEPT_WHATEVER_THEIR_SIZE || sumBytes <= versionsKeptBytes
-  })
+  const kept = versions.slice(0, versionsKept)
+  const isOver = () => kept.reduce((sum, { lengthBytes }) => sum + lengthBytes, 0) > versionsKeptBytes
+  while (isOver() && kept.length > KEPT_WHATEVER_THEIR_SIZE) {
+    const mostCopied = kept.findLastIndex(
+      ({ otherCopies = 0 }, index) => index >= KEPT_WHATEVER_THEIR_SIZE && otherCopies >= MANY_COPIES,
+    )
+    kept.splice(mostCopied === -1 ? kept.length - 1 : mostCopied, 1)
+  }
+  return kept
 }
+
+/** So many more machines have it that nobody misses this one. */
+const MANY_COPIES = 3
 
 /** The current version, and the one to go back to. */
 const KEPT_WHATEVER_THEIR_SIZE = 2

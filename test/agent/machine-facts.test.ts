@@ -1,5 +1,5 @@
 // What is read off the machine: its id is made once, a battery is told from a mouse, and what is not there is not known.
-import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { readMachineFacts } from '@updraft/agent/machine-facts'
@@ -103,6 +103,18 @@ describe('a metered connection', () => {
   test('a program that is not there, or no system to ask, says nothing', async () => {
     expect(await metered({ command: [join(home.root, 'gone')] })).toBeUndefined()
     expect(await metered('auto', join(home.root, 'gone'))).toBeUndefined()
+  })
+
+  test('looks at two products at once do not end the program that the other one asks', async () => {
+    const begun = join(home.root, 'begun')
+    const slow = join(home.root, 'slow')
+    writeFileSync(slow, `#!/bin/sh\n: > ${begun}\nsleep 1\nexit 0\n`, { mode: 0o755 })
+    const ask = (asker: string, program: string) =>
+      readMachineFacts(home, NOW, { metered: { command: [program] }, asker })
+    const slowly = ask('acme', slow)
+    while (!existsSync(begun)) await new Promise((next) => setTimeout(next, 10))
+    expect((await ask('other', script('exit 1'))).metered).toBe(false)
+    expect((await slowly).metered).toBe(true)
   })
 
   test('what the settings say needs nobody, and nobody is asked whom no product needs', async () => {

@@ -62,13 +62,28 @@ const status: Status = {
       seeding: { releases: 0, peers: 0, uploadedBytes: 0 },
     },
   ],
+  sharing: {
+    month: '2026-01',
+    sentBytes: { lan: 70, outside: 30 },
+    quotaBytes: 100,
+    paused: 'metered',
+    limits: {},
+  },
   cursor: 9,
 }
 const use = { cpuSeconds: 1.5, residentBytes: 90_000_000, heapUsedBytes: 20_000_000 }
 
 test('every number of the status is there, with its labels', async () => {
   const transferred = new Map([['acme', { peers: 45, origin: 6, reused: 7 }]])
-  const { valueAt, types } = parseExposition(await textOfMetrics({ status, transferred, process: use }))
+  const { valueAt, types } = parseExposition(
+    await textOfMetrics({
+      status,
+      transferred,
+      uploaded: { lan: 8, outside: 9 },
+      fallbacks: new Map([['no-peers', 2]]),
+      process: use,
+    }),
+  )
   const acme = { product: 'acme' }
   const rows: readonly (readonly [number | undefined, string, Readonly<Record<string, string>>?])[] = [
     [1, 'updraft_agent_info', { version: '1.2.3' }],
@@ -97,6 +112,13 @@ test('every number of the status is there, with its labels', async () => {
     [3, 'updraft_update_peers', acme],
     [45, 'updraft_update_have_bytes', acme],
     [100, 'updraft_update_size_bytes', acme],
+    [8, 'updraft_uploaded_bytes_total', { to: 'lan' }],
+    [9, 'updraft_uploaded_bytes_total', { to: 'outside' }],
+    [2, 'updraft_fallbacks_total', { reason: 'no-peers' }],
+    [30, 'updraft_upload_month_bytes', { to: 'outside' }],
+    [100, 'updraft_upload_quota_bytes'],
+    [1, 'updraft_sharing_paused', { reason: 'metered' }],
+    [0, 'updraft_sharing_paused', { reason: 'quota' }],
     [45, 'updraft_transferred_bytes_total', { ...acme, from: 'peers' }],
     [6, 'updraft_transferred_bytes_total', { ...acme, from: 'origin' }],
     [7, 'updraft_transferred_bytes_total', { ...acme, from: 'reused' }],
@@ -122,6 +144,8 @@ test('an agent without products and sources is still one', async () => {
   const text = await textOfMetrics({
     status: { ...status, sources: [], products: [] },
     transferred: new Map(),
+    uploaded: { lan: 0, outside: 0 },
+    fallbacks: new Map(),
     process: use,
   })
   expect(parseExposition(text).valueAt('updraft_agent_info', { version: '1.2.3' })).toBe(1)

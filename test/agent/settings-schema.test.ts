@@ -33,7 +33,7 @@ test('what it says is the default is what the agent does without the setting', (
   const defaults = parseSettings('{}', 'agent.json')
   const pairs: readonly (readonly [Schema, object])[] = [
     [published, defaults],
-    [network, defaults.network],
+    [network, { ...defaults.network, ...defaults.network.manners }],
   ]
   for (const [{ properties }, actual] of pairs) {
     for (const [name, setting] of Object.entries(properties)) {

@@ -50,8 +50,10 @@ test('the settings of the network become those of the swarm', async () => {
     allowLoopback: true,
     dht: false,
     localDiscovery: false,
+    lan: [],
+    webSeedDelayMs: 1_000,
     uploadLimit: 2_000,
-    downloadLimit: undefined,
+    yields: true,
     bans: undefined,
   })
   expect(sharing.swarm.port).toBe(7_000)
@@ -105,6 +107,7 @@ test('other settings close the old swarm, open a new one and take up the kept bu
   await sharing.ready()
   expect(sharing.isOther(network())).toBe(false)
   expect(sharing.isOther(network({ dht: true }))).toBe(true)
+  expect(sharing.isOther(network({ uploadLimitBytes: 3_000, schedule: [{ from: '08:00', to: '18:00' }] }))).toBe(false)
   await sharing.reopen(network({ port: 7_001 }))
   expect(opened.map((swarm) => swarm.closed())).toEqual([true, false])
   expect(sharing.swarm.port).toBe(7_001)

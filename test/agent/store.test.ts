@@ -305,6 +305,7 @@ describe('a damaged database is never replaced by an empty one', () => {
       using raw = new DatabaseSync(databasePathOf(directory))
       raw.exec(
         `DROP TABLE bad_mark; DROP TABLE hold; DROP TABLE verdict; DROP TABLE first_seen; DROP TABLE product_check; DROP TABLE activation;
+         DROP TABLE uploaded;
          ALTER TABLE seed DROP COLUMN stamp; ALTER TABLE installed DROP COLUMN nth;
          DROP TABLE ban; ALTER TABLE finding DROP COLUMN severity; PRAGMA user_version = 1`,
       )
@@ -371,7 +372,7 @@ describe('a damaged database is never replaced by an empty one', () => {
       expect(refusalOf(() => openStore(directory))).toMatchObject({ code: 'STATE_DAMAGED' })
       using raw = new DatabaseSync(databasePathOf(directory))
       expect(raw.prepare('SELECT count(*) AS tables FROM tomorrow').get()).toEqual({ tables: 0 })
-      raw.exec('DROP TABLE tomorrow; PRAGMA user_version = 8')
+      raw.exec('DROP TABLE tomorrow; PRAGMA user_version = 9')
       store = openStore(directory)
     })
 
@@ -391,7 +392,7 @@ describe('a damaged database is never replaced by an empty one', () => {
     writeFileSync(`${databasePathOf(directory)}.schema-1`, 'of long ago')
     {
       using raw = new DatabaseSync(databasePathOf(directory))
-      raw.exec('DROP TABLE activation; PRAGMA user_version = 7')
+      raw.exec('DROP TABLE uploaded; DROP TABLE activation; PRAGMA user_version = 7')
     }
     store = openStore(directory)
     reopen()

@@ -26,6 +26,17 @@ describe('of versions, the current one first', () => {
   })
 })
 
+test.each([
+  ['the oldest goes first', [0, 0, 0, 0, 0], [0, 1, 2]],
+  ['what many others have goes before what is older', [9, 9, 3, 0, 0], [0, 1, 3]],
+  ['all that many others have go, if they must', [9, 9, 3, 3, 0], [0, 1, 4]],
+  ['two other copies are not many', [9, 9, 2, 0, 0], [0, 1, 2]],
+])('without room for all, %s', (_, copies, expected) => {
+  const versions = copies.map((otherCopies, index) => ({ lengthBytes: 10, otherCopies, index }))
+  const kept = chooseKept(versions, { versionsKept: 9, versionsKeptBytes: 30 })
+  expect(kept.map(({ index }) => index)).toEqual(expected)
+})
+
 test('what is over is forgotten, with its tree and its bundle; what is not stays', async () => {
   using home = temporaryHome()
   mkdirSync(home.stateDirectory)
@@ -50,7 +61,10 @@ test('what is over is forgotten, with its tree and its bundle; what is not stays
   }
   symlinkSync('versions/1.3.0', join(products, 'current'))
   const settings = parseSettings('{"versionsKept": 4, "versionsKeptBytes": 4500}', 'agent.json')
-  const torrentOf = (infoHash: string) => ({ remove: async () => void removed.push(infoHash) })
+  const torrentOf = (infoHash: string) => ({
+    state: () => ({ otherCopies: 0 }),
+    remove: async () => void removed.push(infoHash),
+  })
   const dependencies = { home, store, settings, torrentOf } as object as CycleDependencies
 
   await removeSurplus({ product, version: parseReleaseVersion('1.3.0') } as object as HealthyVersion, dependencies)

@@ -3,6 +3,7 @@ import type { Target } from './target.ts'
 import { bundle, frame, index, indexPatch, patch, segment } from './targets/bundles.ts'
 import { identity } from './targets/identity.ts'
 import { answers, control, eventStream, exported, settings } from './targets/machine.ts'
+import { neighbours } from './targets/neighbours.ts'
 import { news, pointer } from './targets/news.ts'
 import { origin } from './targets/origin.ts'
 import { metadata, release, urgent } from './targets/signed.ts'
@@ -23,6 +24,7 @@ export const TARGETS: Readonly<Record<string, Target>> = {
   wire,
   tracker,
   discovery,
+  neighbours,
   dht,
   news,
   pointer,

@@ -95,9 +95,12 @@ describe('metrics', () => {
           },
         ],
         products: [product],
+        sharing: { month: '2026-01', sentBytes: { lan: 1, outside: 1 }, quotaBytes: 1, paused: 'quota', limits: {} },
         cursor: 0,
       },
       transferred: new Map([['acme', { peers: 1, origin: 1, reused: 1 }]]),
+      uploaded: { lan: 1, outside: 1 },
+      fallbacks: new Map([['no-peers', 1]]),
       process: { cpuSeconds: 1, residentBytes: 1, heapUsedBytes: 1 },
     })
     const labels = new Map<string, Set<string>>()

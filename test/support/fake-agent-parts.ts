@@ -58,6 +58,8 @@ export const idleSwarm = (port = 40_000): IdleSwarm => {
       setTopics: () => {},
       close: () => {},
     }),
+    change: () => {},
+    uploadedBytes: { lan: 0, outside: 0 },
     [Symbol.asyncDispose]: async () => {
       closed = true
     },

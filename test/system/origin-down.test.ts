@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { parseMetainfo } from '@updraft/core/swarm/metainfo'
 import { openSwarm } from '@updraft/core/swarm/webtorrent-swarm'
 import { digestOfTree } from '../../scripts/demo/build.ts'
-import { openStage, type Stage, type StageAgent } from '../../scripts/demo/stage.ts'
+import { changeSettings, openStage, type Stage, type StageAgent } from '../../scripts/demo/stage.ts'
 import { processesNaming } from '../support/processes.ts'
 import { makeSmallBuild } from '../support/small-build.ts'
 
@@ -70,3 +70,37 @@ test('the bundle is given to others, also after the agent was restarted', async 
   await torrent.whenDone({ stallTimeoutMs: 30_000 })
   expect(torrent.state().bytes).toMatchObject({ origin: 0 })
 }, 60_000)
+
+test('a quota that is used up ends giving and nothing else; it counts what was given before a restart, and may be raised', async () => {
+  const metainfo = parseMetainfo(await readFile(join(agent.home, 'bundles/acme_1.0.0_any.torrent')))
+  const { sharing, agent: running } = await agent.client.status()
+  expect(sharing?.sentBytes.outside).toBeGreaterThanOrEqual(metainfo.lengthBytes)
+  expect(sharing?.paused).toBeUndefined()
+  await agent.stop()
+  await changeSettings(agent, (text) =>
+    text.replace('"network": {', `"network": { "port": ${running.swarmPort}, "uploadQuotaBytesPerMonth": 1,`),
+  )
+  await agent.start()
+  const whenSharing = async (isSo: (paused: string | undefined) => boolean): Promise<void> => {
+    while (!isSo((await agent.client.transfers()).sharing?.paused)) await new Promise((next) => setTimeout(next, 50))
+  }
+  await whenSharing((paused) => paused === 'quota')
+  expect((await agent.run(['status'])).stdout).toMatch(
+    /Gives nothing out of the LAN: the quota .* of 1 B out of the LAN/,
+  )
+
+  await using swarm = await openSwarm({ port: 0, allowLoopback: true, dht: false, localDiscovery: false })
+  const torrent = await swarm.add({
+    metainfo,
+    directory: join(directory, 'third'),
+    have: 'check',
+    trackers: [],
+    webSeeds: [],
+    peers: [`127.0.0.1:${running.swarmPort}`],
+  })
+  await expect(torrent.whenDone({ stallTimeoutMs: 2_000 })).rejects.toMatchObject({ code: 'SWARM_STALLED' })
+  expect(torrent.state()).toMatchObject({ peers: 1, haveBytes: 0 })
+  await changeSettings(agent, (text) => text.replace('"uploadQuotaBytesPerMonth": 1,', ''))
+  await torrent.whenDone({ stallTimeoutMs: 30_000 })
+  await whenSharing((paused) => paused === undefined)
+}, 90_000)

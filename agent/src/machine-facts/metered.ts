@@ -8,7 +8,7 @@ import type { ProgramCommand } from '../settings/program.ts'
 
 export interface MeteredOptions {
   readonly setting: MeteredSetting
-  /** The same for all looks of one agent, and of no other. */
+  /** The same for all looks of one asker of one agent, and of no other: what carries it is ended with the program. */
   readonly mark: string
   readonly askNetworkManager?: ProgramCommand
 }

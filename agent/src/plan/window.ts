@@ -25,6 +25,10 @@ export const inWindow: Rule<Moment> = ({ product: { windows }, machine }) => {
   return { passed: false, detail: `${here}, outside of ${wanted}; it opens on ${then}`, recheckAt: opens }
 }
 
+/** Whether one of the windows is open at the moment. */
+export const isOpenAt = (windows: readonly Window[], now: Date, timeZone: string): boolean =>
+  windows.length > 0 && minutesUntilOpen(windows, wallClockOf(timeZone)(now.getTime())) === 0
+
 /** The first moment from `now` on that is inside of a window: `now` itself if it is. */
 const nextOpening = (windows: readonly Window[], now: Date, wallClock: WallClock): Date | undefined => {
   const end = now.getTime() + HORIZON_MS

@@ -131,6 +131,12 @@ const MIGRATIONS: readonly string[] = [
   -- from the moment on in which that changes.
   CREATE TABLE activation (product TEXT PRIMARY KEY, setting TEXT NOT NULL, version TEXT) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- What was sent to peers in each calendar month of the machine's time zone, as 2026-01: for the quota.
+  CREATE TABLE uploaded (
+    month TEXT PRIMARY KEY, lan_bytes INTEGER NOT NULL, outside_bytes INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
 ]
 
 /** How many migrations this agent knows. */

@@ -155,6 +155,26 @@ export const sourceSchema = z.object({
 export type SourceStatus = z.output<typeof sourceSchema>
 
 /** `GET /v1/status` */
+/** How much of the network this machine may use for sharing at this moment. */
+export const sharingSchema = z.object({
+  /** `2026-01`, on the wall clock of the machine. */
+  month: z.string(),
+  /** To peers in this month, in bytes of payload. */
+  sentBytes: z.object({ lan: lengthBytes, outside: lengthBytes }),
+  /** What may be sent to peers outside the LAN in a month; absent without a limit. */
+  quotaBytes: z.optional(lengthBytes),
+  /** Why nothing is sent to peers outside the LAN; absent while something is. */
+  paused: z.optional(z.enum(['quota', 'metered', 'schedule'])),
+  /** In bytes per second; what is absent is without limit. */
+  limits: z.object({
+    uploadBytes: z.optional(lengthBytes),
+    downloadBytes: z.optional(lengthBytes),
+    lanUploadBytes: z.optional(lengthBytes),
+    lanDownloadBytes: z.optional(lengthBytes),
+  }),
+})
+export type Sharing = z.output<typeof sharingSchema>
+
 export const statusSchema = z.object({
   apiVersion: z.literal(API_VERSION),
   agent: z.object({
@@ -170,6 +190,8 @@ export const statusSchema = z.object({
   }),
   sources: z.readonly(z.array(sourceSchema)),
   products: z.readonly(z.array(productSchema)),
+  /** Absent from agents before 0.2. */
+  sharing: z.optional(sharingSchema),
   /** Events up to this cursor are contained in this answer: follow from here. */
   cursor: z.int().check(z.minimum(0)),
 })
@@ -340,11 +362,16 @@ export const transferSchema = z.object({
     partial: z.int().check(z.minimum(0)),
     webSeeds: z.int().check(z.minimum(0)),
   }),
+  /** Why web seeds are asked at this moment; absent while peers suffice. */
+  fallback: z.optional(z.enum(['no-peers', 'no-answer', 'slow-peers', 'deadline'])),
 })
 export type Transfer = z.output<typeof transferSchema>
 
 /** `GET /v1/transfers` */
-export const transfersSchema = z.object({ transfers: z.readonly(z.array(transferSchema)) })
+export const transfersSchema = z.object({
+  transfers: z.readonly(z.array(transferSchema)),
+  sharing: z.optional(sharingSchema),
+})
 export type Transfers = z.output<typeof transfersSchema>
 
 /** `metrics` answers in the text format of Prometheus; everything else is JSON. Each is described in openapi.ts. */

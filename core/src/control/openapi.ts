@@ -21,6 +21,7 @@ import {
   rollbackAnswerSchema,
   rollbackRequestSchema,
   ruleSchema,
+  sharingSchema,
   signerSchema,
   sourceSchema,
   statusSchema,
@@ -109,6 +110,7 @@ const SCHEMAS = {
   Wish: wishSchema,
   WishAnswer: wishAnswerSchema,
   Proof: proofSchema,
+  Sharing: sharingSchema,
   Transfer: transferSchema,
   Transfers: transfersSchema,
 } as const

@@ -3,6 +3,7 @@
 import type Wire from 'bittorrent-protocol'
 import type { Torrent } from 'webtorrent'
 import type Peer from 'webtorrent/lib/peer.js'
+import type { Bandwidth } from './bandwidth.ts'
 import type { BanList } from './peers/bans.ts'
 import { isBannedPeer } from './peers/connections.ts'
 import type { Download } from './peers/download.ts'
@@ -10,6 +11,7 @@ import { createLink, isOutgoing, type Link } from './peers/link.ts'
 import type { Ourselves } from './peers/ourselves.ts'
 import { createSuggester, type Suggester } from './peers/suggester.ts'
 import { REQUESTS_MAX, type Upload } from './peers/upload.ts'
+import { createWays } from './peers/ways.ts'
 import type { Source } from './pieces/picker.ts'
 
 export interface Exchange {
@@ -24,6 +26,9 @@ export interface Exchange {
   isKnown(endpoint: string): boolean
   /** The peer asks for a block of the piece. True if, as far as a seed can see, it would be the first to have it. */
   isFirstCopy(link: Link, index: number): boolean
+  /** As in ways.ts. */
+  hasRoom(link: Link): boolean
+  sent(link: Link, bytes: number): void
   close(): void
 }
 
@@ -39,8 +44,11 @@ export interface ExchangeOptions {
   /** Undefined for a torrent that is only seeded. */
   readonly download: Download | undefined
   readonly upload: Upload
+  readonly bandwidth: Bandwidth
   readonly random: () => number
   readonly pieceLength: number
+  /** The address is in this machine's own network. */
+  readonly isNear: (address: string) => boolean
   readonly now: () => number
   /** A peer that runs Updraft has said where it can be called. */
   readonly onMachine: (endpoint: string) => void
@@ -55,18 +63,27 @@ const ORIGIN_PREFIX_HEX = Buffer.from(PEER_ID_PREFIXES.origin).toString('hex')
 export const isOrigin = ({ peerId }: Pick<Link, 'peerId'>): boolean => peerId.startsWith(ORIGIN_PREFIX_HEX)
 const isOurs = (peerId: string): boolean => peerId.startsWith(AGENT_PREFIX_HEX) || peerId.startsWith(ORIGIN_PREFIX_HEX)
 
+/**
+ * Each `have` that leaves by itself is a packet, and every machine of a LAN sends one to everybody outside: with pieces of 16 KiB
+ * they were an eighth of what came over the uplink.
+ */
+const OUTSIDE_NEWS_MS = 250
+
 /** A peer says something at least every two minutes (BEP 3, keep-alive). */
 const DEAF_MS = 150_000
 
 export const createExchange = (options: ExchangeOptions): Exchange => {
-  const { torrent, pieces, pieceLength, bits, isDone, port, bans, ourselves, download, upload } = options
-  const { random, now, onMachine, onLonely } = options
+  const { torrent, pieces, pieceLength, bits, isDone, port, bans, ourselves, download, upload, bandwidth } = options
+  const { random, isNear, now, onMachine, onLonely } = options
   const links = new Map<Wire, Link>()
   const greeted = new Set<Link>()
   /** Made when it is needed: a thousand idle torrents need none. */
   let suggester: Suggester | undefined
   const news: number[] = []
+  const newsForOutside: number[] = []
+  let laterOutside: NodeJS.Timeout | undefined
   const receivedBytes = { peers: 0, origin: 0 }
+  const ways = createWays({ bandwidth, now, onRoom: upload.wake })
   let closed = false
   let flush: NodeJS.Immediate | undefined
 
@@ -78,7 +95,7 @@ export const createExchange = (options: ExchangeOptions): Exchange => {
     }
     wire.setTimeout(0) // webtorrent would cut the wire 30 s after an unanswered request; the download decides instead.
     Object.assign(wire.extendedHandshake, { p: port, v: 'Updraft', reqq: REQUESTS_MAX })
-    const link = createLink({ peer, wire, pieces, now, onShown, onHidden, onClosed })
+    const link = createLink({ peer, wire, pieces, isNear, now, onShown, onHidden, onClosed })
     if (!isWelcome(link)) {
       link.close()
       return
@@ -91,6 +108,7 @@ export const createExchange = (options: ExchangeOptions): Exchange => {
     wire.on('download', (bytes: number) => {
       receivedBytes[sender] += bytes
     })
+    ways.add(link)
     download?.add(link)
     upload.add(link)
   }
@@ -156,6 +174,7 @@ export const createExchange = (options: ExchangeOptions): Exchange => {
     if (links.get(link.wire) !== link) return
     links.delete(link.wire)
     greeted.delete(link)
+    ways.remove(link)
     upload.remove(link)
     suggester?.remove(link)
     download?.remove(link)
@@ -169,11 +188,27 @@ export const createExchange = (options: ExchangeOptions): Exchange => {
 
   const tellNews = (): void => {
     flush = undefined
-    for (const link of greeted) {
-      for (const index of news) link.wire.have(index) // Seeds too: they suggest what is not out yet.
+    const near = [...greeted].filter(({ isNear }) => isNear)
+    if (near.length === 0) {
+      tell(greeted, news.splice(0))
+      return
+    }
+    newsForOutside.push(...news)
+    tell(near, news.splice(0))
+    laterOutside ??= setTimeout(() => {
+      laterOutside = undefined
+      tell(
+        [...greeted].filter(({ isNear }) => !isNear),
+        newsForOutside.splice(0),
+      )
+    }, OUTSIDE_NEWS_MS)
+  }
+
+  const tell = (to: Iterable<Link>, indexes: readonly number[]): void => {
+    for (const link of to) {
+      for (const index of indexes) link.wire.have(index) // Seeds too: they suggest what is not out yet.
       partIfUseless(link)
     }
-    news.length = 0
   }
 
   const rechoke = (): void => {
@@ -202,10 +237,14 @@ export const createExchange = (options: ExchangeOptions): Exchange => {
       suggester?.onRequested(link, index)
       return suggester?.isFirstCopy(link, index) === true
     },
+    hasRoom: ways.hasRoom,
+    sent: ways.sent,
     isKnown: (endpoint) => [...links.values()].some((link) => link.endpoint === endpoint),
     close: () => {
       closed = true
       clearImmediate(flush)
+      clearTimeout(laterOutside)
+      ways.close()
       for (const link of [...links.values()]) link.close()
     },
   }

@@ -39,6 +39,8 @@ declare module 'bittorrent-protocol' {
     readonly extendedHandshake: Record<string, unknown>
     /** Names of our extensions by the numbers that peers use for them. */
     readonly extendedMapping: Readonly<Record<number, string>>
+    /** The numbers that the peer uses for the extensions that it knows. */
+    readonly peerExtendedMapping: Readonly<Record<string, number>>
     readonly peerExtendedHandshake: Readonly<Record<string, unknown>>
     readonly lt_donthave?: EventEmitter
     readonly ut_pex?: UtPex

@@ -7,6 +7,10 @@ export interface RateLimiter extends Disposable {
   spend(bytes: number): void
   /** Calls back once, when `isReady` is true again. */
   whenReady(callback: () => void): void
+  /** Another rate from now on, in bytes per second; undefined is without limit. */
+  limitTo(bytesPerSecond: number | undefined): void
+  /** Everything that was spent. */
+  readonly spentBytes: number
 }
 
 export interface RateLimiterOptions {
@@ -22,51 +26,72 @@ const BURST_SECONDS = 0.25
 const PAUSE_MS = 20
 
 export const createRateLimiter = ({ bytesPerSecond, now = Date.now }: RateLimiterOptions): RateLimiter => {
-  if (bytesPerSecond === undefined) {
-    return { isReady: () => true, spend: () => {}, whenReady: (callback) => callback(), [Symbol.dispose]: () => {} }
-  }
-  const burst = bytesPerSecond * BURST_SECONDS
-  let tokens = burst
+  let rate = bytesPerSecond
+  let tokens = (rate ?? 0) * BURST_SECONDS
   let filledAt = now()
+  let spentBytes = 0
   let timer: NodeJS.Timeout | undefined
   const waiting = new Set<() => void>()
 
   const fill = (): void => {
     const time = now()
-    tokens = Math.min(burst, tokens + ((time - filledAt) / 1000) * bytesPerSecond)
+    if (rate !== undefined) tokens = Math.min(rate * BURST_SECONDS, tokens + ((time - filledAt) / 1000) * rate)
     filledAt = time
   }
 
   const isReady = (): boolean => {
+    if (rate === undefined) return true
     fill()
     return tokens > 0
   }
 
+  const wake = (): void => {
+    timer = undefined
+    // A timer may fire a moment early, and whole milliseconds may leave the bucket at exactly nothing.
+    if (!isReady()) {
+      arm()
+      return
+    }
+    const callbacks = [...waiting]
+    waiting.clear()
+    for (const callback of callbacks) callback()
+  }
+
   const arm = (): void => {
-    const waitMs = Math.max(PAUSE_MS, (-tokens / bytesPerSecond) * 1000)
-    timer ??= setTimeout(() => {
-      timer = undefined
-      // A timer may fire a moment early, and whole milliseconds may leave the bucket at exactly nothing.
-      if (!isReady()) {
-        arm()
-        return
-      }
-      const callbacks = [...waiting]
-      waiting.clear()
-      for (const callback of callbacks) callback()
-    }, waitMs)
+    const waitMs = rate === undefined ? 0 : Math.max(PAUSE_MS, (-tokens / rate) * 1000)
+    timer ??= setTimeout(wake, waitMs)
   }
 
   return {
     isReady,
     spend: (bytes) => {
+      spentBytes += bytes
+      if (rate === undefined) return
       fill()
       tokens -= bytes
     },
     whenReady: (callback) => {
+      if (rate === undefined) {
+        callback()
+        return
+      }
       waiting.add(callback)
       fill()
       arm()
+    },
+    limitTo: (next) => {
+      if (next === rate) return
+      fill()
+      // What was spent too much under another rate is paid back in the same time.
+      tokens = rate === undefined || next === undefined ? 0 : (tokens / rate) * next
+      rate = next
+      if (waiting.size === 0) return
+      clearTimeout(timer)
+      timer = undefined
+      arm()
+    },
+    get spentBytes() {
+      return spentBytes
     },
     [Symbol.dispose]: () => {
       clearTimeout(timer)

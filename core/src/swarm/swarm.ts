@@ -6,8 +6,23 @@ import type { DistributedTable } from './announce/distributed-table.ts'
 import type { Metainfo } from './metainfo.ts'
 import type { Meeting, MeetingOptions } from './news/news.ts'
 import type { BanList } from './peers/bans.ts'
+import type { FallbackReason } from './web/fallback.ts'
 
-export interface SwarmOptions {
+/** What may change while the swarm is open. Rates are bytes per second; undefined is without limit. */
+export interface SwarmTerms {
+  /** For what is outside of this machine's own network. */
+  readonly uploadLimit?: number | undefined
+  readonly downloadLimit?: number | undefined
+  /** For what is in it. */
+  readonly lanUploadLimit?: number | undefined
+  readonly lanDownloadLimit?: number | undefined
+  /** False sends nothing to peers outside; what is fetched from them goes on. */
+  readonly sharesOutside?: boolean | undefined
+  /** Leaves the link to others outside that need it. */
+  readonly yields?: boolean | undefined
+}
+
+export interface SwarmOptions extends SwarmTerms {
   /** TCP port for incoming peers; 0 takes any free one. */
   readonly port: number
   /** Addresses on loopback and link-local networks are refused unless the machine's owner allows them. */
@@ -18,9 +33,12 @@ export interface SwarmOptions {
   readonly localDiscovery: boolean
   /** IPv4 addresses of the interfaces that local discovery speaks on; undefined is all of them. */
   readonly localInterfaces?: readonly string[] | undefined
-  /** Bytes per second; undefined is without limit. */
-  readonly uploadLimit?: number | undefined
-  readonly downloadLimit?: number | undefined
+  /** Networks that are near, as `address/length`, beside those that this machine's interfaces are in. */
+  readonly lan?: readonly string[] | undefined
+  /** How long peers come first, before web seeds join in; undefined is a second. */
+  readonly webSeedDelayMs?: number | undefined
+  /** How long a download may take: web seeds rest while peers will be done in time. Undefined is while they are fast. */
+  readonly deadlineMs?: number | undefined
   /** The publisher's own seeder: peers then count what it sends as the origin's. For figures only; anyone can claim it. */
   readonly isOrigin?: boolean | undefined
   /** Who sent bad data before. Without one, the swarm forgets it when it is closed. */
@@ -57,6 +75,8 @@ export interface TorrentOptions {
   /** `host:port` of peers known in advance. */
   readonly peers?: readonly string[] | undefined
   readonly onWarning?: ((message: string) => void) | undefined
+  /** Web seeds are asked, and why: once for each reason. */
+  readonly onFallback?: ((reason: FallbackReason, text: string) => void) | undefined
 }
 
 export interface TransferState {
@@ -73,6 +93,10 @@ export interface TransferState {
   readonly seeds: number
   /** Known, whether or not they are asked at this moment. */
   readonly webSeeds: number
+  /** Machines beside this one that have all of it, as far as trackers and connections tell. */
+  readonly otherCopies?: number | undefined
+  /** Why web seeds are asked at this moment; undefined while they rest. */
+  readonly fallback?: FallbackReason | undefined
 }
 
 export interface SwarmTorrent {
@@ -103,4 +127,8 @@ export interface Swarm extends AsyncDisposable {
   readonly table: DistributedTable | undefined
   /** Where machines that follow one repository tell each other what is new. Closed with the swarm. */
   meet(options: MeetingOptions): Promise<Meeting>
+  /** All of them: what is left out is without limit, or as it is by itself. */
+  change(terms: SwarmTerms): void
+  /** Payload that was sent to peers so far, in bytes. */
+  readonly uploadedBytes: { readonly lan: number; readonly outside: number }
 }

@@ -7,12 +7,14 @@ import { fromFileSystem, UpdateError } from '../errors.ts'
 import { createAnnouncer } from './announce/announcer.ts'
 import type { LocalDiscovery } from './announce/local-discovery.ts'
 import { createTrackers } from './announce/trackers.ts'
+import type { Bandwidth } from './bandwidth.ts'
 import { type Completion, createCompletion } from './completion.ts'
 import { createExchange, isOrigin } from './exchange.ts'
 import { type Endpoint, formatEndpoint } from './peers/addresses.ts'
 import type { Gate } from './peers/connections.ts'
 import { createDownload, type Download } from './peers/download.ts'
 import type { Link } from './peers/link.ts'
+import type { Nearness } from './peers/nearness.ts'
 import { createStaticPeers } from './peers/static-peers.ts'
 import { createUpload } from './peers/upload.ts'
 import { allBits, countBits, hasBit, isBitfieldFor, setBit } from './pieces/bits.ts'
@@ -23,7 +25,6 @@ import type { SlabReader } from './pieces/slab-reader.ts'
 import { checkPieces, isPiece } from './pieces/verify.ts'
 import { createWaiting } from './pieces/waiting.ts'
 import { createPresence, type Presence } from './presence.ts'
-import type { RateLimiter } from './rate-limiter.ts'
 import type { SwarmTorrent, TorrentOptions, TransferState } from './swarm.ts'
 import type { GuardedHttp } from './web/guarded-http.ts'
 import { createWebSeeds } from './web/web-seeds.ts'
@@ -34,10 +35,12 @@ export interface SwarmParts {
   readonly gate: Gate
   readonly http: GuardedHttp
   readonly slabs: SlabReader
-  readonly uploadLimiter: RateLimiter
-  readonly downloadLimiter: RateLimiter
+  readonly bandwidth: Bandwidth
   readonly random: () => number
   readonly now: () => number
+  readonly nearness: Nearness
+  readonly webSeedDelayMs: number
+  readonly deadlineMs: number | undefined
   /** By info hash, those that take peers; one that rests has to come back first. */
   readonly torrents: Map<string, () => Torrent | Promise<Torrent>>
   /** Undefined unless it was asked for. */
@@ -49,6 +52,8 @@ export interface SwarmParts {
 export interface JoinedTorrent extends SwarmTorrent {
   /** Closes files that nobody uses, and rests if nobody uses the torrent. */
   closeIdle(): Promise<void>
+  /** Whom to send to has changed. */
+  rechoke(): void
   /** The swarm as a whole failed. */
   fail(error: unknown): void
   warn(message: string): void
@@ -63,7 +68,7 @@ export const joinTorrent = async (
   onRemoved: (removal: Promise<void>) => void,
 ): Promise<JoinedTorrent> => {
   const { metainfo } = options
-  const { client, gate, http, slabs, uploadLimiter, downloadLimiter, random, now } = parts
+  const { client, gate, http, slabs, bandwidth, random, now, nearness } = parts
   const onWarning = options.onWarning ?? (() => {})
   const geometry = geometryOf(metainfo)
   const { directory, stored, have } = options
@@ -99,7 +104,9 @@ export const joinTorrent = async (
       return slabs.read(slabSource, index, offset, length)
     },
     isFirstCopy: (link, index) => presence.exchange?.isFirstCopy(link, index) === true,
-    limiter: uploadLimiter,
+    bandwidth,
+    hasRoom: (link) => presence.exchange?.hasRoom(link) !== false,
+    onSent: (link, bytes) => presence.exchange?.sent(link, bytes),
     random,
     now,
   })
@@ -110,9 +117,10 @@ export const joinTorrent = async (
         has: (index) => hasBit(bits, index),
         isPiece: (index, bytes) => isPiece(metainfo, index, bytes),
         write: files.write,
-        limiter: downloadLimiter,
+        limiterOf: bandwidth.down.of,
         random,
         now,
+        ownId: client.peerId,
         onPiece: (index) => {
           setBit(bits, index)
           haveBytes += geometry.pieceLengthOf(index)
@@ -154,6 +162,8 @@ export const joinTorrent = async (
         ourselves: gate.ourselves,
         download,
         upload,
+        bandwidth,
+        isNear: nearness.isNear,
         now,
         onMachine: parts.onMachine,
         onLonely: () => {
@@ -172,7 +182,10 @@ export const joinTorrent = async (
     if (torrent instanceof Promise) torrent.then(add, fail)
     else add(torrent)
   }
-  parts.localDiscovery?.add(metainfo.infoHash, addPeer('lsd'))
+  parts.localDiscovery?.add(metainfo.infoHash, (peer) => {
+    nearness.heard(peer.host)
+    addPeer('lsd')(peer)
+  })
   const staticPeers = createStaticPeers({
     peers: options.peers ?? [],
     policy: gate.policy,
@@ -203,9 +216,17 @@ export const joinTorrent = async (
       download,
       http,
       bans: gate.bans,
-      limiter: downloadLimiter,
+      limiter: bandwidth.down.outside,
       now,
-      isWaitingForPeers: () => !announcer.isSettled || !staticPeers.isSettled || presence.knownPeers > 0,
+      facts: () => ({
+        delayMs: parts.webSeedDelayMs,
+        deadlineMs: parts.deadlineMs,
+        isLookingForPeers: !announcer.isSettled || !staticPeers.isSettled || presence.knownPeers > 0,
+        connectedPeers: linkCount(),
+        peerBytesPerSecond: download.peerBytesPerSecond,
+        missingBytes: metainfo.lengthBytes - haveBytes,
+      }),
+      onFallback: options.onFallback ?? (() => {}),
       onWarning,
     })
   const tick = setInterval(() => {
@@ -238,6 +259,13 @@ export const joinTorrent = async (
   const describeLack = (): string => {
     const missing = metainfo.lengthBytes - haveBytes
     return `${missing} of ${metainfo.lengthBytes} bytes missing, ${linkCount()} peers, ${webSeeds?.count ?? 0} web seeds`
+  }
+
+  /** A tracker counts this machine as well, once it has everything. */
+  const otherCopies = (): number => {
+    const told = Math.max(0, (announcer.seeders ?? 0) - Number(isDone()))
+    const { origins, seeds } = kindsOf(presence.exchange?.links ?? new Set())
+    return Math.max(told, origins + seeds)
   }
 
   webSeeds?.wake()
@@ -275,6 +303,8 @@ export const joinTorrent = async (
       peers: linkCount(),
       ...kindsOf(presence.exchange?.links ?? new Set()),
       webSeeds: webSeeds?.count ?? 0,
+      fallback: webSeeds?.reason,
+      otherCopies: otherCopies(),
     }),
     whenDone: completion.whenDone,
     whenHave: waiting.whenHave,
@@ -282,6 +312,7 @@ export const joinTorrent = async (
       presence.rest()
       return files.closeIdle()
     },
+    rechoke: upload.rechoke,
     fail,
     warn: onWarning,
     remove: () => {

@@ -8,17 +8,19 @@ import { LIMITS } from '../limits.ts'
 import { dhtSocket } from './announce/dht-socket.ts'
 import { distributedTable, verifyItem } from './announce/distributed-table.ts'
 import { openLocalDiscovery } from './announce/local-discovery.ts'
+import { createBandwidth } from './bandwidth.ts'
 import { PEER_ID_PREFIXES } from './exchange.ts'
 import { createMeetingPlace } from './news/meeting.ts'
 import { addressPolicy } from './peers/addresses.ts'
 import { memoryBans } from './peers/bans.ts'
 import { acceptPeers, type Gate } from './peers/connections.ts'
+import { createNearness } from './peers/nearness.ts'
 import { rememberOurselves } from './peers/ourselves.ts'
 import { createSlabReader } from './pieces/slab-reader.ts'
-import { createRateLimiter } from './rate-limiter.ts'
 import type { Swarm, SwarmOptions, TorrentOptions } from './swarm.ts'
 import { type JoinedTorrent, joinTorrent, type SwarmParts } from './torrent.ts'
 import { createGuardedHttp } from './web/guarded-http.ts'
+import { WEB_SEED_DELAY_MS } from './web/web-seeds.ts'
 
 const USER_AGENT = 'Updraft'
 const CLOSE_IDLE_EVERY_MS = 30_000
@@ -40,15 +42,18 @@ export const openSwarm = async (
   const joining = new Map<string, Promise<JoinedTorrent>>()
   const joined = new Map<string, JoinedTorrent>()
   const leaving = new Set<Promise<void>>()
+  const nearness = createNearness({ networks: options.lan, now })
   const parts: SwarmParts = {
     client,
     gate,
     http: createGuardedHttp(gate.policy, USER_AGENT),
     slabs: createSlabReader(),
-    uploadLimiter: createRateLimiter({ bytesPerSecond: options.uploadLimit }),
-    downloadLimiter: createRateLimiter({ bytesPerSecond: options.downloadLimit }),
+    bandwidth: createBandwidth(options, now),
     random: Math.random,
     now,
+    nearness,
+    webSeedDelayMs: options.webSeedDelayMs ?? WEB_SEED_DELAY_MS,
+    deadlineMs: options.deadlineMs,
     torrents: new Map(),
     onMachine: options.onMachine ?? (() => {}),
     localDiscovery: options.localDiscovery
@@ -105,8 +110,7 @@ export const openSwarm = async (
     meetings.close()
     await parts.localDiscovery?.close()
     parts.http[Symbol.dispose]()
-    parts.uploadLimiter[Symbol.dispose]()
-    parts.downloadLimiter[Symbol.dispose]()
+    parts.bandwidth[Symbol.dispose]()
     if (!client.destroyed) await new Promise<void>((closed) => client.destroy(() => closed()))
   }
 
@@ -125,6 +129,15 @@ export const openSwarm = async (
     meet: async (meetingOptions) => {
       if (isClosed()) throw new UpdateError('ABORTED', 'the swarm is closed')
       return meetings.open(meetingOptions)
+    },
+    change: (terms) => {
+      const wasOpen = parts.bandwidth.isOpenOutside
+      parts.bandwidth.change(terms)
+      if (wasOpen !== parts.bandwidth.isOpenOutside) for (const torrent of joined.values()) torrent.rechoke()
+    },
+    get uploadedBytes() {
+      const { lan, outside } = parts.bandwidth.up
+      return { lan: lan.spentBytes, outside: outside.spentBytes }
     },
     [Symbol.asyncDispose]: () => {
       closing ??= close()

@@ -13,6 +13,8 @@ export interface Course {
   readonly sizeBytes: number
   readonly agents: number
   readonly httpOnly: boolean
+  /** Our agents leave links to others. */
+  readonly yields: boolean
   /** Undefined if there is nobody to be found. */
   readonly trackerUrl: string | undefined
   /** Where the folder `bench` is served over HTTP. */
@@ -34,6 +36,8 @@ export interface Counted {
   readonly receivedBytes?: number
   readonly sentBytes?: number
   readonly firstBytesMs?: number
+  /** What it has banned, in our swarm's words: `address 10.77.3.1`. */
+  readonly banned?: readonly string[]
 }
 
 export interface Participant {
@@ -96,12 +100,13 @@ export const webServer = (machine: Machine, port: number): Participant =>
 const updraft: Contestant = {
   name: 'updraft',
   missing: () => undefined,
-  start: (role, machine, { torrent, trackerUrl, webUrl, httpOnly, profile }) =>
+  start: (role, machine, { torrent, trackerUrl, webUrl, httpOnly, yields, profile }) =>
     speaking(machine, [
       ...NODE,
       ...(profile === undefined || role !== 'agent' ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`]),
       here('our-peer.ts'),
       role,
+      ...(yields && role === 'agent' ? ['--yields'] : []),
       `--metainfo=${torrent}`,
       `--directory=${machine.directory}`,
       ...(trackerUrl === undefined ? [] : [`--tracker=${trackerUrl}`]),

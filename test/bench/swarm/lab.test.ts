@@ -102,7 +102,7 @@ describe('the table', () => {
 
   test('says of an agent that did not finish that it never did', () => {
     const text = formatTable([row(run(Number.POSITIVE_INFINITY, 10, undefined))])
-    expect(text).toMatch(/updraft +never +never +never +10\.0 +never/)
+    expect(text).toMatch(/updraft +never +never +never +10\.0 +never +never/)
     expect(text).not.toContain('received')
   })
 
@@ -147,10 +147,26 @@ describeWith([needsRoot, needsProgram('ip'), needsProgram('tc')], 'in network na
     // The links count what was really sent: everything once at least, and not more often than there are agents and a restart.
     expect(rows[0].originSentToSize).toBeGreaterThan(1)
     expect(rows[0].originSentToSize).toBeLessThan(5)
+    expect(races.updraft[0].poisoners).toMatchObject({ stillConnected: 0 })
     const agents: readonly { restarts: number; cpuSeconds: number; peakBytes: number }[] = races.updraft[0].agents
     expect(agents.map(({ restarts }) => restarts)).toEqual([1, 0, 0])
     for (const { cpuSeconds, peakBytes } of agents) expect(Math.min(cpuSeconds, peakBytes)).toBeGreaterThan(0)
     expect(namespacesOf(child.pid)).toEqual([])
+  })
+
+  test('of two LANs, each brings in less than two copies for its three agents', async () => {
+    const json = join(folder, 'lans.json')
+    const child = spawn(
+      NODE[0],
+      lab('--agents=6', '--groups=2', '--size=1', '--scale=0.4', '--only=updraft', `--json=${json}`),
+      {
+        stdio: 'ignore',
+      },
+    )
+    expect((await once(child, 'exit'))[0]).toBe(0)
+    const { rows } = JSON.parse(await readFile(json, 'utf8'))
+    expect(rows[0].uplinkToSize).toBeGreaterThan(0.95)
+    expect(rows[0].uplinkToSize).toBeLessThan(2)
   })
 
   test('interrupted, it takes everything down and says so', async () => {

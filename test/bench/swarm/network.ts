@@ -20,6 +20,8 @@ export interface HostOptions {
   /** Undefined is as fast as this machine can. */
   readonly link: LinkSpeed | undefined
   readonly place?: Place
+  /** Length of the prefix that it shares with its LAN; else it is in a network of its own, as behind a router. */
+  readonly prefix?: number
 }
 
 export interface Network extends Disposable {
@@ -32,6 +34,7 @@ export interface Network extends Disposable {
 const PREFIX = 'updraft-lab-'
 const BRIDGE = 'bridge'
 const HUB_ADDRESS = '10.77.0.1'
+const EVERYBODY = '10.77.0.0/16'
 
 /** A packet burst of ten milliseconds: shorter ones cost more time of the machine than the shaping is worth. */
 const BURST_SECONDS = 0.01
@@ -99,10 +102,12 @@ export const createNetwork = (): Network => {
         run('ip', ['-n', namespace, 'link', 'set', 'uplink', 'master', BRIDGE])
         return { namespace, linkBytes }
       },
-      addHost: ({ addresses, link, place = hub }) => {
+      addHost: ({ addresses, link, place = hub, prefix = 32 }) => {
         const namespace = addNamespace(`host${namespaces.length}`)
         const linkBytes = connect(namespace, place, link)
-        for (const address of addresses) run('ip', ['-n', namespace, 'addr', 'add', `${address}/16`, 'dev', 'uplink'])
+        for (const address of addresses)
+          run('ip', ['-n', namespace, 'addr', 'add', `${address}/${prefix}`, 'dev', 'uplink'])
+        run('ip', ['-n', namespace, 'route', 'add', EVERYBODY, 'dev', 'uplink'])
         return { namespace, addresses, linkBytes }
       },
       [Symbol.dispose]: remove,

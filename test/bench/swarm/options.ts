@@ -35,6 +35,8 @@ export interface Scenario {
   readonly groupLink: LinkSpeed
   /** No peers at all: the origin is a web server only. */
   readonly httpOnly: boolean
+  /** Our agents leave links to others, as they do unless their owner says otherwise. */
+  readonly yields: boolean
 }
 
 export interface LabOptions {
@@ -66,6 +68,7 @@ plain HTTP. Needs root and iproute2; removes everything that it made, also after
   --groups N          LANs of agents, each behind one uplink (0)
   --group-up, --group-down R   that uplink, Mbit/s (10, 20)
   --http-only         no peers: the origin is a web server only
+  --yields            our agents leave links to others, as they do unless their owner says otherwise
 
   --only A,B          of ${CONTESTANTS.join(', ')}
   --runs N            each contestant so often, turn about; medians are printed (1)
@@ -136,6 +139,7 @@ export const parseOptions = (args: readonly string[]): LabOptions => {
     groups: number('groups'),
     groupLink: { up: speed('group-up'), down: speed('group-down') },
     httpOnly: values['http-only'] === true,
+    yields: values.yields === true,
   }
   if (scenario.late >= scenario.agents) faults.push(`--late ${scenario.late} leaves no agent that starts at once`)
   if (scenario.groups > scenario.agents) faults.push(`--groups ${scenario.groups} leaves groups without an agent`)
@@ -172,6 +176,7 @@ const readArguments = (args: readonly string[]): Readonly<Record<string, string 
     json: text,
     profile: text,
     'http-only': flag,
+    yields: flag,
     help: flag,
   }
   try {

@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
 import { isUpdateError } from '@updraft/core/errors'
 import { parseMetainfo } from '@updraft/core/swarm/metainfo'
+import { memoryBans } from '@updraft/core/swarm/peers/bans'
 import { openSwarm } from '@updraft/core/swarm/webtorrent-swarm'
 
 const { values, positionals } = parseArgs({
@@ -14,6 +15,10 @@ const { values, positionals } = parseArgs({
     directory: { type: 'string', default: '' },
     tracker: { type: 'string', multiple: true, default: [] },
     'web-seed': { type: 'string', multiple: true, default: [] },
+    yields: { type: 'boolean', default: false },
+    /** Bytes per second. */
+    'upload-limit': { type: 'string' },
+    'download-limit': { type: 'string' },
   },
 })
 const [role] = positionals
@@ -23,6 +28,10 @@ const LOOK_EVERY_MS = 20
 
 const say = (line: object): void => void process.stdout.write(`${JSON.stringify(line)}\n`)
 
+const rateOf = (text: string | undefined): number | undefined => (text === undefined ? undefined : Number(text))
+const banned = new Set<string>()
+const bans = memoryBans()
+
 const metainfo = parseMetainfo(await readFile(values.metainfo))
 const swarm = await openSwarm({
   port: 0,
@@ -30,6 +39,16 @@ const swarm = await openSwarm({
   dht: false,
   localDiscovery: false,
   isOrigin: role === 'origin',
+  yields: values.yields,
+  uploadLimit: rateOf(values['upload-limit']),
+  downloadLimit: rateOf(values['download-limit']),
+  bans: {
+    isBanned: bans.isBanned,
+    ban: (subject, reason) => {
+      banned.add(subject)
+      bans.ban(subject, reason)
+    },
+  },
 })
 say({ ready: true })
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]()
@@ -55,12 +74,12 @@ if (role === 'agent') {
     () => say({ done: true }),
     (error: unknown) => {
       if (!isUpdateError(error)) throw error
-      process.stderr.write(`${error.code}: ${error.message}\n`)
+      if (error.code !== 'ABORTED') process.stderr.write(`${error.code}: ${error.message}\n`)
     },
   )
 }
 await lines.next()
 const { bytes, uploadedBytes } = torrent.state()
-say({ receivedBytes: bytes.peers + bytes.origin, sentBytes: uploadedBytes, firstBytesMs })
+say({ receivedBytes: bytes.peers + bytes.origin, sentBytes: uploadedBytes, firstBytesMs, banned: [...banned] })
 clearInterval(look)
 await swarm[Symbol.asyncDispose]()

@@ -1,5 +1,6 @@
 // Peers that say they have everything and send random bytes: one process, one peer for each address that it is given. They
-// listen, announce themselves, and call everyone whom the tracker names, again and again.
+// listen, announce themselves, and call everyone whom the tracker names, again and again. Asked for a report, they say whom they
+// have sent something, and whom they are connected with at this moment.
 import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { get } from 'node:http'
@@ -23,8 +24,20 @@ const PORT = 6_881
 const CALL_AGAIN_MS = 5_000
 const poison = randomBytes(128 * 1024)
 
+export interface PoisonersReport {
+  /** `POISONER MACHINE` each: it was sent at least one block. */
+  readonly sent: readonly string[]
+  /** The same: there is a connection, and both have said hello. */
+  readonly connected: readonly string[]
+}
+const sent = new Set<string>()
+const connected = new Map<Socket, string>()
+
 const join = (socket: Socket, peerId: string): void => {
   const wire = new Wire()
+  const pair = `${socket.localAddress} ${socket.remoteAddress}`
+  wire.on('handshake', () => connected.set(socket, pair))
+  socket.on('close', () => connected.delete(socket))
   socket.on('error', () => {}) // Banned: that is what they are here for.
   wire.on('error', () => {})
   socket.pipe(wire as unknown as NodeJS.WritableStream)
@@ -32,9 +45,10 @@ const join = (socket: Socket, peerId: string): void => {
   wire.handshake(infoHash, peerId, { fast: true })
   wire.on('handshake', () => queueMicrotask(() => wire.haveAll()))
   wire.on('interested', () => wire.unchoke())
-  wire.on('request', (_index: number, _offset: number, length: number, respond: BlockCallback) =>
-    respond(null, poison.subarray(0, length)),
-  )
+  wire.on('request', (_index: number, _offset: number, length: number, respond: BlockCallback) => {
+    sent.add(pair)
+    respond(null, poison.subarray(0, length))
+  })
 }
 
 /** Everybody whom the tracker names, as `host:port`. */
@@ -73,4 +87,7 @@ for (const address of values.address) {
 }
 process.stdout.write('{"ready":true}\n')
 process.stdin.on('end', () => process.exit())
-process.stdin.resume()
+process.stdin.on('data', () => {
+  const report: PoisonersReport = { sent: [...sent], connected: [...new Set(connected.values())] }
+  process.stdout.write(`${JSON.stringify(report)}\n`)
+})

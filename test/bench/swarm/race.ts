@@ -8,6 +8,7 @@ import { HEADER_RATIO } from './bound.ts'
 import { type Contestant, type Counted, type Course, type Machine, type Participant, webServer } from './contestants.ts'
 import { commandIn, createNetwork, type Host, type Network } from './network.ts'
 import type { Scenario } from './options.ts'
+import type { PoisonersReport } from './poisoners.ts'
 
 export interface RaceOptions {
   readonly contestant: Contestant
@@ -44,10 +45,24 @@ export interface RaceFigures {
   /** What came into each LAN over its uplink. */
   readonly uplinkReceivedBytes: readonly number[]
   readonly agents: readonly AgentFigures[]
+  /** Undefined without any. */
+  readonly poisoners?: PoisonersFigures | undefined
+}
+
+/** A pair is a poisoner and an agent. */
+export interface PoisonersFigures {
+  /** Pairs in which the agent got at least one bad block. */
+  readonly sentPairs: number
+  /** Of these, pairs in which the agent has banned the poisoner; undefined for a program that does not say. */
+  readonly bannedPairs: number | undefined
+  /** Poisoners that some agent is still connected with, at the end. */
+  readonly stillConnected: number
 }
 
 const TRACKER_PORT = 6_969
 const WEB_PORT = 8_080
+/** The third byte of the first LAN's addresses. */
+const LAN_SUBNET = 16
 const RESTART_AFTER_MS = 1_000
 /** Kills come in the first half of the expected time, evenly, so that there is something left to lose. */
 const KILLS_FROM = 0.1
@@ -66,12 +81,12 @@ export const race = async (options: RaceOptions): Promise<RaceFigures> => {
   ]
   const lans = Array.from({ length: scenario.groups }, () => network.addLan(scenario.groupLink))
   const agentHosts = Array.from({ length: scenario.agents }, (_, index) => {
-    const place = lans[index % Math.max(1, lans.length)]
-    return network.addHost({
-      addresses: [`10.77.1.${index + 1}`],
-      link: scenario.link,
-      ...(place === undefined ? {} : { place }),
-    })
+    const lan = index % Math.max(1, lans.length)
+    const place = lans[lan]
+    const { link } = scenario
+    return place === undefined
+      ? network.addHost({ addresses: [`10.77.1.${index + 1}`], link })
+      : network.addHost({ addresses: [`10.77.${LAN_SUBNET + lan}.${index + 1}`], link, place, prefix: 24 })
   })
 
   const isPeerless = scenario.httpOnly && scenario.dead === 0
@@ -80,6 +95,7 @@ export const race = async (options: RaceOptions): Promise<RaceFigures> => {
     sizeBytes: scenario.sizeBytes,
     agents: scenario.agents,
     httpOnly: scenario.httpOnly,
+    yields: scenario.yields,
     trackerUrl: isPeerless ? undefined : `http://${network.hub.address}:${TRACKER_PORT}/announce`,
     webUrl: webUrlOf(originHost),
     profile: options.profile,
@@ -95,7 +111,7 @@ export const race = async (options: RaceOptions): Promise<RaceFigures> => {
   const sources = [start('origin', originHost), ...seedHosts.map((host) => start('seed', host))]
   await Promise.all(sources.map(({ ready }) => ready))
   for (const source of sources) source.go()
-  if (scenario.poisoners > 0) await startPoisoners(network, scenario, course, stack)
+  const poisoners = scenario.poisoners > 0 ? await startPoisoners(network, scenario, course, stack) : undefined
 
   const runners: Runner[] = []
   for (const [index, host] of agentHosts.entries()) {
@@ -122,6 +138,8 @@ export const race = async (options: RaceOptions): Promise<RaceFigures> => {
   signal.throwIfAborted()
   const seconds = (performance.now() - startedAt) / 1000
 
+  poisoners?.tell('report')
+  const report = await poisoners?.next<PoisonersReport>()
   const agents: AgentFigures[] = []
   for (const runner of runners) {
     const figures = await runner.stop()
@@ -139,6 +157,21 @@ export const race = async (options: RaceOptions): Promise<RaceFigures> => {
     seedsSentBytes: seedHosts.reduce((sum, host) => sum + payloadOf(host.linkBytes().sent), 0),
     uplinkReceivedBytes: lans.map((lan) => payloadOf(lan.linkBytes().received)),
     agents: agents.map((agent) => ({ ...agent, seconds: agent.seconds && agent.seconds * factor })),
+    poisoners: report && poisonersFigures(report, agents),
+  }
+}
+
+const poisonersFigures = ({ sent, connected }: PoisonersReport, agents: readonly AgentFigures[]): PoisonersFigures => {
+  const agentOf = (pair: string) => agents.find(({ address }) => pair.endsWith(` ${address}`))
+  const poisonerOf = (pair: string) => pair.split(' ')[0] ?? ''
+  const sentPairs = sent.filter((pair) => agentOf(pair) !== undefined)
+  const isTold = agents.every(({ banned }) => banned !== undefined)
+  const banned = sentPairs.filter((pair) => agentOf(pair)?.banned?.includes(`address ${poisonerOf(pair)}`))
+  const still = connected.filter((pair) => agentOf(pair) !== undefined).map(poisonerOf)
+  return {
+    sentPairs: sentPairs.length,
+    bannedPairs: isTold ? banned.length : undefined,
+    stillConnected: new Set(still).size,
   }
 }
 
@@ -237,20 +270,21 @@ const startPoisoners = async (
   { poisoners, link }: Scenario,
   { torrent, trackerUrl }: Course,
   stack: AsyncDisposableStack,
-): Promise<void> => {
+): Promise<Speaker> => {
   const host = network.addHost({
     addresses: Array.from({ length: poisoners }, (_, index) => `10.77.3.${index + 1}`),
     link: { up: link.up * poisoners, down: link.down * poisoners },
   })
   const addresses = host.addresses.map((address) => `--address=${address}`)
   const args = [`--metainfo=${torrent}`, `--tracker=${trackerUrl}`, ...addresses]
-  await startHelper(commandIn(host, [...NODE, join(import.meta.dirname, 'poisoners.ts'), ...args]), stack)
+  return startHelper(commandIn(host, [...NODE, join(import.meta.dirname, 'poisoners.ts'), ...args]), stack)
 }
 
-const startHelper = async (command: readonly string[], stack: AsyncDisposableStack): Promise<void> => {
-  const helper: Speaker = startSpeaker(command)
+const startHelper = async (command: readonly string[], stack: AsyncDisposableStack): Promise<Speaker> => {
+  const helper = startSpeaker(command)
   stack.defer(() => helper.stop())
   await helper.next()
+  return helper
 }
 
 const payloadOf = (linkBytes: number): number => linkBytes / HEADER_RATIO

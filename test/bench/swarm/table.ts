@@ -14,6 +14,8 @@ export interface Row {
   /** Of the agents, each from its own start. */
   readonly p50Seconds: number
   readonly p99Seconds: number
+  /** How much later the last are than those in the middle. */
+  readonly p99ToP50: number
   readonly originSentToSize: number
   /** Payload that an agent received ÷ size, on average, by its own count; undefined if it keeps none. */
   readonly receivedToSize: number | undefined
@@ -22,6 +24,10 @@ export interface Row {
   /** Undefined for a program that is gone when it is done. */
   readonly cpuSecondsPerAgent: number | undefined
   readonly peakMibPerAgent: number | undefined
+  /** Of the poisoners that an agent got something from, those that it banned, over all agents; undefined if it does not say. */
+  readonly bannedToMet: number | undefined
+  /** Poisoners that somebody was still connected with at the end; undefined without any. */
+  readonly poisonersLeft: number | undefined
   /** Until an agent's first payload, the slowest; undefined if it does not say. */
   readonly firstBytesMs: number | undefined
 }
@@ -45,12 +51,17 @@ export const rowOf = (name: string, runs: readonly RaceFigures[], scenario: Scen
     timeToBoundWithHeaders: seconds / (boundSeconds * HEADER_RATIO),
     p50Seconds: over((run) => quantile(secondsOf(run), 0.5)),
     p99Seconds: over((run) => quantile(secondsOf(run), 0.99)),
+    p99ToP50: over((run) => quantile(secondsOf(run), 0.99) / quantile(secondsOf(run), 0.5)),
     originSentToSize: over((run) => run.originSentBytes) / sizeBytes,
     receivedToSize: optional(({ receivedBytes }) => receivedBytes && receivedBytes / sizeBytes, average),
     uplinkToSize:
       scenario.groups === 0 ? undefined : over(({ uplinkReceivedBytes }) => average(uplinkReceivedBytes)) / sizeBytes,
     cpuSecondsPerAgent: optional(({ cpuSeconds }) => cpuSeconds, average),
     peakMibPerAgent: optional(({ peakBytes }) => peakBytes && peakBytes / MIB, average),
+    bannedToMet: runs.every(({ poisoners }) => poisoners?.bannedPairs !== undefined)
+      ? over(({ poisoners }) => (poisoners?.bannedPairs ?? 0) / Math.max(1, poisoners?.sentPairs ?? 0))
+      : undefined,
+    poisonersLeft: scenario.poisoners === 0 ? undefined : over(({ poisoners }) => poisoners?.stillConnected ?? 0),
     firstBytesMs: optional(
       ({ firstBytesMs }) => firstBytesMs,
       (values) => Math.max(...values),
@@ -69,9 +80,12 @@ const COLUMNS: readonly Column[] = [
   ['+ headers', ({ timeToBoundWithHeaders }) => timeToBoundWithHeaders, 3],
   ['p50 s', ({ p50Seconds }) => p50Seconds, 1],
   ['p99 s', ({ p99Seconds }) => p99Seconds, 1],
+  ['p99 ÷ p50', ({ p99ToP50 }) => p99ToP50, 2],
   ['origin sent', ({ originSentToSize }) => originSentToSize, 3],
   ['received', ({ receivedToSize }) => receivedToSize, 3],
   ['uplink', ({ uplinkToSize }) => uplinkToSize, 2],
+  ['banned', ({ bannedToMet }) => bannedToMet, 2],
+  ['still in', ({ poisonersLeft }) => poisonersLeft, 0],
   ['CPU s', ({ cpuSecondsPerAgent }) => cpuSecondsPerAgent, 2],
   ['peak MiB', ({ peakMibPerAgent }) => peakMibPerAgent, 0],
   ['first ms', ({ firstBytesMs }) => firstBytesMs, 0],
@@ -103,6 +117,7 @@ export const describeScenario = (scenario: Scenario): string => {
     `origin ${rate(origin.up)} Mbit/s`,
     `${Number((sizeBytes / MIB).toFixed(3))} MiB in pieces of ${pieceLength / 1024} KiB`,
     ...(scenario.httpOnly ? ['HTTP only'] : []),
+    ...(scenario.yields ? ['ours yields'] : []),
     ...(seeds > 0 ? [`${seeds} seeds`] : []),
     ...(poisoners > 0 ? [`${poisoners} poisoners`] : []),
     ...(dead > 0 ? [`${dead} dead peers`] : []),

@@ -1,8 +1,10 @@
 // Two machines that talk about a repository: what one has, the other gets, and who asks or says too much is let go.
+
 import { expect, test } from '@jest/globals'
 import { type Conversation, createConversation } from '@updraft/core/swarm/news/conversation'
 import { formatMessage, PART_LENGTH } from '@updraft/core/swarm/news/message'
 import { type Edition, type Library, NO_EDITION } from '@updraft/core/swarm/news/news'
+import { createRateLimiter } from '@updraft/core/swarm/rate-limiter'
 
 const TIMESTAMP = 'metadata/timestamp.json'
 
@@ -28,7 +30,7 @@ const endWith = (library: Library, send: (bytes: Uint8Array) => void, answerTime
     library,
     send,
     whenFlushed: async () => {},
-    limiter: { isReady: () => true, spend: () => {}, whenReady: (go) => go(), [Symbol.dispose]: () => {} },
+    limiter: createRateLimiter({ bytesPerSecond: undefined }),
     onHave: () => {},
     onUse: () => {},
     onViolation: (reason) => {
@@ -161,7 +163,7 @@ test('a disk that cannot be read ends the conversation, not the program', async 
     library,
     send: () => {},
     whenFlushed: async () => {},
-    limiter: { isReady: () => true, spend: () => {}, whenReady: (go) => go(), [Symbol.dispose]: () => {} },
+    limiter: createRateLimiter({ bytesPerSecond: undefined }),
     onHave: () => {},
     onUse: () => {},
     onViolation: resolve,

@@ -64,6 +64,7 @@ describe('over HTTP', () => {
       intervalMs: 900_000,
       minIntervalMs: 60_000,
       leechers: 2,
+      seeders: 4,
       peers: [
         { host: '10.0.0.1', port: 6_881 },
         { host: '2001:db8:0:0:0:0:0:1', port: 80 },
@@ -146,6 +147,7 @@ describe('over UDP', () => {
       intervalMs: 120_000,
       minIntervalMs: undefined,
       leechers: 3,
+      seeders: 1,
       peers: [{ host: '10.0.0.1', port: 6_881 }],
     })
     const [connect, announce] = requests as [Buffer, Buffer]

@@ -1,11 +1,13 @@
 // What other machines say of a repository: the messages of the extension `updraft_tuf`, a whole conversation of them, and the
 // pointer in the distributed hash table.
+
 import assert from 'node:assert/strict'
 import { decodeBencode, encodeBencode, isDictionary } from '@updraft/core/swarm/bencode'
 import { createConversation } from '@updraft/core/swarm/news/conversation'
 import { formatMessage, type Message, PART_LENGTH, parseMessage } from '@updraft/core/swarm/news/message'
 import { NO_EDITION } from '@updraft/core/swarm/news/news'
 import { parsePointer, pointerValueOf } from '@updraft/core/swarm/news/pointer'
+import { createRateLimiter } from '@updraft/core/swarm/rate-limiter'
 import { choosing, chosen, inPieces, plainTarget } from '../target.ts'
 
 const MESSAGES: readonly Parameters<typeof formatMessage>[0][] = [
@@ -51,7 +53,7 @@ export const news = plainTarget({
       },
       send: () => {},
       whenFlushed: async () => {},
-      limiter: { isReady: () => true, spend: () => {}, whenReady: (go) => go(), [Symbol.dispose]: () => {} },
+      limiter: createRateLimiter({ bytesPerSecond: undefined }),
       onHave: () => {},
       onUse: () => {},
       onViolation: () => {

@@ -13,6 +13,8 @@ export interface Announcer {
   hurry(): void
   /** True once every tracker has answered or failed. */
   readonly isSettled: boolean
+  /** How many have all of it, as the tracker said last that said most; undefined if none said anything. */
+  readonly seeders: number | undefined
   /** Says good-bye where that is quick. */
   close(): Promise<void>
 }
@@ -51,6 +53,10 @@ export const createAnnouncer = (options: AnnouncerOptions): Announcer => {
     get isSettled() {
       return loops.every((loop) => loop.isSettled)
     },
+    get seeders() {
+      const told = loops.flatMap(({ seeders }) => seeders ?? [])
+      return told.length === 0 ? undefined : Math.max(...told)
+    },
     close: async () => {
       controller.abort()
       const signal = AbortSignal.timeout(GOODBYE_TIMEOUT_MS)
@@ -61,6 +67,7 @@ export const createAnnouncer = (options: AnnouncerOptions): Announcer => {
 
 interface Loop {
   readonly isSettled: boolean
+  readonly seeders: number | undefined
   complete(): void
   hurry(): void
   sayGoodbye(signal: AbortSignal): Promise<void>
@@ -71,6 +78,7 @@ const announceForEver = (url: string, tracker: Tracker, options: AnnouncerOption
   let timer: NodeJS.Timeout | undefined
   let isSettled = false
   let isKnown = false
+  let seeders: number | undefined
   let busy = false
   let again = false
   let failures = 0
@@ -87,6 +95,7 @@ const announceForEver = (url: string, tracker: Tracker, options: AnnouncerOption
     try {
       const answer = await tracker.announce({ ...counts(), event }, signal)
       isKnown = true
+      seeders = answer.seeders ?? seeders
       failures = 0
       // Two seeds have nothing to say to each other: a fleet at rest makes no connections at all.
       const isOfUse = counts().leftBytes > 0 || answer.leechers !== 0
@@ -126,6 +135,9 @@ const announceForEver = (url: string, tracker: Tracker, options: AnnouncerOption
   return {
     get isSettled() {
       return isSettled
+    },
+    get seeders() {
+      return seeders
     },
     complete: () => {
       due = 'completed'

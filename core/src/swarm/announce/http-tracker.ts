@@ -58,6 +58,7 @@ const parseAnswer = (answer: BencodeValue): TrackerAnswer => {
     intervalMs: millisecondsOf(entries.get('interval')),
     minIntervalMs: millisecondsOf(entries.get('min interval')),
     leechers: countOf(entries.get('incomplete')),
+    seeders: countOf(entries.get('complete')),
     peers: [...peersOf(entries.get('peers'), 4), ...peersOf(entries.get('peers6'), 16)],
   }
 }

@@ -15,6 +15,8 @@ export interface TrackerAnswer {
   readonly minIntervalMs: number | undefined
   /** How many of the torrent's peers lack something, where the tracker says so. */
   readonly leechers: number | undefined
+  /** How many have all of it, this machine included if it has told so. */
+  readonly seeders?: number | undefined
   /** Address literals; not checked yet. */
   readonly peers: readonly Endpoint[]
 }

@@ -66,6 +66,7 @@ const parseAnswer = (answer: Buffer, addressLength: 4 | 16): TrackerAnswer => ({
   intervalMs: answer.readUInt32BE(8) * 1000 || undefined,
   minIntervalMs: undefined,
   leechers: answer.readUInt32BE(12),
+  seeders: answer.readUInt32BE(16),
   peers: parseCompactPeers(answer.subarray(20), addressLength),
 })
 

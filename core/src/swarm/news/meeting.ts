@@ -10,12 +10,12 @@ import Peer from 'webtorrent/lib/peer.js'
 import { UpdateError } from '../../errors.ts'
 import { LIMITS } from '../../limits.ts'
 import type { LocalDiscovery } from '../announce/local-discovery.ts'
+import type { Bandwidth } from '../bandwidth.ts'
 import { type Endpoint, formatEndpoint, isLoopback, parseEndpoint, resolveAllowed } from '../peers/addresses.ts'
 import { banSubjectsOf } from '../peers/bans.ts'
 import { type Gate, isBannedPeer } from '../peers/connections.ts'
 import { pipeDirectly, pipeOf } from '../peers/direct-pipe.ts'
 import { addressOfSocket } from '../peers/link.ts'
-import type { RateLimiter } from '../rate-limiter.ts'
 import { type Conversation, createConversation } from './conversation.ts'
 import { extensionFor } from './extension.ts'
 import { EXTENSION_NAME } from './message.ts'
@@ -24,7 +24,7 @@ import { type CallOptions, type Meeting, type MeetingOptions, NO_EDITION, type P
 export interface MeetingParts {
   readonly client: WebTorrent
   readonly gate: Gate
-  readonly uploadLimiter: RateLimiter
+  readonly bandwidth: Bandwidth
   readonly localDiscovery: LocalDiscovery | undefined
 }
 
@@ -76,7 +76,7 @@ export const createMeetingPlace = (parts: MeetingParts): MeetingPlace => {
 
 const openMeeting = (
   { topics: initial, library, onTold, onPeer }: MeetingOptions,
-  { client, gate, uploadLimiter, localDiscovery }: MeetingParts,
+  { client, gate, bandwidth, localDiscovery }: MeetingParts,
   receivers: Map<string, (peer: Peer, peerId: string) => void>,
   admit: (peer: Peer, address: string | undefined) => boolean,
 ): Meeting => {
@@ -102,7 +102,7 @@ const openMeeting = (
     const conversation: Conversation = createConversation({
       name,
       library,
-      limiter: uploadLimiter,
+      limiter: bandwidth.up.outside,
       send: (bytes) => wire.extended(EXTENSION_NAME, bytes),
       whenFlushed: async () => {
         while (pipe !== undefined && !pipe.isFlushed && !peer.destroyed) {

@@ -6,15 +6,24 @@
 
 import { createBlame, sendersOf } from '../pieces/blame.ts'
 import { BLOCK_LENGTH, type Geometry } from '../pieces/geometry.ts'
-import { type BlockClaim, createPicker, type Picker, type Source, type StartedPiece } from '../pieces/picker.ts'
+import {
+  type BlockClaim,
+  createPicker,
+  type Picker,
+  type Share,
+  type Source,
+  type StartedPiece,
+} from '../pieces/picker.ts'
 import type { RateLimiter } from '../rate-limiter.ts'
 import { pipeOf } from './direct-pipe.ts'
 import { createIntake, type Intake } from './intake.ts'
 import type { Link } from './link.ts'
+import { createNeighbours, type Neighbours, OTHERS_TURN_MS } from './neighbours.ts'
 import type { BlockSink } from './wire-reader.ts'
 
 export interface Download {
   readonly picker: Picker
+  readonly neighbours: Pick<Neighbours, 'covers' | 'begun'>
   add(link: Link): void
   remove(link: Link): void
   onShown(link: Link, indexes: Iterable<number>): void
@@ -37,9 +46,10 @@ export interface DownloadOptions {
   readonly has: (index: number) => boolean
   readonly isPiece: (index: number, bytes: Uint8Array) => boolean
   readonly write: (index: number, bytes: Uint8Array) => Promise<void>
-  readonly limiter: RateLimiter
+  readonly limiterOf: (link: Link) => RateLimiter
   readonly random: () => number
   readonly now: () => number
+  readonly ownId: string
   /** The piece is verified and on disk. */
   readonly onPiece: (index: number) => void
   /** A block came that was asked for and is not known to be bad. */
@@ -59,8 +69,11 @@ const SILENT_MS = 10_000
 /** And so long: it is gone. */
 const GONE_MS = 60_000
 
+/** A neighbour that is asked and sends nothing for so long does not count as one. */
+const NEAR_SILENT_MS = 1_000
+
 export const createDownload = (options: DownloadOptions): Download => {
-  const { geometry, has, isPiece, write, limiter, random, now, onPiece, onUseful, onBadPiece, onGuilty, onFailed } =
+  const { geometry, has, isPiece, write, limiterOf, random, now, onPiece, onUseful, onBadPiece, onGuilty, onFailed } =
     options
   const picker = createPicker({ pieces: geometry.pieces, pieceLengthOf: geometry.pieceLengthOf, has, random })
   const blame = createBlame()
@@ -68,6 +81,29 @@ export const createDownload = (options: DownloadOptions): Download => {
   let unwrittenBytes = 0
   let closed = false
   let pass: NodeJS.Immediate | undefined
+  let passLater: NodeJS.Timeout | undefined
+  const neighbours = createNeighbours({
+    pieces: geometry.pieces,
+    ownId: options.ownId,
+    now,
+    isUnderWay: (index) => picker.startedPiece(index)?.askers.some(isOutside) === true,
+    onYielded: (index) => {
+      // What has begun to come is worth more than what would have to be asked for again.
+      if (picker.startedPiece(index)?.senders.some((sender) => sender !== undefined) !== false) return
+      for (const { link, claims } of intakes.values()) {
+        if (link.isNear) continue
+        for (const claim of [...claims]) if (claim.piece.index === index) cancel(link, claim)
+      }
+    },
+    onFreed: () => {
+      for (const intake of intakes.values()) if (!intake.link.isNear) intake.starvedAt = undefined
+    },
+  })
+
+  const cancel = ({ wire }: Link, claim: BlockClaim): void => {
+    const { offset, length } = rangeOf(claim)
+    wire.cancel(claim.piece.index, offset, length)
+  }
 
   const wake = (): void => {
     if (closed || pass !== undefined) return
@@ -83,6 +119,7 @@ export const createDownload = (options: DownloadOptions): Download => {
 
   const fill = (intake: Intake): void => {
     if (!canAsk(intake)) return
+    const limiter = limiterOf(intake.link)
     while (intake.claimCount < intake.window) {
       if (!limiter.isReady()) {
         limiter.whenReady(wake)
@@ -93,15 +130,42 @@ export const createDownload = (options: DownloadOptions): Download => {
       const kind = kindOfClaim(intake)
       const { link, suggested } = intake
       const claim =
-        picker.claimSuggested(link, link.has, kind, suggested) ??
-        (isAdvised(intake) ? undefined : picker.claimBlock(link, link.has, kind))
+        picker.claimSuggested(link, freeOf(link), kind, suggested) ??
+        (isAdvised(intake) ? undefined : claimByTurn(intake, kind))
       if (claim === undefined) {
-        if (isAdvised(intake)) return
+        if (isAdvised(intake) || passLater !== undefined) return
         if (kind !== 'own') intake.starvedAt = openings
         return
       }
       ask(intake, claim)
     }
+  }
+
+  /** What this peer may be asked for: of one outside, what no neighbour has or fetches. */
+  const freeOf = ({ has, isNear }: Link): ((index: number) => boolean) =>
+    isNear || !neighbours.any ? has : (index) => has(index) && !neighbours.covers(index)
+
+  /** Neighbours hear of the same piece at the same moment. One of them is to begin, and the others wait whether it does. */
+  const claimByTurn = (intake: Intake, kind: Share): BlockClaim | undefined => {
+    const { link } = intake
+    const isFree = freeOf(link)
+    if (isFree === link.has) return picker.claimBlock(link, isFree, kind)
+    let isHeldBack = false
+    const mayBegin = (index: number): boolean => {
+      const itMay = neighbours.isAnybodys(index)
+      isHeldBack ||= !itMay
+      return itMay
+    }
+    const claim =
+      picker.claimBlock(link, (index) => isFree(index) && neighbours.isOurs(index), kind) ??
+      picker.claimBlock(link, (index) => isFree(index) && mayBegin(index), kind)
+    if (claim === undefined && isHeldBack) {
+      passLater ??= setTimeout(() => {
+        passLater = undefined
+        wake()
+      }, OTHERS_TURN_MS)
+    }
+    return claim
   }
 
   /** A seed that says what to take from it has other plans with the rest. It gets to say the next before we choose. */
@@ -113,8 +177,9 @@ export const createDownload = (options: DownloadOptions): Download => {
 
   const ask = (intake: Intake, claim: BlockClaim): void => {
     const { offset, length } = rangeOf(claim)
-    limiter.spend(length)
+    limiterOf(intake.link).spend(length)
     intake.asked(claim)
+    if (!intake.link.isNear) neighbours.begun(claim.piece.index)
     intake.link.wire.request(claim.piece.index, offset, length, (error, data) => {
       if (error === null && data !== undefined && data.length === length) {
         intake.received(claim, length)
@@ -153,9 +218,7 @@ export const createDownload = (options: DownloadOptions): Download => {
     const intake = [...intakes.values()].find(({ link }) => link === loser)
     if (intake === undefined) return
     for (const claim of [...intake.claims]) {
-      if (claim.piece.askers[claim.block] === loser) continue
-      const { offset, length } = rangeOf(claim)
-      intake.link.wire.cancel(claim.piece.index, offset, length)
+      if (claim.piece.askers[claim.block] !== loser) cancel(intake.link, claim)
     }
   }
 
@@ -208,7 +271,7 @@ export const createDownload = (options: DownloadOptions): Download => {
     if (kind === 'own') return
     const losers = new Set<Source>()
     while (intake.claimCount < intake.window / 2) {
-      const taken = picker.takeOver(intake.link, intake.link.has, kind, isSlower)
+      const taken = picker.takeOver(intake.link, freeOf(intake.link), kind, isSlower)
       if (taken === undefined) break
       losers.add(taken.loser)
       ask(intake, taken)
@@ -233,15 +296,15 @@ export const createDownload = (options: DownloadOptions): Download => {
     if (intake.debtMs > GONE_MS) intake.link.close()
     if (intake.silentMs <= SILENT_MS) return
     for (const claim of [...intake.claims]) {
-      const { offset, length } = rangeOf(claim)
       picker.release(claim, intake.link)
-      intake.link.wire.cancel(claim.piece.index, offset, length)
+      cancel(intake.link, claim)
     }
     intake.restart()
   }
 
   return {
     picker,
+    neighbours,
     receive,
     relieveBy: (source, delayMs) => {
       const piece = picker.takeOverPiece(source, slowerThan(delayMs))
@@ -256,8 +319,9 @@ export const createDownload = (options: DownloadOptions): Download => {
     },
 
     add: (link) => {
-      const intake = createIntake(link, now)
+      const intake = createIntake(link, now, () => !link.isNear && neighbours.any)
       intakes.set(link, intake)
+      neighbours.add(link)
       const pipe = pipeOf(link.peer)
       if (pipe !== undefined) pipe.sinkFor = (...block) => sinkFor(intake, ...block)
       link.wire.on('unchoke', wake)
@@ -272,6 +336,7 @@ export const createDownload = (options: DownloadOptions): Download => {
 
     remove: (link) => {
       intakes.delete(link)
+      neighbours.remove(link)
       picker.leave(link)
       for (let index = 0; index < geometry.pieces; index += 1) {
         if (link.has(index)) picker.countPeer(index, -1)
@@ -286,11 +351,13 @@ export const createDownload = (options: DownloadOptions): Download => {
         picker.countPeer(index, 1)
         if (picker.isMissing(index)) intake.want(1)
       }
+      neighbours.onShown(link, indexes)
       intake.starvedAt = undefined
       wake()
     },
 
     onHidden: (link, index) => {
+      neighbours.onHidden(link, index)
       picker.countPeer(index, -1)
       if (picker.isMissing(index)) intakes.get(link)?.want(-1)
     },
@@ -298,8 +365,10 @@ export const createDownload = (options: DownloadOptions): Download => {
     tick: () => {
       for (const intake of intakes.values()) {
         intake.measure()
+        neighbours.judge(intake.link, isDelivering(intake))
         dropSilent(intake)
       }
+      neighbours.tick()
       for (const intake of intakes.values()) relieve(intake)
       wake()
     },
@@ -307,6 +376,7 @@ export const createDownload = (options: DownloadOptions): Download => {
     close: () => {
       closed = true
       clearImmediate(pass)
+      clearTimeout(passLater)
     },
   }
 }
@@ -319,6 +389,12 @@ const SUGGESTIONS_MAX = 64
 
 /** A block that will come within this time is not worth asking for twice. */
 const RELIEVED_DELAY_MS = 1_000
+
+const isOutside = (source: Source | undefined): boolean => source !== undefined && source.isNear !== true
+
+/** What it has is asked of it, and it sends it. */
+const isDelivering = ({ link, wanted, silentMs }: Intake): boolean =>
+  silentMs < NEAR_SILENT_MS && !(link.wire.peerChoking && wanted > 0)
 
 const rangeOf = ({ piece, block }: BlockClaim) => ({
   offset: block * BLOCK_LENGTH,

@@ -48,6 +48,7 @@ export interface Intake {
  */
 const WINDOW_FIRST = 4
 const WINDOW_MIN = 4
+const WINDOW_SHARED_MIN = 1
 /** What webtorrent, libtorrent and transmission accept at least, if a peer does not say how much it does (`reqq`). */
 const WINDOW_MAX_UNKNOWN = 250
 /** 8 MiB: more only fills buffers on the way. */
@@ -59,9 +60,10 @@ const WINDOW_MAX = 512
  */
 const QUEUE_MS = 400
 
-export const createIntake = (link: Link, now: () => number): Intake => {
+/** `isShared`: others on this side of the same uplink ask over it as well, so that a few blocks for each are seconds together. */
+export const createIntake = (link: Link, now: () => number, isShared: () => boolean = () => false): Intake => {
   const claims = new Map<BlockClaim, number>()
-  let window = WINDOW_FIRST
+  let window = isShared() ? WINDOW_SHARED_MIN : WINDOW_FIRST
   let isGrowing = true
   let wanted = 0
   let bytesPerSecond = 0
@@ -160,7 +162,7 @@ export const createIntake = (link: Link, now: () => number): Intake => {
       bytesNow = 0
       if (isGrowing) return
       const wantedWindow = Math.ceil(((roundTripMs + QUEUE_MS) / 1000) * (bytesPerSecond / BLOCK_LENGTH))
-      window = Math.min(windowMax(), Math.max(WINDOW_MIN, wantedWindow))
+      window = Math.min(windowMax(), Math.max(isShared() ? WINDOW_SHARED_MIN : WINDOW_MIN, wantedWindow))
     },
 
     restart: () => {

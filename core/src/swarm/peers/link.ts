@@ -22,6 +22,8 @@ export interface Link extends Source {
   readonly isSeed: boolean
   /** The operating system has taken everything that was sent so far. */
   readonly isFlushed: boolean
+  /** In this machine's own network. */
+  readonly isNear: boolean
   /** When anything at all came last. */
   heardAt: number
   close(): void
@@ -37,11 +39,13 @@ export interface LinkOptions extends LinkEvents {
   readonly peer: Peer
   readonly wire: Wire
   readonly pieces: number
+  readonly isNear: (address: string) => boolean
   readonly now: () => number
 }
 
 /** Listens to what the peer says it has. A peer that speaks of pieces that do not exist is cut off. */
-export const createLink = ({ peer, wire, pieces, now, onShown, onHidden, onClosed }: LinkOptions): Link => {
+export const createLink = (options: LinkOptions): Link => {
+  const { peer, wire, pieces, isNear, now, onShown, onHidden, onClosed } = options
   let bits = bitsFor(pieces)
   let count = 0
   let closed = false
@@ -63,6 +67,7 @@ export const createLink = ({ peer, wire, pieces, now, onShown, onHidden, onClose
     get isFlushed() {
       return pipe?.isFlushed ?? true
     },
+    isNear: address !== undefined && isNear(address),
     heardAt: now(),
     close: () => {
       if (closed) return

@@ -3,8 +3,8 @@
 // Replaces webtorrent's answer to `request`, which reads at once whatever is asked for, also by a peer that never reads
 // (no upstream issue found), and its rechoking every 10 s, which lets a newcomer wait.
 import type { BlockCallback } from 'bittorrent-protocol'
+import type { Bandwidth } from '../bandwidth.ts'
 import type { Geometry } from '../pieces/geometry.ts'
-import type { RateLimiter } from '../rate-limiter.ts'
 import { chooseUnchoked, UPLOAD_SLOTS } from './choker.ts'
 import { pipeOf } from './direct-pipe.ts'
 import type { Link } from './link.ts'
@@ -13,6 +13,8 @@ export interface Upload {
   readonly uploadedBytes: number
   add(link: Link): void
   remove(link: Link): void
+  /** There may be room for more. */
+  wake(): void
   /** Every 10 s, and whenever there are more who want than slots. */
   rechoke(): void
 }
@@ -23,7 +25,10 @@ export interface UploadOptions {
   readonly read: (index: number, offset: number, length: number) => Promise<Uint8Array>
   /** True for a piece that nobody else has yet. It is sent before all others: what is sent twice keeps it waiting. */
   readonly isFirstCopy: (link: Link, index: number) => boolean
-  readonly limiter: RateLimiter
+  readonly bandwidth: Pick<Bandwidth, 'up' | 'isOpenOutside'>
+  /** The peer may be sent more at this moment; `wake` tells when that changes. */
+  readonly hasRoom: (link: Link) => boolean
+  readonly onSent: (link: Link, bytes: number) => void
   readonly random: () => number
   readonly now: () => number
 }
@@ -49,7 +54,7 @@ const BLOCK_LENGTH_MAX = 128 * 1024
 /** What a peer may have asked for and not been sent yet; we advertise it as `reqq`. */
 export const REQUESTS_MAX = 512
 export const createUpload = (options: UploadOptions): Upload => {
-  const { geometry, has, read, isFirstCopy, limiter, random, now } = options
+  const { geometry, has, read, isFirstCopy, bandwidth, hasRoom, onSent, random, now } = options
   const outlets = new Map<Link, Outlet>()
   let uploadedBytes = 0
   let rechokedAt = now()
@@ -66,16 +71,17 @@ export const createUpload = (options: UploadOptions): Upload => {
    * The operating system's own buffer keeps the link busy while the next block is read. Anything that waited here as well
    * would stand before what is urgent: with 256 KiB a peer, a slow origin of 8 agents was two seconds behind its requests.
    */
-  const isReady = ({ link, isReading }: Outlet): boolean => !isReading && link.isFlushed
+  const isReady = ({ link, isReading }: Outlet): boolean => !isReading && link.isFlushed && hasRoom(link)
 
   /** Sends what may be sent now: first copies to whoever waits for one, then the rest, one block each in turn. */
   const pump = (): void => {
     for (const kind of ['urgent', 'usual'] as const) {
       for (const outlet of outlets.values()) {
         if (outlet[kind].length === 0 || !isReady(outlet)) continue
+        const limiter = bandwidth.up.of(outlet.link)
         if (!limiter.isReady()) {
           limiter.whenReady(pump)
-          return
+          continue
         }
         const wanted = outlet[kind].shift()
         if (wanted !== undefined) void send(outlet, wanted)
@@ -85,13 +91,14 @@ export const createUpload = (options: UploadOptions): Upload => {
 
   const send = async (outlet: Outlet, { index, offset, length, respond }: Wanted): Promise<void> => {
     outlet.isReading = true
-    limiter.spend(length)
+    bandwidth.up.of(outlet.link).spend(length)
     // Who was served goes to the end of the line.
     if (outlets.delete(outlet.link)) outlets.set(outlet.link, outlet)
     try {
       respond(null, await read(index, offset, length))
       outlet.sentBytes += length
       uploadedBytes += length
+      onSent(outlet.link, length)
     } catch (error) {
       respond(error as Error) // The peer is told and asks someone else; a broken disk shows where files are written.
     }
@@ -111,6 +118,9 @@ export const createUpload = (options: UploadOptions): Upload => {
       wanted.respond(new Error('not here'))
     }
   }
+
+  /** Whom nothing may be sent to stays choked, and asks others. */
+  const isOpenTo = ({ isNear }: Link): boolean => isNear || bandwidth.isOpenOutside
 
   const unchokedCount = (): number => {
     let count = 0
@@ -139,19 +149,20 @@ export const createUpload = (options: UploadOptions): Upload => {
         }
       })
       wire.on('interested', () => {
-        if (unchokedCount() < UPLOAD_SLOTS) wire.unchoke()
+        if (isOpenTo(link) && unchokedCount() < UPLOAD_SLOTS) wire.unchoke()
       })
       const pipe = pipeOf(link.peer)
       if (pipe !== undefined) pipe.onFlushed = pump
     },
 
     remove: (link) => void outlets.delete(link),
+    wake: pump,
 
     rechoke: () => {
       const seconds = Math.max(0.1, (now() - rechokedAt) / 1000)
       rechokedAt = now()
       const interested = [...outlets]
-        .filter(([{ wire }]) => wire.peerInterested)
+        .filter(([link]) => link.wire.peerInterested && isOpenTo(link))
         .map(([link, outlet]) => ({
           peer: link,
           bytesPerSecond: outlet.sentBytes / seconds,

@@ -12,6 +12,8 @@ export interface Source {
   readonly name: string
   /** What a ban list would hold about it. */
   readonly banSubjects: readonly string[]
+  /** In this machine's own network; undefined is not. */
+  readonly isNear?: boolean
 }
 
 /** A piece that is being fetched. */
@@ -45,6 +47,8 @@ export interface Picker {
   /** One peer more, or fewer, has the piece. */
   countPeer(index: number, change: 1 | -1): void
   isMissing(index: number): boolean
+  /** Undefined if nothing of it is there and nobody is asked for it. */
+  startedPiece(index: number): StartedPiece | undefined
   /**
    * Claims a block that nobody was asked for: `shared` of any piece, `alone` of a piece that no other source has a part
    * in, `own` only of one that this source has alone already. If only pieces are left that others began and nobody
@@ -59,7 +63,7 @@ export interface Picker {
     suggested: Iterable<number>,
   ): BlockClaim | undefined
   /** Claims up to `piecesMax` neighbouring fresh pieces, as a whole, for a source that prefers long runs. */
-  claimRun(source: Source, piecesMax: number): readonly StartedPiece[]
+  claimRun(source: Source, piecesMax: number, isFree?: (index: number) => boolean): readonly StartedPiece[]
   /**
    * Takes a block over from a source that was asked and has not sent it: `alone` only with the whole piece, and only if
    * nothing of it has come. `from` says who may lose something; what a loser no longer owes shows in `askers`.
@@ -247,6 +251,7 @@ export const createPicker = ({ pieces, pieceLengthOf, has: haveAlready, random }
     },
 
     isMissing: (index) => missing[index] === 1,
+    startedPiece: (index) => started.get(index),
 
     countPeer: (index, change) => {
       rarity[index] = (rarity[index] ?? 0) + change
@@ -275,9 +280,9 @@ export const createPicker = ({ pieces, pieceLengthOf, has: haveAlready, random }
       return of === 'alone' ? claimAbandoned(source, has) : undefined
     },
 
-    claimRun: (source, piecesMax) => {
-      const isFresh = (index: number) => missing[index] === 1 && !started.has(index)
-      const fresh = buckets.flatMap((bucket, key) => (key % 2 === 1 ? (bucket ?? []) : []))
+    claimRun: (source, piecesMax, isFree = () => true) => {
+      const isFresh = (index: number) => missing[index] === 1 && !started.has(index) && isFree(index)
+      const fresh = buckets.flatMap((bucket, key) => (key % 2 === 1 ? (bucket ?? []).filter(isFree) : []))
       const chance = fresh[Math.floor(random() * fresh.length)]
       if (chance === undefined) return []
       // From the beginning of the gap if that is near, so that runs meet and leave no crumbs between them.

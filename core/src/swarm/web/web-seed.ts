@@ -32,6 +32,10 @@ export interface WebSeedOptions {
   readonly now: () => number
   /** Asked before each run. */
   readonly isWanted: () => boolean
+  /** Nobody nearer brings the piece. */
+  readonly isFree: (index: number) => boolean
+  /** It is being fetched from here now. */
+  readonly onBegun: (index: number) => void
   readonly receive: (piece: StartedPiece, block: number, data: Uint8Array) => void
   readonly onWarning: (message: string) => void
 }
@@ -46,6 +50,7 @@ const RETRY_MAX_MS = 60_000
 
 export const createWebSeed = (options: WebSeedOptions): WebSeed => {
   const { url, metainfo, picker, takeOver, http, limiter, now, isWanted, receive, onWarning } = options
+  const { isFree, onBegun } = options
   const { partsOf } = geometryOf(metainfo)
   const controller = new AbortController()
   const startedAt = now()
@@ -65,8 +70,9 @@ export const createWebSeed = (options: WebSeedOptions): WebSeed => {
   }
 
   const claim = (): readonly StartedPiece[] => {
-    const run = picker.claimRun(seed, Math.max(1, Math.floor(RUN_BYTES / metainfo.pieceLength)))
+    const run = picker.claimRun(seed, Math.max(1, Math.floor(RUN_BYTES / metainfo.pieceLength)), isFree)
     const relieved = run.length > 0 || runs > 0 ? undefined : takeOver(seed)
+    for (const { index } of run) onBegun(index)
     return relieved === undefined ? run : [relieved]
   }
 

@@ -1,4 +1,4 @@
-// The web seeds of one torrent: when they join in, beside peers or in the place of them.
+// The web seeds of one torrent: they join in when fallback.ts says so, and rest again when it says so no more.
 //
 // Peers come first: web seeds wait a moment for them, and rest while peers deliver enough. They never wait for peers that
 // nobody knows of.
@@ -7,6 +7,7 @@ import type { Metainfo } from '../metainfo.ts'
 import type { BanList } from '../peers/bans.ts'
 import type { Download } from '../peers/download.ts'
 import type { RateLimiter } from '../rate-limiter.ts'
+import { type FallbackFacts, type FallbackReason, fallbackReasonOf, fallbackText } from './fallback.ts'
 import type { GuardedHttp } from './guarded-http.ts'
 import { createWebSeed, type WebSeed } from './web-seed.ts'
 
@@ -14,6 +15,8 @@ export interface WebSeeds {
   /** Those in use. */
   readonly count: number
   readonly receivedBytes: number
+  /** Why they are asked at this moment; undefined while peers suffice. */
+  readonly reason: FallbackReason | undefined
   /** Asks each whether there is something to do. */
   wake(): void
   /** Ends those that are banned by now. */
@@ -29,26 +32,31 @@ export interface WebSeedsOptions {
   readonly bans: BanList
   readonly limiter: RateLimiter
   readonly now: () => number
-  /** True while peers are being looked for or called. */
-  readonly isWaitingForPeers: () => boolean
+  readonly facts: () => Omit<FallbackFacts, 'elapsedMs'>
+  /** Once for each reason. */
+  readonly onFallback: (reason: FallbackReason, text: string) => void
   readonly onWarning: (message: string) => void
 }
 
-/** Time enough for an announce, a connection and a first piece, and not noticed by anyone who waits for an update. */
-const HEAD_START_MS = 1_000
+/** How long peers come first: time for an announce, a connection and a first piece, not noticed by anyone who waits. */
+export const WEB_SEED_DELAY_MS = 1_000
 const HEAD_START_STEP_MS = 100
 
-/** Peers that deliver this much are enough: a hundred MiB take less than two minutes, and the origin sends nothing. */
-const PEERS_SUFFICE_BYTES_PER_SECOND = 1024 * 1024
-
 export const createWebSeeds = (options: WebSeedsOptions): WebSeeds => {
-  const { urls, metainfo, download, http, bans, limiter, now, isWaitingForPeers, onWarning } = options
+  const { urls, metainfo, download, http, bans, limiter, now, facts, onFallback, onWarning } = options
   const startedAt = now()
+  const told = new Set<FallbackReason>()
+  let reason: FallbackReason | undefined
   let ended = 0
 
   const isWanted = (): boolean => {
-    if (now() - startedAt < HEAD_START_MS && isWaitingForPeers()) return false
-    return download.peerBytesPerSecond < PEERS_SUFFICE_BYTES_PER_SECOND
+    const current = { ...facts(), elapsedMs: now() - startedAt }
+    reason = fallbackReasonOf(current)
+    if (reason !== undefined && !told.has(reason)) {
+      told.add(reason)
+      onFallback(reason, fallbackText(reason, current))
+    }
+    return reason !== undefined
   }
 
   const isBanned = (subjects: readonly string[]): boolean => subjects.some((subject) => bans.isBanned(subject))
@@ -68,6 +76,8 @@ export const createWebSeeds = (options: WebSeedsOptions): WebSeeds => {
       limiter,
       now,
       isWanted,
+      isFree: (index) => !download.neighbours.covers(index),
+      onBegun: download.neighbours.begun,
       receive: (piece, block, data) => download.receive({ piece, block }, seed, data),
       onWarning,
     })
@@ -83,7 +93,7 @@ export const createWebSeeds = (options: WebSeedsOptions): WebSeeds => {
 
   const headStart = setInterval(() => {
     wake()
-    if (now() - startedAt >= HEAD_START_MS) clearInterval(headStart)
+    if (now() - startedAt >= Math.max(WEB_SEED_DELAY_MS, facts().delayMs)) clearInterval(headStart)
   }, HEAD_START_STEP_MS)
 
   const end = (seed: WebSeed): void => {
@@ -95,6 +105,9 @@ export const createWebSeeds = (options: WebSeedsOptions): WebSeeds => {
   return {
     get count() {
       return seeds.size
+    },
+    get reason() {
+      return seeds.size === 0 ? undefined : reason
     },
     get receivedBytes() {
       let sum = ended
