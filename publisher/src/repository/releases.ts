@@ -13,7 +13,7 @@ import {
 import { parseRelease, type Release, type ReleasePatch } from '@updraft/core/release'
 import type { SignedTargets, TufTarget } from '@updraft/core/trust/metadata'
 import type { Edition } from './edition.ts'
-import { layoutOf, targetFileName, targetFileNames } from './layout.ts'
+import { type Layout, layoutOf, targetFileName, targetFileNames } from './layout.ts'
 
 /** A target as it was signed, and the file that has to hold it. */
 export interface StoredTarget {
@@ -54,25 +54,33 @@ export const isWhole = ({ lengthBytes, sha256 }: StoredTarget, bytes: Buffer): b
  * Errors: REPOSITORY_INVALID if a release is malformed or lacks its metainfo.
  */
 export const releasesOf = (directory: string, edition: Edition): readonly PublishedRelease[] =>
-  [...edition.products.values()].flatMap(({ metadata: { signed } }) =>
-    Object.keys(signed.targets)
+  [...edition.products.values()].flatMap(({ metadata: { signed } }) => {
+    const known = parsed.get(signed)
+    if (known?.directory === directory) return known.releases
+    const layout = layoutOf(directory)
+    const releases = Object.keys(signed.targets)
       .filter((path) => releaseNameOfIndexPath(path) !== undefined)
-      .map((path) => publishedRelease(directory, path, signed)),
-  )
+      .map((path) => publishedRelease(layout, path, signed))
+    parsed.set(signed, { directory, releases })
+    return releases
+  })
 
-const publishedRelease = (directory: string, path: string, { targets }: SignedTargets): PublishedRelease => {
+/** After a change all but one product are what they were, and there may be ten thousand releases. */
+const parsed = new WeakMap<SignedTargets, { directory: string; releases: readonly PublishedRelease[] }>()
+
+const publishedRelease = (layout: Layout, path: string, { targets }: SignedTargets): PublishedRelease => {
   try {
     const release = parseRelease(targets[path]?.custom, path)
-    const metainfo = storedTarget(directory, release.torrent.metainfo, targets[release.torrent.metainfo])
-    const bundleDirectory = join(layoutOf(directory).bundles, bundleNameOf(release))
+    const metainfo = storedTarget(layout, release.torrent.metainfo, targets[release.torrent.metainfo])
+    const bundleDirectory = join(layout.bundles, bundleNameOf(release))
     const bundle = {
       description: describeRelease(release),
       infoHash: release.torrent.btih,
       metainfo,
       directory: bundleDirectory,
     }
-    const patches = (release.patches ?? []).map((patch) => patchTorrent(directory, release, patch))
-    const index = storedTarget(directory, path, targets[path])
+    const patches = (release.patches ?? []).map((patch) => patchTorrent(layout, release, patch))
+    const index = storedTarget(layout, path, targets[path])
     return { release, index, metainfo, bundleDirectory, torrents: [bundle, ...patches] }
   } catch (error) {
     throw new UpdateError('REPOSITORY_INVALID', `${path} is not a release: ${messageOf(error)}`, { cause: error })
@@ -80,12 +88,7 @@ const publishedRelease = (directory: string, path: string, { targets }: SignedTa
 }
 
 /** A patch is no target of its own; its metainfo is stored like one. */
-const patchTorrent = (
-  directory: string,
-  release: Release,
-  { from, btih, metainfo }: ReleasePatch,
-): PublishedTorrent => {
-  const layout = layoutOf(directory)
+const patchTorrent = (layout: Layout, release: Release, { from, btih, metainfo }: ReleasePatch): PublishedTorrent => {
   const path = patchMetainfoPathOf(release)
   return {
     description: `a patch to ${describeRelease(release)}`,
@@ -96,9 +99,9 @@ const patchTorrent = (
 }
 
 /** The file under its SHA-256 name. The policy has made sure that every target lists one. */
-const storedTarget = (directory: string, path: string, target: TufTarget | undefined): StoredTarget => {
+const storedTarget = (layout: Layout, path: string, target: TufTarget | undefined): StoredTarget => {
   if (target === undefined) throw new UpdateError('REPOSITORY_INVALID', `there is no target ${path}`)
   const { sha256 = '', sha512 = '' } = target.hashes
   const [name] = targetFileNames(path, { sha256, sha512 })
-  return { path, file: join(layoutOf(directory).targets, name), lengthBytes: target.length, sha256 }
+  return { path, file: join(layout.targets, name), lengthBytes: target.length, sha256 }
 }
