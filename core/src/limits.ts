@@ -61,8 +61,8 @@ export const LIMITS = {
   referencesMax: 4_194_304,
   /** What is decompressed at once. With the dictionary, the result and the input it is held up to three times. */
   frameLengthBytes: 8 * MIB,
-  /** Both releases whole, as a publisher holds them to make a patch. Larger ones get none: machines fetch chunks. */
-  patchMemoryBytes: 2 * GIB,
+  /** What only the newer release has. For more of it no patch is made, which takes minutes: machines fetch chunks. */
+  patchTargetBytes: GIB,
   notesLengthBytes: 64 * KIB,
   /** A rollout in daily steps over two months. */
   rolloutStepsMax: 64,

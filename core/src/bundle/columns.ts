@@ -5,6 +5,7 @@ import { UpdateError } from '../errors.ts'
 export interface ColumnWriter {
   number(value: number): void
   bytes(value: Uint8Array): void
+  byte(value: number): void
   finish(): Buffer
 }
 
@@ -42,6 +43,11 @@ export const makeColumnWriter = (): ColumnWriter => {
       reserve(value.length)
       buffer.set(value, used)
       used += value.length
+    },
+    byte: (value) => {
+      reserve(1)
+      buffer[used] = value
+      used += 1
     },
     finish: () => buffer.subarray(0, used),
   }

@@ -3,14 +3,23 @@
 
 const buffers = new Map<string, Buffer>()
 
+type Purpose = 'block' | 'content' | 'base' | 'packed' | 'source' | 'target' | 'heads' | 'places'
+
 /** `lengthBytes` of memory with any content, the same for every call with this `purpose`. */
-export const scratch = (purpose: 'block' | 'content' | 'base' | 'packed', lengthBytes: number): Buffer => {
+export const scratch = (purpose: Purpose, lengthBytes: number): Buffer => {
   let buffer = buffers.get(purpose)
   if (buffer === undefined || buffer.length < lengthBytes) {
     buffer = Buffer.allocUnsafeSlow(lengthBytes)
     buffers.set(purpose, buffer)
   }
   return buffer.subarray(0, lengthBytes)
+}
+
+/** Gives back the memory for a purpose, of which nobody may use a piece any more. */
+export const forget = (purpose: Purpose): void => {
+  const buffer = buffers.get(purpose)
+  buffers.delete(purpose)
+  release(buffer)
 }
 
 /** Gives back the memory of `bytes`, which nobody may use any more. Memory that others share is left alone. */

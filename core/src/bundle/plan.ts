@@ -1,9 +1,10 @@
 // Decides where the chunks of a build go in its pack, given the release before it: into frames that are carried over as
 // they are, or into new ones. Pure: it reads no file, compresses nothing, and the same input gives the same plan.
 import { LIMITS } from '../limits.ts'
-import { type BundleFile, type BundleIndex, framesOfChunks } from './bundle-index.ts'
+import { type BundleIndex, framesOfChunks } from './bundle-index.ts'
 import type { ChunkedTree } from './chunked-tree.ts'
 import { digestTableOf } from './digest-table.ts'
+import { makeFinder } from './find-chunk.ts'
 
 /**
  * A key frame of the previous release, and all that belongs with it: frames based on it, and chunks that resemble its
@@ -177,29 +178,4 @@ const relateChunks = async (tree: ChunkedTree, previous: BundleIndex, old: Old):
   }
   if (runBytes < OWN_SUBJECT_BYTES && runStart > 0) keys.fill(keys[runStart - 1] ?? -1, runStart)
   return keys
-}
-
-/** Finds the chunk of the previous release that held a byte of a file. Asked in ascending order, it is quick. */
-const makeFinder = ({ files, references, chunks }: BundleIndex) => {
-  const known = new Map<string, BundleFile>()
-  for (const file of files) if (file.kind === 'file') known.set(file.path, file)
-  let current: BundleFile | undefined
-  let row = 0
-  let end = 0
-  return (path: string, offset: number): number => {
-    if (current?.path !== path || offset < end - lengthAt(row)) {
-      current = known.get(path)
-      row = current?.firstReference ?? 0
-      end = lengthAt(row)
-    }
-    if (current === undefined || offset >= current.lengthBytes) return -1
-    while (offset >= end) {
-      row += 1
-      end += lengthAt(row)
-    }
-    return references[row] ?? -1
-  }
-  function lengthAt(reference: number): number {
-    return chunks.lengths[references[reference] ?? -1] ?? 0
-  }
 }

@@ -26,16 +26,23 @@ export const sampleOf = (content: Uint8Array): Int32Array => {
  */
 export const chooseBases = (samples: readonly Int32Array[]): Int32Array => {
   const bases = new Int32Array(samples.length).fill(-1)
-  const keys: { readonly number: number; readonly sample: ReadonlySet<number> }[] = []
+  // By number of the sample the contents that have it: to compare each with each takes seconds for a gigabyte.
+  const keysWith = new Map<number, number[]>()
   for (const [number, sample] of samples.entries()) {
+    const common = new Map<number, number>()
+    for (const value of sample) for (const key of keysWith.get(value) ?? []) common.set(key, (common.get(key) ?? 0) + 1)
     let most = 0
-    for (const key of keys) {
-      const common = sample.reduce((count, value) => count + (key.sample.has(value) ? 1 : 0), 0)
-      if (common * SHARE_MIN.in < sample.length * SHARE_MIN.of || common <= most) continue
-      most = common
-      bases[number] = key.number
+    for (const [key, count] of [...common].sort(([a], [b]) => a - b)) {
+      if (count * SHARE_MIN.in < sample.length * SHARE_MIN.of || count <= most) continue
+      most = count
+      bases[number] = key
     }
-    if (bases[number] === -1) keys.push({ number, sample: new Set(sample) })
+    if (bases[number] !== -1) continue
+    for (const value of sample) {
+      const keys = keysWith.get(value)
+      if (keys === undefined) keysWith.set(value, [number])
+      else keys.push(number)
+    }
   }
   return bases
 }

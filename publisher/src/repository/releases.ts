@@ -16,7 +16,7 @@ import type { SignedTargets, TufTarget } from '@updraft/core/trust/metadata'
 import { isListedUrgent, type UrgentList } from '@updraft/core/trust/urgent'
 import { urgentListOf } from '../sign/urgent.ts'
 import type { Edition } from './edition.ts'
-import { layoutOf, targetFileName, targetFileNames } from './layout.ts'
+import { type Layout, layoutOf, targetFileName, targetFileNames } from './layout.ts'
 
 /** A target as it was signed, and the file that has to hold it. */
 export interface StoredTarget {
@@ -64,32 +64,44 @@ export const isWhole = ({ lengthBytes, sha256 }: StoredTarget, bytes: Buffer): b
 export const releasesOf = (directory: string, edition: Edition): readonly PublishedRelease[] => {
   const urgent = urgentListOf(edition)
   return [...edition.products.values()].flatMap(({ metadata: { signed } }) =>
-    Object.keys(signed.targets)
-      .filter((path) => releaseNameOfIndexPath(path) !== undefined)
-      .map((path) => publishedRelease(directory, path, signed, urgent)),
+    parsedReleasesOf(directory, signed).map((release) => ({
+      ...release,
+      urgentBy: urgentRoleOf(release.release, release.index.sha256, urgent),
+    })),
   )
 }
 
-const publishedRelease = (
-  directory: string,
-  path: string,
-  { targets }: SignedTargets,
-  urgent: UrgentList | undefined,
-): PublishedRelease => {
+/** As the product itself says it; who calls it urgent is said elsewhere. */
+type ParsedRelease = Omit<PublishedRelease, 'urgentBy'>
+
+const parsedReleasesOf = (directory: string, signed: SignedTargets): readonly ParsedRelease[] => {
+  const known = parsed.get(signed)
+  if (known?.directory === directory) return known.releases
+  const layout = layoutOf(directory)
+  const releases = Object.keys(signed.targets)
+    .filter((path) => releaseNameOfIndexPath(path) !== undefined)
+    .map((path) => parsedRelease(layout, path, signed))
+  parsed.set(signed, { directory, releases })
+  return releases
+}
+
+/** After a change all but one product are what they were, and there may be ten thousand releases. */
+const parsed = new WeakMap<SignedTargets, { directory: string; releases: readonly ParsedRelease[] }>()
+
+const parsedRelease = (layout: Layout, path: string, { targets }: SignedTargets): ParsedRelease => {
   try {
     const release = parseRelease(targets[path]?.custom, path)
-    const metainfo = storedTarget(directory, release.torrent.metainfo, targets[release.torrent.metainfo])
-    const bundleDirectory = join(layoutOf(directory).bundles, bundleNameOf(release))
+    const metainfo = storedTarget(layout, release.torrent.metainfo, targets[release.torrent.metainfo])
+    const bundleDirectory = join(layout.bundles, bundleNameOf(release))
     const bundle = {
       description: describeRelease(release),
       infoHash: release.torrent.btih,
       metainfo,
       directory: bundleDirectory,
     }
-    const patches = (release.patches ?? []).map((patch) => patchTorrent(directory, release, patch))
-    const index = storedTarget(directory, path, targets[path])
-    const urgentBy = urgentRoleOf(release, index.sha256, urgent)
-    return { release, index, metainfo, bundleDirectory, urgentBy, torrents: [bundle, ...patches] }
+    const patches = (release.patches ?? []).map((patch) => patchTorrent(layout, release, patch))
+    const index = storedTarget(layout, path, targets[path])
+    return { release, index, metainfo, bundleDirectory, torrents: [bundle, ...patches] }
   } catch (error) {
     throw new UpdateError('REPOSITORY_INVALID', `${path} is not a release: ${messageOf(error)}`, { cause: error })
   }
@@ -101,12 +113,7 @@ const urgentRoleOf = (release: Release, indexSha256: string, urgent: UrgentList 
 }
 
 /** A patch is no target of its own; its metainfo is stored like one. */
-const patchTorrent = (
-  directory: string,
-  release: Release,
-  { from, btih, metainfo }: ReleasePatch,
-): PublishedTorrent => {
-  const layout = layoutOf(directory)
+const patchTorrent = (layout: Layout, release: Release, { from, btih, metainfo }: ReleasePatch): PublishedTorrent => {
   const path = patchMetainfoPathOf(release)
   return {
     description: `a patch to ${describeRelease(release)}`,
@@ -117,9 +124,9 @@ const patchTorrent = (
 }
 
 /** The file under its SHA-256 name. The policy has made sure that every target lists one. */
-const storedTarget = (directory: string, path: string, target: TufTarget | undefined): StoredTarget => {
+const storedTarget = (layout: Layout, path: string, target: TufTarget | undefined): StoredTarget => {
   if (target === undefined) throw new UpdateError('REPOSITORY_INVALID', `there is no target ${path}`)
   const { sha256 = '', sha512 = '' } = target.hashes
   const [name] = targetFileNames(path, { sha256, sha512 })
-  return { path, file: join(layoutOf(directory).targets, name), lengthBytes: target.length, sha256 }
+  return { path, file: join(layout.targets, name), lengthBytes: target.length, sha256 }
 }

@@ -129,7 +129,7 @@ describe('a patch', () => {
       { program: program(300_000, 0x33), a: `more${prose(100_000, 1)}` },
     )
     for (const workers of [1, 3]) expect((await makePatch({ older, newer, workers }))?.equals(patch)).toBe(true)
-  }, 60_000)
+  }, 180_000)
 
   test('tells its progress up to all that is new', async () => {
     const older = await bundle({ a: noise(100_000, 1) })

@@ -177,15 +177,13 @@ export const indexPatch: Target = {
 export const segment: Target = {
   what: 'the operations of a patch, decompressed',
   open: async () => {
-    const { createSourceIndex, fillSourceIndex, findOperations } = await import('@updraft/core/bundle/patch/matching')
+    const { findOperations, indexSource } = await import('@updraft/core/bundle/patch/matching')
     const { encodeSegment } = await import('@updraft/core/bundle/patch/segment')
     const text = Array.from({ length: 400 }, (_, line) => `line ${line} has the value ${line * line}\n`).join('')
     const source = Buffer.from(text)
     const target = Buffer.from(text.replaceAll('value', 'worth').replace('line 7 ', 'a line that is new '))
-    const sourceIndex = createSourceIndex(source)
-    fillSourceIndex(sourceIndex)
     return {
-      seeds: [encodeSegment(findOperations(sourceIndex, target), source, target)],
+      seeds: [encodeSegment(findOperations(indexSource(source), target), source, target)],
       attempt: (input) => {
         const into = Buffer.alloc(target.length)
         const read = (position: number, part: Uint8Array): void => {

@@ -1,8 +1,9 @@
 // Finds how a stretch of bytes can be made from the source: copies that may differ in single bytes, and literals between them.
 // That a copy may differ is the idea of bsdiff (Percival, 2003): in a program that was linked anew, code stays and addresses
 // change. Instead of sorting all suffixes, places are found by a hash of eight bytes, in linear time. Only publishers run this.
+import { scratch } from '../memory.ts'
 
-/** Every so manyth place of the source, in chains of those with the same hash. In shared memory, for all threads to read. */
+/** Every so manyth place of the source, in chains of those with the same hash. */
 export interface SourceIndex {
   readonly source: Uint8Array
   readonly step: number
@@ -19,9 +20,7 @@ export interface Operations {
 
 /** Shorter equal stretches are found by going on from longer ones. */
 const SEED_BYTES = 8
-/** At most so many places are kept: 128 MiB. */
-const PLACES_MAX = 2 ** 25
-const HEAD_BITS_MAX = 24
+const HEAD_BITS_MAX = 22
 /** Places with the same hash that are looked at, the last ones first. */
 const CHAIN_MAX = 16
 /** So many equal bytes in a row, and no better place is looked for. */
@@ -33,26 +32,49 @@ const SURE_BYTES = 32
 const WINDOW_BYTES = 64
 const GAIN_MIN = 16
 
-/** An index without any place in it. */
-export const createSourceIndex = (source: Uint8Array): SourceIndex => {
-  const step = Math.max(1, Math.ceil(source.length / PLACES_MAX))
+/**
+ * Every `step`th place of `source`. The memory is the thread's own and is that of the next index as well: there is one at a time.
+ *
+ * Units:  four bytes for each place, and up to 16 MiB.
+ */
+export const indexSource = (source: Uint8Array, step = 1): SourceIndex => {
   const places = Math.ceil(source.length / step)
   const bits = Math.min(HEAD_BITS_MAX, Math.max(8, Math.ceil(Math.log2(places + 1))))
-  return { source, step, heads: sharedRows(2 ** bits), previous: sharedRows(places) }
-}
-
-const sharedRows = (count: number): Int32Array =>
-  new Int32Array(new SharedArrayBuffer(count * Int32Array.BYTES_PER_ELEMENT))
-
-/** Puts all places into a new index. */
-export const fillSourceIndex = ({ source, step, heads, previous }: SourceIndex): void => {
-  heads.fill(-1)
-  const shift = 32 - Math.log2(heads.length)
+  const heads = rows('heads', 2 ** bits).fill(-1)
+  const previous = rows('places', places)
+  const shift = 32 - bits
   for (let place = 0; place * step + SEED_BYTES <= source.length; place += 1) {
     const slot = seedHash(source, place * step) >>> shift
     previous[place] = heads[slot] ?? -1
     heads[slot] = place
   }
+  return { source, step, heads, previous }
+}
+
+const rows = (purpose: 'heads' | 'places', count: number): Int32Array => {
+  const { buffer, byteOffset } = scratch(purpose, count * Int32Array.BYTES_PER_ELEMENT)
+  return new Int32Array(buffer, byteOffset, count)
+}
+
+/** So many stretches of the target are looked at, of so many bytes. */
+const PROBES = 2048
+const PROBE_BYTES = 32
+
+/**
+ * The share of stretches of 32 bytes, all over the target, that have a seed in common with the source. An index of every sixteenth
+ * place does: programs that were linked anew have more than half, what is compressed or encrypted has none.
+ */
+export const similarityOf = (index: SourceIndex, target: Uint8Array): number => {
+  const stride = Math.max(PROBE_BYTES, Math.floor(target.length / PROBES))
+  let probes = 0
+  let found = 0
+  for (let start = 0; start + PROBE_BYTES <= target.length; start += stride) {
+    probes += 1
+    let at = start
+    while (at < start + PROBE_BYTES && longestMatch(index, target, at).length < SEED_BYTES) at += 1
+    if (at < start + PROBE_BYTES) found += 1
+  }
+  return probes === 0 ? 1 : found / probes
 }
 
 export const findOperations = (index: SourceIndex, target: Uint8Array): Operations =>

@@ -6,18 +6,18 @@ import { basename, dirname, join } from 'node:path'
 import { fromFileSystem, UpdateError } from '../../errors.ts'
 import { LIMITS } from '../../limits.ts'
 import type { ProgressListener } from '../../progress.ts'
-import { type BundleFile, type BundleIndex, frameOf } from '../bundle-index.ts'
+import type { BundleFile, BundleIndex } from '../bundle-index.ts'
 import { packedLengthMaxOf } from '../frame.ts'
 import { inOrder } from '../in-order.ts'
 import type { LocalGaps, LocalPack, LocalTree } from '../reuse.ts'
 import type { SegmentPlace, SourceFiles } from '../threads/apply-segment.ts'
-import type { FrameLoad } from '../threads/load-stretches.ts'
 import { joinPaths } from '../threads/path-list.ts'
-import { openWorkers, type Workers } from '../threads/workers.ts'
-import { familiesOf } from '../unpack.ts'
-import { createSourceIndex } from './matching.ts'
-import { contentLengthMaxOf, type PackedSegment } from './segment-frame.ts'
+import { openWorkers } from '../threads/workers.ts'
+import { likePositions } from './likeness.ts'
+import { loadedOf, stretchesOf } from './load.ts'
+import { contentLengthMaxOf, LEVEL_BEST, LEVEL_QUICK, type PackedSegment } from './segment-frame.ts'
 import { type Segment, type Sequence, segmentsOf, sourceOf, targetOf } from './sequence.ts'
+import { windowOf } from './window.ts'
 
 /** `docs/bundle-format.md` describes it. A reader refuses every other number. */
 export const PATCH_VERSION = 1
@@ -28,43 +28,56 @@ const SEGMENT_HEADER_BYTES = 20
 export interface MakePatchOptions {
   readonly older: LocalPack
   readonly newer: LocalPack
-  /** Worker threads at most; the bytes do not depend on it. */
+  /** Worker threads at most; the bytes do not depend on it. Each takes up to 140 MB. */
   readonly workers?: number | undefined
+  /** A patch that gets longer than this is given up. */
+  readonly lengthMax?: number | undefined
   readonly onProgress?: ProgressListener | undefined
   readonly signal?: AbortSignal | undefined
 }
 
 /**
- * The patch from `older` to `newer`, or undefined where there is nothing to patch, or the two together are larger than a
- * publisher is asked to hold in memory.
+ * The patch from `older` to `newer`, or undefined where there is nothing to patch, or more than is worth the time. Each segment is
+ * compared with a window of the source, so memory does not grow with the releases.
  *
  * Units:  progress in bytes that are new, phase `patch`.
  * Errors: BUNDLE_INVALID if a pack is damaged, PERMISSION, IO, ABORTED.
  */
 export const makePatch = async (options: MakePatchOptions): Promise<Buffer | undefined> => {
-  const { older, newer, onProgress, signal } = options
+  const { older, newer, lengthMax = Number.POSITIVE_INFINITY, onProgress, signal } = options
   const source = sourceOf(older.index)
   const target = targetOf(newer.index, older.index)
-  if (target.lengthBytes === 0 || source.lengthBytes + target.lengthBytes > LIMITS.patchMemoryBytes) return undefined
+  if (target.lengthBytes === 0 || target.lengthBytes > LIMITS.patchTargetBytes) return undefined
 
+  const like = likePositions(older.index, source, newer.index, target)
+  const freshLevel = target.lengthBytes <= FRESH_BYTES_MAX ? LEVEL_BEST : LEVEL_QUICK
   await using workers = openWorkers({ count: options.workers, signal })
-  const sourceBytes = await load(older, source, workers)
-  const targetBytes = await load(newer, target, workers)
-  const index = createSourceIndex(sourceBytes)
-  await workers.run('indexSource', { index })
   let doneBytes = 0
   const report = (bytes: number): void => {
     doneBytes += bytes
     onProgress?.({ phase: 'patch', doneBytes, totalBytes: target.lengthBytes })
   }
-  const run = ({ start, lengthBytes }: Segment) =>
-    workers.run('diffSegment', { index, target: targetBytes.subarray(start, start + lengthBytes) }, report)
+  const run = (segment: Segment) => {
+    const spans = windowOf(source, like, segment)
+    const [window, stretches] = [loadedOf(older, source, spans), stretchesOf(source, spans)]
+    return workers.run(
+      'diffSegment',
+      { window, stretches, segment: loadedOf(newer, target, [segment]), freshLevel },
+      report,
+    )
+  }
   const parts: Uint8Array[] = [Buffer.from([...MAGIC, PATCH_VERSION])]
+  let lengthBytes = HEADER_BYTES
   for await (const segment of inOrder(segmentsOf(target), workers.count + 1, run)) {
     parts.push(headerOf(segment), segment.packed)
+    lengthBytes += SEGMENT_HEADER_BYTES + segment.packed.length
+    if (lengthBytes > lengthMax) return undefined
   }
   return Buffer.concat(parts)
 }
+
+/** Of more than this that is new the best level would take longer than all the rest of publishing. */
+const FRESH_BYTES_MAX = 32 * 1024 * 1024
 
 const headerOf = (segment: PackedSegment): Buffer => {
   const header = Buffer.alloc(SEGMENT_HEADER_BYTES)
@@ -73,29 +86,6 @@ const headerOf = (segment: PackedSegment): Buffer => {
   header.writeUInt32LE(segment.dictionaryLength, 8)
   header.writeBigUInt64LE(BigInt(segment.dictionaryPosition), 12)
   return header
-}
-
-/** The bytes of a sequence, in shared memory. */
-const load = async ({ index, packPath }: LocalPack, sequence: Sequence, workers: Workers): Promise<Uint8Array> => {
-  const into = new Uint8Array(new SharedArrayBuffer(sequence.lengthBytes))
-  const rowsOfFrame = Map.groupBy(sequence.frames.keys(), (row) => sequence.frames[row] ?? 0)
-  const loadOf = (number: number): FrameLoad => {
-    const rows = rowsOfFrame.get(number) ?? []
-    return {
-      frame: frameOf(index, number),
-      starts: Uint32Array.from(rows, (row) => sequence.starts[row] ?? 0),
-      lengths: Uint32Array.from(rows, (row) => sequence.lengths[row] ?? 0),
-      positions: Float64Array.from(rows, (row) => sequence.positions[row] ?? 0),
-    }
-  }
-  const families = familiesOf(index).flatMap(([base = 0, ...others]) => {
-    const based = others.filter((frame) => rowsOfFrame.has(frame))
-    return based.length === 0 && !rowsOfFrame.has(base) ? [] : [[base, ...based]]
-  })
-  const run = (family: readonly number[]) =>
-    workers.run('loadStretches', { packPath, into, frames: family.map(loadOf) })
-  for await (const _done of inOrder(families, workers.count + 1, run));
-  return into
 }
 
 export interface ApplyPatchOptions {

@@ -1,22 +1,44 @@
 // One segment of a patch: how its bytes come out of the source. As columns, since numbers of one kind compress best side by
 // side. The reader treats them as hostile; whether the result is right is told by the chunks' digests, not here.
 import { UpdateError } from '../../errors.ts'
-import { type ColumnReader, makeColumnReader, makeColumnWriter, unzigzag, zigzag } from '../columns.ts'
+import {
+  type ColumnReader,
+  type ColumnWriter,
+  makeColumnReader,
+  makeColumnWriter,
+  unzigzag,
+  zigzag,
+} from '../columns.ts'
 import type { Operations } from './matching.ts'
 
 /** Fills `into` with the source's bytes from `position` on. */
 export type ReadSource = (position: number, into: Uint8Array) => void
 
 /**
- * Describes `target` by copies and literals.
+ * Describes `target` by copies and literals. Where `source` is put together from stretches, no copy goes over the end of one, and
+ * `positionOf` says where in all of the source a place of `source` is.
  *
  * Shape: `docs/bundle-format.md`, "Patches".
  */
-export const encodeSegment = (operations: Operations, source: Uint8Array, target: Uint8Array): Buffer => {
+export const encodeSegment = (
+  operations: Operations,
+  source: Uint8Array,
+  target: Uint8Array,
+  positionOf: (place: number) => number = (place) => place,
+): Buffer => {
   const { moves, copies, literals } = operations
   const writer = makeColumnWriter()
   writer.number(moves.length)
-  for (const move of moves) writer.number(zigzag(move))
+  let place = 0
+  let position = 0
+  for (const [row, move] of moves.entries()) {
+    const copy = copies[row] ?? 0
+    place += move
+    const next = copy === 0 ? position : positionOf(place)
+    writer.number(zigzag(next - position))
+    place += copy
+    position = next + copy
+  }
   for (const copy of copies) writer.number(copy)
   for (const literal of literals) writer.number(literal)
   const changes = makeChanges()
@@ -38,15 +60,17 @@ export const encodeSegment = (operations: Operations, source: Uint8Array, target
 
 /** Copied bytes that differ, as runs: unchanged ones before each, its length, and what is to be added to each byte. */
 const makeChanges = () => {
-  const skips: number[] = []
-  const lengths: number[] = []
+  const skips = makeColumnWriter()
+  const lengths = makeColumnWriter()
   const values = makeColumnWriter()
+  let runs = 0
   let skipped = 0
   let length = 0
   const endRun = (): void => {
     if (length === 0) return
-    skips.push(skipped)
-    lengths.push(length)
+    runs += 1
+    skips.number(skipped)
+    lengths.number(length)
     skipped = 0
     length = 0
   }
@@ -57,15 +81,13 @@ const makeChanges = () => {
         skipped += 1
         return
       }
-      values.bytes(Uint8Array.of(value))
+      values.byte(value)
       length += 1
     },
-    writeTo: (writer: ReturnType<typeof makeColumnWriter>): void => {
+    writeTo: (writer: ColumnWriter): void => {
       endRun()
-      writer.number(skips.length)
-      for (const skip of skips) writer.number(skip)
-      for (const run of lengths) writer.number(run)
-      writer.bytes(values.finish())
+      writer.number(runs)
+      for (const column of [skips, lengths, values]) writer.bytes(column.finish())
     },
   }
 }

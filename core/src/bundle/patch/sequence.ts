@@ -18,8 +18,14 @@ export interface Sequence {
   readonly chunks: Uint32Array
 }
 
+/** Rows of a sequence that follow one another. */
+export interface Span {
+  readonly first: number
+  readonly end: number
+}
+
 /** Whole stretches of the target that are patched together. */
-export interface Segment {
+export interface Segment extends Span {
   /** Where it begins in the target. */
   readonly start: number
   readonly lengthBytes: number
@@ -52,7 +58,7 @@ export const segmentsOf = ({ positions }: Sequence): readonly Segment[] => {
     const start = positions[first] ?? 0
     let end = first + 1
     while (end < rows && (positions[end + 1] ?? 0) - start <= LIMITS.frameLengthBytes) end += 1
-    segments.push({ start, lengthBytes: (positions[end] ?? 0) - start })
+    segments.push({ first, end, start, lengthBytes: (positions[end] ?? 0) - start })
     first = end
   }
   return segments

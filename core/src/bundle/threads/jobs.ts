@@ -2,8 +2,7 @@
 // because nothing else runs on their thread.
 import { applySegment } from './apply-segment.ts'
 import { chunkFiles } from './chunk-files.ts'
-import { diffSegment, indexSource } from './diff-segment.ts'
-import { loadStretches } from './load-stretches.ts'
+import { diffSegment } from './diff-segment.ts'
 import { packContent } from './pack-content.ts'
 import { sampleContent } from './sample-content.ts'
 import { sealFiles } from './seal-files.ts'
@@ -15,8 +14,6 @@ export const JOBS = {
   sampleContent,
   unpackFrames,
   sealFiles,
-  loadStretches,
-  indexSource,
   diffSegment,
   applySegment,
 } as const

@@ -1,10 +1,9 @@
-// Job: decompresses a frame and those that are based on it, and puts stretches of their content into shared memory.
+// Decompresses a frame and those that are based on it, and puts stretches of their content where they are wanted.
 import type { FrameRow } from '../bundle-index.ts'
 import { release } from '../memory.ts'
 import { unpackNumbered } from './content.ts'
-import type { Report } from './jobs.ts'
 
-export interface LoadStretchesJob {
+export interface LoadStretches {
   readonly packPath: string
   /** The first one is the base of all others. */
   readonly frames: readonly FrameLoad[]
@@ -20,14 +19,12 @@ export interface FrameLoad {
 }
 
 /** Errors: BUNDLE_INVALID, PERMISSION, IO. */
-export const loadStretches = ({ packPath, frames, into }: LoadStretchesJob, report: Report): void => {
+export const loadStretches = ({ packPath, frames, into }: LoadStretches): void => {
   let base: Buffer | undefined
   for (const { frame, starts, lengths, positions } of frames) {
     const content = unpackNumbered(packPath, frame, base)
     for (const [row, start] of starts.entries()) {
-      const lengthBytes = lengths[row] ?? 0
-      into.set(content.subarray(start, start + lengthBytes), positions[row])
-      report(lengthBytes)
+      into.set(content.subarray(start, start + (lengths[row] ?? 0)), positions[row])
     }
     if (base === undefined) base = content
     else release(content)
