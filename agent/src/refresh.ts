@@ -55,6 +55,12 @@ export interface RefreshOptions {
   readonly disk?: CacheDisk | undefined
 }
 
+export interface RoleExpiry {
+  readonly role: string
+  /** ISO 8601 in UTC. */
+  readonly at: string
+}
+
 export interface RefreshResult {
   /** All releases of the products, in no particular order. */
   readonly releases: readonly TrustedRelease[]
@@ -65,8 +71,10 @@ export interface RefreshResult {
   /** Who signed each product's role, and what was signed about them. */
   readonly signedRoles: readonly SignedRole[]
   readonly rootVersion: number
-  /** The first of the roles in use to expire; `at` as ISO 8601 in UTC. */
-  readonly expires: { readonly role: string; readonly at: string }
+  /** The first of the roles in use to expire. */
+  readonly expires: RoleExpiry
+  /** All of them. */
+  readonly expiries: readonly RoleExpiry[]
   /** Whether the trusted metadata is other than before. */
   readonly changed: boolean
   /** Mirrors that were passed over, and why. */
@@ -106,6 +114,7 @@ export const refresh = async (
   const { topLevel, roles, failed, mirror } = followed.result
   // Who shares what was carried here looks for others where everybody does.
   const repositoryUrl = carrier === undefined ? mirror.slice(0, -METADATA.length) : source.urls[0]
+  const expiries = expiriesOf(topLevel, roles)
   const listings = roles.map((role) => ({ role, ...releasesOf(role) }))
   return {
     releases: listings.flatMap(({ role: { signers, threshold }, releases }) =>
@@ -115,7 +124,8 @@ export const refresh = async (
     failed,
     signedRoles: roles.map((role) => signedRoleOf(role, topLevel)),
     rootVersion: topLevel.root.signed.version,
-    expires: firstToExpire(topLevel, roles),
+    expires: expiries.reduce((first, other) => (other.at < first.at ? other : first)),
+    expiries,
     changed: followed.changed,
     skipped: followed.skipped.map(({ url, error }) => ({ url: url.slice(0, -METADATA.length), error })),
   }
@@ -176,14 +186,10 @@ const signedRoleOf = ({ product, signers, threshold }: ProductRole, { targets }:
 
 const trust = (facts: ReleaseFacts): TrustedRelease => facts as TrustedRelease
 
-const firstToExpire = (topLevel: TopLevel, roles: readonly ProductRole[]): RefreshResult['expires'] => {
-  const { root, timestamp, snapshot, targets } = topLevel
-  const all = [
-    ...Object.entries({ root, timestamp, snapshot, targets }).map(([role, { signed }]) => ({
-      role,
-      at: signed.expires,
-    })),
-    ...roles.map(({ product, metadata }) => ({ role: product, at: metadata.signed.expires })),
-  ]
-  return all.reduce((first, other) => (other.at < first.at ? other : first))
-}
+const expiriesOf = (
+  { root, timestamp, snapshot, targets }: TopLevel,
+  roles: readonly ProductRole[],
+): readonly RoleExpiry[] => [
+  ...Object.entries({ root, timestamp, snapshot, targets }).map(([role, { signed }]) => ({ role, at: signed.expires })),
+  ...roles.map(({ product, metadata }) => ({ role: product, at: metadata.signed.expires })),
+]
