@@ -35,10 +35,7 @@ export const identify = ({ role, authorities, level, installedSigners, now }: Id
   const isEnough = good.length >= role.threshold
   // Who is not needed may have any certificate, or none.
   const faults = (isEnough ? good : holders).flatMap((holder) => holder.faults)
-  const signers = holders.map(({ keyId, name, authority }) => ({
-    keyId,
-    ...(name === undefined || authority === undefined ? {} : { name, authority }),
-  }))
+  const signers = holders.map(signerOf)
   const change = changeBetween(installedSigners, signers)
   const findings = [
     ...faults.map(({ code, message }) => ({ code, message, hint: HINTS[code], severity: severityAt(code, level) })),
@@ -67,6 +64,18 @@ export const identify = ({ role, authorities, level, installedSigners, now }: Id
         : { detail: change, isEnforced: actionOn('identity-changed', level) === 'enforced' },
   }
 }
+
+/** Of a key for which nobody vouches, nothing but the key. */
+const signerOf = ({ keyId, name, authority, organization, validUntil }: Holder): Signer =>
+  name === undefined || authority === undefined
+    ? { keyId }
+    : {
+        keyId,
+        name,
+        authority,
+        ...(organization === undefined ? {} : { organization }),
+        ...(validUntil === undefined ? {} : { validUntil: validUntil.toISOString() }),
+      }
 
 const HINTS = {
   'identity-unknown':
