@@ -121,9 +121,10 @@ const underLoad = async (vsix: string, home: string, browser: Browser): Promise<
 /** Medians over all windows, by extension. */
 const builtInOf = (activations: readonly Activation[]): Readonly<Record<string, number>> =>
   Object.fromEntries(
-    Object.keys(activations[0]?.builtInMs ?? {}).map((name) => [
+    // Not every window needs each of them.
+    [...new Set(activations.flatMap(({ builtInMs }) => Object.keys(builtInMs)))].map((name) => [
       name,
-      medianOf(activations.map(({ builtInMs }) => builtInMs[name] ?? Number.NaN)),
+      medianOf(activations.flatMap(({ builtInMs }) => builtInMs[name] ?? [])),
     ]),
   )
 
