@@ -5,6 +5,7 @@ import { hasCode, type UpdateError } from '@updraft/core/errors'
 import { bundleNameOf, type ReleaseName, type ReleaseVersion } from '@updraft/core/names'
 import { readCurrentVersion } from './current-link.ts'
 import type { Cycle, CycleDependencies } from './cycle-types.ts'
+import { expiryNotice } from './expiry-notice.ts'
 import { chooseLocal } from './fetch/local.ts'
 import { type FetchOptions, fetchBundle, type StagedBundle } from './fetch.ts'
 import { type IdentifiedRefresh, refreshIdentified } from './identified-refresh.ts'
@@ -99,7 +100,9 @@ const refreshSource = async (product: ProductSettings, dependencies: CycleDepend
   const { rootVersion, expires, refusal } = result
   const installed = store.installed.current(product.name)?.version
   const yanked = findingsOfYank(product, result.releases, installed)
-  report.refreshed({ rootVersion, expires, findings: [...findingsOf(source, result), ...yanked, ...result.findings] })
+  const expiring = expiryNotice(result.expiries, dependencies.now()) ?? []
+  const findings = [...findingsOf(source, result), ...yanked, ...result.findings].concat(expiring)
+  report.refreshed({ rootVersion, expires, findings })
   if (refusal !== undefined) throw refusal
   if (carrier === undefined) return result
   // Signed are all releases, brought is one of them. A yanked one is never picked, but says where to go instead.

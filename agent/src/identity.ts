@@ -65,11 +65,17 @@ export const identify = ({ role, authorities, level, installedSigners, now }: Id
   }
 }
 
-/** With the name, if an authority vouches for it. */
-export const signerOf = ({ keyId, name, authority }: Holder): Signer => ({
-  keyId,
-  ...(name === undefined || authority === undefined ? {} : { name, authority }),
-})
+/** Of a key for which nobody vouches, nothing but the key. */
+export const signerOf = ({ keyId, name, authority, organization, validUntil }: Holder): Signer =>
+  name === undefined || authority === undefined
+    ? { keyId }
+    : {
+        keyId,
+        name,
+        authority,
+        ...(organization === undefined ? {} : { organization }),
+        ...(validUntil === undefined ? {} : { validUntil: validUntil.toISOString() }),
+      }
 
 const HINTS = {
   'identity-unknown':

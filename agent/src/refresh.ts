@@ -73,6 +73,12 @@ export interface RefreshOptions {
   readonly urgency?: boolean | undefined
 }
 
+export interface RoleExpiry {
+  readonly role: string
+  /** ISO 8601 in UTC. */
+  readonly at: string
+}
+
 export interface RefreshResult {
   /** All releases of the products, in no particular order. */
   readonly releases: readonly TrustedRelease[]
@@ -85,8 +91,10 @@ export interface RefreshResult {
   /** The same of the role `urgent`, if it was asked for and the repository has it; or why it was refused. No product is affected. */
   readonly urgentRole: SignedRole | UpdateError | undefined
   readonly rootVersion: number
-  /** The first of the roles in use to expire; `at` as ISO 8601 in UTC. */
-  readonly expires: { readonly role: string; readonly at: string }
+  /** The first of the roles in use to expire. */
+  readonly expires: RoleExpiry
+  /** All of them. */
+  readonly expiries: readonly RoleExpiry[]
   /** Whether the trusted metadata is other than before. */
   readonly changed: boolean
   /** Mirrors that were passed over, and why. */
@@ -137,6 +145,7 @@ export const refresh = async (
   const isMirror = source.urls.includes(from)
   const repositoryUrl = isMirror ? from : source.urls[0]
   const isFromPeer = carrier === undefined && !isMirror
+  const expiries = expiriesOf(topLevel, roles)
   const turn = takeTurns(options.signal)
   const listings: ({ readonly role: ProductRole } & Listing)[] = []
   for (const role of roles) {
@@ -156,7 +165,8 @@ export const refresh = async (
     signedRoles: roles.map((role) => signedRoleOf(role.product, role, topLevel)),
     urgentRole: urgent.kind === 'read' ? signedRoleOf(URGENT_ROLE, urgent, topLevel) : refusalOf(urgent),
     rootVersion: topLevel.root.signed.version,
-    expires: firstToExpire(topLevel, roles),
+    expires: expiries.reduce((first, other) => (other.at < first.at ? other : first)),
+    expiries,
     changed: followed.changed,
     skipped: followed.skipped.map(({ url, error }) => ({ url: url.slice(0, -METADATA.length), error })),
     sourceError: followed.sourceError,
@@ -238,14 +248,10 @@ const signedRoleOf = (
 
 const trust = (facts: ReleaseFacts): TrustedRelease => facts as TrustedRelease
 
-const firstToExpire = (topLevel: TopLevel, roles: readonly ProductRole[]): RefreshResult['expires'] => {
-  const { root, timestamp, snapshot, targets } = topLevel
-  const all = [
-    ...Object.entries({ root, timestamp, snapshot, targets }).map(([role, { signed }]) => ({
-      role,
-      at: signed.expires,
-    })),
-    ...roles.map(({ product, metadata }) => ({ role: product, at: metadata.signed.expires })),
-  ]
-  return all.reduce((first, other) => (other.at < first.at ? other : first))
-}
+const expiriesOf = (
+  { root, timestamp, snapshot, targets }: TopLevel,
+  roles: readonly ProductRole[],
+): readonly RoleExpiry[] => [
+  ...Object.entries({ root, timestamp, snapshot, targets }).map(([role, { signed }]) => ({ role, at: signed.expires })),
+  ...roles.map(({ product, metadata }) => ({ role: product, at: metadata.signed.expires })),
+]

@@ -41,6 +41,10 @@ export const LIMITS = {
   revocationListsMax: 8,
   /** A whole request for metadata, so that a slow server cannot hold a cycle (slow retrieval). */
   metadataTimeoutMs: 30_000,
+  /** Timestamp and snapshot mostly last a day or more and are renewed at half of their life: a quarter of a day is late. */
+  onlineExpiryNoticeMs: 6 * 60 * 60_000,
+  /** Root, targets and products are signed by people, who may need days for it; their machines hear of the last week. */
+  offlineExpiryNoticeMs: 7 * 24 * 60 * 60_000,
 
   // Bundles.
   filesMax: 500_000,
@@ -153,6 +157,11 @@ export const LIMITS = {
   originSendBytesPerSecondMin: 4 * KIB,
   /** Answers under way may finish for this long when the origin stops; the whole stop takes at most five seconds. */
   originCloseGraceMs: 1_000,
+  /** Of its status page, for whoever shows some of it: a thousand products with their releases are a fifth of that. */
+  originStatusBytes: 1024 * 1024,
+  originStatusRowsMax: 1_000,
+  /** A page that takes longer is not worth waiting for; it is asked again. */
+  originStatusTimeoutMs: 5_000,
 
   // Tracker. A peer costs about half a KiB: all of them together stay near 100 MiB.
   trackerPeersPerSwarmMax: 10_000,

@@ -14,7 +14,7 @@ export const diagnosticsOf = (model: Model, extensionVersion: string): string =>
       platform: `${process.platform}-${process.arch}`,
       node: process.version,
       ...model,
-      sources: [...model.sources.values()],
+      sources: [...model.sources.values()].map(({ key: _url, ...source }) => source),
       products: [...model.products.values()].map(cleaned),
     },
     null,

@@ -23,13 +23,15 @@ import { createTrustView } from './views/trust.ts'
 /** Fast enough to look alive, slow enough that a hundred events a second cost four redraws. */
 const DRAW_SPACING_MS = 250
 
+/** When the first line of the bundle ran; the build puts it in front of everything. Older Nodes do not count a thread's time. */
+declare const loadingSince: { readonly ms: number; readonly cpu?: NodeJS.CpuUsage }
+
 export const activate = (context: ExtensionContext): void => {
-  const startedMs = performance.now()
   let model = NOTHING_KNOWN
   const log = window.createOutputChannel('Updraft', { log: true })
   const statusBar = createStatusBar()
   statusBar.draw(model)
-  const paintedMs = performance.now()
+  const painted = sinceLoading()
 
   const connection = followAgent({
     sockets: () => socketsToTry(setting('socketPath'), process.env),
@@ -85,8 +87,15 @@ export const activate = (context: ExtensionContext): void => {
     { dispose: () => connection[Symbol.dispose]() },
     { dispose: () => drawing[Symbol.dispose]() },
   )
-  const since = (ms: number): string => (ms - startedMs).toFixed(1)
-  log.info(`activated in ${since(performance.now())} ms, first paint after ${since(paintedMs)} ms`)
+  log.info(`loaded and activated in ${sinceLoading()}, first paint after ${painted}`)
+}
+
+/** `12.3 ms (7.8 ms of this thread)`: on a busy machine the first says little. */
+const sinceLoading = (): string => {
+  const wall = `${(performance.now() - loadingSince.ms).toFixed(1)} ms`
+  if (loadingSince.cpu === undefined) return wall
+  const { user, system } = process.threadCpuUsage(loadingSince.cpu)
+  return `${wall} (${((user + system) / 1_000).toFixed(1)} ms of this thread)`
 }
 
 const setting = (name: string): string => workspace.getConfiguration('updraft').get(name, '')

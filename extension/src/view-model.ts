@@ -33,6 +33,8 @@ export interface ProblemView {
 
 export interface SourceView {
   readonly name: Shown
+  /** The address exactly as the agent says it. */
+  readonly key: string
   readonly url: Shown
   readonly rootVersion: number
   readonly fingerprint: Shown
@@ -46,7 +48,28 @@ export interface SourceView {
 
 export interface SignerView {
   readonly keyId: Shown
+  /** From the certificate, as far as an authority of this machine vouches for it. */
   readonly name: Shown | undefined
+  readonly organization: Shown | undefined
+  readonly authority: Shown | undefined
+  readonly validUntil: Date | undefined
+}
+
+/** How a version comes into use, and whether it is. */
+export interface UseView {
+  readonly kind: Shown
+  readonly place: Shown | undefined
+  /** Undefined if nobody can tell. */
+  readonly version: Shown | undefined
+}
+
+/** A version that is not tried again on this machine. */
+export interface BadView {
+  readonly version: Shown
+  /** Who found it bad. */
+  readonly by: Shown
+  readonly reason: Shown
+  readonly at: Date | undefined
 }
 
 export interface FindingView {
@@ -113,6 +136,8 @@ export interface ProductView {
   readonly channel: Shown
   readonly platform: Shown
   readonly installed: InstalledView | undefined
+  readonly use: UseView | undefined
+  readonly bad: readonly BadView[]
   readonly available: AvailableView | undefined
   readonly update: UpdateView | undefined
   readonly level: TrustLevel
@@ -165,6 +190,7 @@ export const sourceView = ({
   importOnly = false,
 }: SourceStatus): SourceView => ({
   name: name(sourceName),
+  key: url,
   url: show(url),
   rootVersion: root.version,
   fingerprint: show(root.fingerprint),
@@ -187,6 +213,17 @@ export const productView = (product: ProductStatus): ProductView => ({
     key: product.installed.path,
     at: time(product.installed.installedAt),
   },
+  use: product.use && {
+    kind: name(product.use.kind),
+    place: product.use.place === undefined ? undefined : show(product.use.place),
+    version: product.use.version === undefined ? undefined : name(product.use.version),
+  },
+  bad: (product.bad ?? []).map(({ version, by, reason, at }) => ({
+    version: name(version),
+    by: name(by),
+    reason: show(reason),
+    at: time(at),
+  })),
   available: product.available && {
     version: name(product.available.version),
     key: product.available.version,
@@ -246,7 +283,10 @@ export const problemView = ({ code, detail, hint }: Problem): ProblemView => ({
 
 const signerView = (signer: Signer): SignerView => ({
   keyId: name(signer.keyId),
-  name: signer.name === undefined || signer.name === '' ? undefined : name(signer.name),
+  name: optionalName(signer.name),
+  organization: optionalName(signer.organization),
+  authority: optionalName(signer.authority),
+  validUntil: optionalTime(signer.validUntil),
 })
 
 const findingView = ({ code, severity, message, hint, since }: ReportedFinding): FindingView => ({
@@ -258,6 +298,9 @@ const findingView = ({ code, severity, message, hint, since }: ReportedFinding):
 })
 
 const name = (text: string): Shown => show(text, NAME_LENGTH_MAX)
+
+const optionalName = (text: string | undefined): Shown | undefined =>
+  text === undefined || text === '' ? undefined : name(text)
 
 const time = (text: string): Date | undefined => {
   const date = new Date(text)

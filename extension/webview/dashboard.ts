@@ -1,7 +1,7 @@
 // The page of the dashboard: draws what the extension sends, as text and numbers only, and asks for nothing but to begin.
 import uPlot from 'uplot'
 import type { Sample } from '../src/activity.ts'
-import type { DashboardWords, Part, ToPage, TransferRow } from '../src/views/dashboard-messages.ts'
+import type { DashboardWords, FleetTable, Part, ToPage, TransferRow } from '../src/views/dashboard-messages.ts'
 
 declare const acquireVsCodeApi: () => { postMessage(message: unknown): void }
 
@@ -68,7 +68,7 @@ const draw = (): void => {
       width: Math.max(200, place.clientWidth),
       height: HEIGHT,
       scales: {
-        x: { range: (_, from, to) => rangeOf(from, to) },
+        x: { range: timeRange },
         y: { range: (_, __, max) => [0, Math.max(1_000, max * 1.1)] },
       },
       axes: [axis, { ...axis, size: 90, values: (_, splits) => splits.map(rateText) }],
@@ -88,10 +88,10 @@ const draw = (): void => {
   )
 }
 
-/** At least the last minute, so that the first moments are not drawn over years. */
-const rangeOf = (from: number | null, to: number | null): [number, number] => {
-  const end = to ?? Date.now() / 1000
-  return [Math.min(from ?? end, end - 60), end]
+/** At least the last minute. Of one sample alone uPlot would make years, so what it proposes is not looked at. */
+const timeRange = (): [number, number] => {
+  const end = samples.at(-1)?.at ?? Date.now() / 1000
+  return [Math.min(samples[0]?.at ?? end, end - 60), end]
 }
 
 const sentenceOf = (sample: Sample): string => {
@@ -124,12 +124,12 @@ const drawTable = (): void => {
 }
 
 /** A table whose last column is a bar: the numbers are there for everybody, the bar for those who see it. */
-const drawBars = (id: string, parts: readonly Part[]): void => {
+const drawBars = (table: HTMLElement, parts: readonly Part[], colours: 'by row' | 'one'): void => {
   const total = parts.reduce((sum, { value }) => sum + value, 0)
-  byId(id).replaceChildren(
+  table.replaceChildren(
     ...parts.map(({ name, value, shown }, index) => {
       const bar = document.createElement('div')
-      bar.className = `bar bar-${index}`
+      bar.className = `bar bar-${colours === 'one' ? 0 : index}`
       bar.style.width = `${total === 0 ? 0 : (100 * value) / total}%`
       const place = document.createElement('td')
       place.setAttribute('aria-hidden', 'true')
@@ -139,11 +139,34 @@ const drawBars = (id: string, parts: readonly Part[]): void => {
   )
 }
 
+const drawFleet = (tables: readonly FleetTable[]): void => {
+  byId('fleet-section').hidden = tables.length === 0
+  byId('fleet').replaceChildren(
+    ...tables.map(({ title, rows }) => {
+      const table = document.createElement('table')
+      table.className = 'bars'
+      drawBars(table, rows, 'one')
+      table.createCaption().textContent = title
+      return table
+    }),
+  )
+}
+
 const drawTransfers = (transfers: readonly TransferRow[]): void => {
   const rows = transfers.map(({ name, shown, peers, given }) =>
     row(cell('th', name), cell('td', shown), cell('td', peers), cell('td', given)),
   )
   byId('transfers').replaceChildren(...(rows.length > 0 ? rows : [row(cell('td', words?.noTransfers ?? ''))]))
+}
+
+const shown = new Map<ToPage['kind'], string>()
+
+/** What is drawn again each second loses whoever reads it with a screen reader, so the same is not drawn twice. */
+const isShown = (message: ToPage): boolean => {
+  const text = JSON.stringify(message)
+  const is = shown.get(message.kind) === text
+  shown.set(message.kind, text)
+  return is
 }
 
 const take = (message: ToPage): void => {
@@ -161,10 +184,14 @@ const take = (message: ToPage): void => {
       drawTable()
       break
     case 'now':
+      if (isShown(message)) break
       byId('summary').textContent = message.summary
-      drawBars('sources', message.sources)
-      drawBars('peers', message.peers)
+      drawBars(byId('sources'), message.sources, 'by row')
+      drawBars(byId('peers'), message.peers, 'by row')
       drawTransfers(message.transfers)
+      break
+    case 'fleet':
+      if (!isShown(message)) drawFleet(message.tables)
   }
 }
 
@@ -172,7 +199,7 @@ const take = (message: ToPage): void => {
 const isMessage = (value: unknown): value is ToPage =>
   typeof value === 'object' &&
   value !== null &&
-  ['start', 'sample', 'now'].includes(String((value as { kind?: unknown }).kind))
+  ['start', 'sample', 'now', 'fleet'].includes(String((value as { kind?: unknown }).kind))
 window.addEventListener('message', ({ data }: MessageEvent<unknown>) => {
   if (isMessage(data)) take(data)
 })

@@ -95,7 +95,7 @@ describe('as many as have to sign have to be known', () => {
 
 test('names are given only to those whom the authority vouches for', () => {
   expect(judge(GOOD_ONE).signers).toEqual([
-    { keyId: one.keyId, name: 'One', authority: 'Acme CA' },
+    { keyId: one.keyId, name: 'One', authority: 'Acme CA', validUntil: '2099-01-01T00:00:00.000Z' },
     { keyId: two.keyId },
   ])
 })

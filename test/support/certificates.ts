@@ -9,6 +9,8 @@ export interface CertifiedKey {
 }
 
 export interface CertificateOptions {
+  /** Of the subject, besides its name. */
+  readonly organization?: string
   /** The key that it is for; a new one otherwise. */
   readonly publicKey?: KeyObject
   /** Signed by itself otherwise. */
@@ -54,7 +56,7 @@ export const certify = (name: string, options: CertificateOptions = {}): Certifi
     ED25519,
     nameIn(issuer?.name ?? name),
     sequence(time(from), time(to)),
-    nameIn(name),
+    nameIn(name, options.organization),
     publicKey.export({ format: 'der', type: 'spki' }),
     der(0xa3, sequence(...extensions)),
   )
@@ -121,7 +123,12 @@ const oid = (dotted: string): Buffer => {
   })
   return der(0x06, bytes)
 }
-const nameIn = (name: string): Buffer => sequence(der(0x31, sequence(oid('2.5.4.3'), der(0x0c, Buffer.from(name)))))
+const nameIn = (name: string, organization?: string): Buffer =>
+  sequence(
+    ...(organization === undefined ? [] : [attribute('2.5.4.10', organization)]), // O
+    attribute('2.5.4.3', name), // CN
+  )
+const attribute = (id: string, value: string): Buffer => der(0x31, sequence(oid(id), der(0x0c, Buffer.from(value))))
 const extension = (id: string, value: Uint8Array, isCritical = false): Buffer =>
   sequence(oid(id), ...(isCritical ? [der(0x01, [0xff])] : []), der(0x04, value))
 const ED25519 = sequence(oid('1.3.101.112'))

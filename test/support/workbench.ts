@@ -15,6 +15,8 @@ export interface Workbench extends AsyncDisposable {
   readonly rows: Locator
   /** The row whose accessible name begins so. */
   readonly row: (name: string) => Locator
+  /** Every row of a view that is open, in order, also those that are out of sight: for a moment the window is high enough. */
+  readonly allRows: (view: string) => Promise<readonly ShownRow[]>
   readonly openContainer: (name: string) => Promise<void>
   /** Runs a command through the palette, as a person does. */
   readonly runCommand: (title: string) => Promise<void>
@@ -36,6 +38,13 @@ export interface Workbench extends AsyncDisposable {
   readonly picture: (name: string) => Promise<void>
 }
 
+/** A row of a tree as a screen reader has it. */
+export interface ShownRow {
+  /** From 1. */
+  readonly level: number
+  readonly label: string
+}
+
 /** Waits until `holds`, for what cannot be waited for on the screen. */
 export const until = async (holds: () => boolean | Promise<boolean>): Promise<void> => {
   const deadline = Date.now() + SCREEN_TIMEOUT_MS
@@ -44,6 +53,8 @@ export const until = async (holds: () => boolean | Promise<boolean>): Promise<vo
     await delay(20)
   }
 }
+
+const TALL = 2_600
 
 export interface WorkbenchOptions {
   /** Folder to open; without it the window is empty, and trusted. */
@@ -90,6 +101,39 @@ export const openWorkbench = async (
     page,
     rows,
     row: (name) => page.locator(`.pane-body [role=treeitem][aria-label^=${JSON.stringify(name)}]`),
+    allRows: async (view) => {
+      const size = page.viewportSize() ?? { width: 1680, height: 900 }
+      const side = page.locator('.part.sidebar')
+      const headerOf = (name: string) => side.locator(`.pane-header[aria-label="${name} Section"]`)
+      const others = side.locator(`.pane-header[aria-expanded="true"]:not([aria-label="${view} Section"]):visible`)
+      const closed: string[] = []
+      while ((await others.count()) > 0) {
+        closed.push(((await others.first().getAttribute('aria-label')) ?? '').replace(/ Section$/, ''))
+        await others.first().click()
+      }
+      const header = page.locator(`.pane-header[aria-label="${view} Section"]`)
+      const list = side.locator('.pane', { has: header }).locator('.monaco-list')
+      const shown = list.locator('.monaco-list-rows [role=treeitem]')
+      await page.setViewportSize({ ...size, height: TALL })
+      // All of them are drawn once there is room below the last one.
+      await until(async () => {
+        const [whole, row] = await Promise.all([list.boundingBox(), shown.first().boundingBox()])
+        return whole !== null && row !== null && (await shown.count()) * row.height < whole.height
+      })
+      const all = await Promise.all(
+        (await shown.all()).map(async (row) => {
+          const names = ['data-index', 'aria-level', 'aria-label']
+          const [index, level, label] = await Promise.all(names.map((name) => row.getAttribute(name)))
+          return { index: Number(index), level: Number(level), label: label ?? '' }
+        }),
+      )
+      await page.setViewportSize(size)
+      for (const name of closed.reverse()) {
+        await headerOf(name).click()
+        await side.locator(`.pane-header[aria-label="${name} Section"][aria-expanded="true"]`).waitFor()
+      }
+      return all.sort((a, b) => a.index - b.index)
+    },
     statusItem: (id) => page.locator(`[id=${JSON.stringify(id)}]`),
     openContainer: async (name) => {
       const tab = page.getByRole('tab', { name })

@@ -12,6 +12,7 @@ import { INSTALL_TIMEOUT_MS, type Lane } from '../support/vscode-install.ts'
 import { startVscode } from '../support/vscode-server.ts'
 import { openWorkbench, type Workbench } from '../support/workbench.ts'
 import { AGENT_NAME, type LaneContext, STATUS_ITEM } from './context.ts'
+import { everyFindingTests } from './every-finding.ts'
 import { realProductTests } from './real-product.ts'
 import { restrictedModeTests } from './restricted-mode.ts'
 import { windowTests } from './window.ts'
@@ -110,6 +111,7 @@ export const testLane = (lane: Lane): void =>
 
       describe('while agents come and go', () => windowTests(() => ({ ...context, window })))
       describe('with a real product', () => realProductTests(() => ({ ...context, window })))
+      describe('with sources that are wrong', () => everyFindingTests(() => ({ ...context, window })))
     })
 
     describe('a window in Restricted Mode', () => restrictedModeTests(() => context))

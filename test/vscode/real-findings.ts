@@ -7,7 +7,8 @@ import { expect } from '@jest/globals'
 import type { ProductStatus } from '@updraft/core/control/api'
 import type { ControlClient } from '@updraft/core/control/client'
 import { canonicalBytes } from '@updraft/core/trust/canonical'
-import { FINDINGS, type FindingCode } from '@updraft/core/trust/finding'
+import type { FindingCode } from '@updraft/core/trust/finding'
+import { nameOfFinding } from '../../extension/src/finding-names.ts'
 import { runProgram } from '../../scripts/demo/program.ts'
 import type { Stage } from '../../scripts/demo/stage.ts'
 import type { Step } from '../support/story.ts'
@@ -30,15 +31,14 @@ export const realFindingTests = (step: Step, context: () => RealContext): void =
   }
   const isFound = (code: FindingCode) =>
     until(async () => (await context().product())?.trust.findings.some((finding) => finding.code === code) === true)
-  /** The finding stands in the tree of products and in the view of trust, with what the agent did and what to do. */
+  /** The finding stands in the view of trust, by its product. */
   const isShown = async (code: FindingCode) => {
     await isFound(code)
     const { window } = context()
     await window.runCommand('Updraft: Focus on Trust View')
-    const title = FINDINGS[code].title
     await window
-      .row(title.charAt(0).toUpperCase() + title.slice(1))
-      .last()
+      .row(`acme: ${nameOfFinding(code)}`)
+      .first()
       .waitFor()
   }
   const checkNow = () => context().client.check()
@@ -118,7 +118,11 @@ export const realFindingTests = (step: Step, context: () => RealContext): void =
     await isShown('root-unknown')
     expect(await colour()).toBe('warning-kind')
     await window.runCommand('Problems: Focus on Problems View')
-    await window.page.locator('.markers-panel').getByText('has no pinned root').first().waitFor()
+    await window.page
+      .locator('.markers-panel')
+      .getByText('not the publisher’s keys that this machine knows')
+      .first()
+      .waitFor()
     await picture('root-unknown')
 
     // Trusted as it comes, it stays visible until somebody has compared it.

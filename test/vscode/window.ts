@@ -57,11 +57,11 @@ export const windowTests = (context: () => WindowContext): void => {
     await says('Updraft: no agent is running')
   })
 
-  test('the palette offers its four commands while an agent is there', async () => {
+  test('the palette offers its commands while an agent is there', async () => {
     agent = open.use(await startControlServer(join(context().home, 'agent.sock'), statusOf([productOf('acme')])))
     await window.runCommand('Updraft: Refresh')
     await window.row('acme').waitFor()
-    expect([...(await window.offeredCommands('Updraft:'))].sort()).toEqual(expect.arrayContaining(COMMANDS))
+    for (const title of COMMANDS) expect(await window.offeredCommands(title)).toContain(title)
   })
 
   test('the tree shows a product, and below it versions, trust and signers', async () => {
@@ -113,7 +113,7 @@ export const windowTests = (context: () => WindowContext): void => {
     nowSays(withFinding('metadata-untrusted'))
     await says('Updraft: an update of acme was blocked')
     expect(await colour()).toBe('error-kind')
-    for (const row of ['Metadata is not signed as', 'Root 4 has 1 of 2 signatures', 'Ask the publisher']) {
+    for (const row of ['The list of releases is not signed', 'Root 4 has 1 of 2 signatures', 'Ask the publisher']) {
       await window.row(row).first().waitFor()
     }
     await picture('blocked')

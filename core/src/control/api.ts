@@ -62,6 +62,10 @@ export const signerSchema = z.object({
   /** Who holds the key, and the pinned authority that vouches for it; absent if none does. */
   name: z.optional(z.string()),
   authority: z.optional(z.string()),
+  /** Of the holder, as the certificate has it. */
+  organization: z.optional(z.string()),
+  /** When the first of the certificates that lead to the authority is over. */
+  validUntil: z.optional(isoTime),
 })
 export type Signer = z.output<typeof signerSchema>
 

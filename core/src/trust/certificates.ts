@@ -31,6 +31,15 @@ export const chainFault = (chain: readonly X509Certificate[], key: KeyObject, no
 
 /** The common name of the holder, else all that it is called, in one line that steers no terminal and turns no text around. */
 export const nameOf = ({ subject }: X509Certificate): string => {
-  const parts = (subject ?? '').split('\n').map((part) => part.replaceAll(/[\p{Cc}\p{Cf}]/gu, ' '))
-  return parts.find((part) => part.startsWith('CN='))?.slice('CN='.length) ?? parts.join(', ')
+  const parts = partsOf(subject)
+  return partOf(parts, 'CN=') ?? parts.join(', ')
 }
+
+/** The organization that the holder belongs to, if the certificate says so. */
+export const organizationOf = ({ subject }: X509Certificate): string | undefined => partOf(partsOf(subject), 'O=')
+
+const partsOf = (subject: string | undefined): readonly string[] =>
+  (subject ?? '').split('\n').map((part) => part.replaceAll(/[\p{Cc}\p{Cf}]/gu, ' '))
+
+const partOf = (parts: readonly string[], prefix: string): string | undefined =>
+  parts.find((part) => part.startsWith(prefix))?.slice(prefix.length)

@@ -3,7 +3,7 @@
 import type { KeyObject, X509Certificate } from 'node:crypto'
 import { messageOf } from '../errors.ts'
 import { type CertificateFields, fieldsOf } from './certificate-fields.ts'
-import { nameOf } from './certificates.ts'
+import { nameOf, organizationOf } from './certificates.ts'
 import type { FindingCode } from './finding.ts'
 import { chainOf, type Identity, parseIdentity } from './identity.ts'
 import { publicKeyOf } from './keys.ts'
@@ -30,6 +30,10 @@ export interface Holder {
   /** Of the holder and of the pinned authority; undefined if no authority vouches for the key. */
   readonly name: string | undefined
   readonly authority: string | undefined
+  /** What the holder's certificate names besides. */
+  readonly organization: string | undefined
+  /** When the first of the certificates between the key and the authority is over, both included. */
+  readonly validUntil: Date | undefined
   readonly faults: readonly HolderFault[]
 }
 
@@ -67,6 +71,8 @@ const stranger = (keyId: string, message: string): Holder => ({
   keyId,
   name: undefined,
   authority: undefined,
+  organization: undefined,
+  validUntil: undefined,
   faults: [{ code: 'identity-unknown', message }],
 })
 
@@ -85,6 +91,8 @@ const holderOf = (keyId: string, key: KeyObject, chain: readonly X509Certificate
     keyId,
     name: nameOf(leaf),
     authority: nameOf(authority),
+    organization: organizationOf(leaf),
+    validUntil: new Date(Math.min(...path.map(({ validToDate }) => validToDate.getTime()))),
     faults: [...dateFaults(path, judging.now), ...revocationFaults(path, fields, judging.identity)],
   }
 }

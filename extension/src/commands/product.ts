@@ -108,8 +108,16 @@ export const productCommands = ({ connection, model, pages, act, tell }: Command
 
     retry: (target) =>
       act(l10n.t('Updraft could not try again'), async () => {
-        const product = await pick(target, ({ update }) => update?.phase === 'failed')
-        if (product !== undefined) await connection.ask((client, options) => client.retry(product.key, options))
+        const product = await pick(target, ({ update, bad }) => update?.phase === 'failed' || bad.length > 0)
+        if (product === undefined) return
+        const { lifted } = await connection.ask((client, options) => client.retry(product.key, options))
+        const versions = lifted.map((version) => show(version, 64)).join(', ')
+        window.setStatusBarMessage(
+          versions === ''
+            ? l10n.t('Updraft: looking for updates of {0}', product.name)
+            : l10n.t('Updraft: {0} {1} may be tried again', product.name, versions),
+          MESSAGE_MS,
+        )
       }),
 
     verify: (target) =>

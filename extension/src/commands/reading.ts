@@ -1,6 +1,6 @@
 // Commands that only show something: they ask the agent for nothing but what it says anyway, so they work in Restricted Mode.
 import { isAbsolute } from 'node:path'
-import { commands, env, l10n, UIKind, Uri, window } from 'vscode'
+import { commands, env, l10n, UIKind, Uri, window, workspace } from 'vscode'
 import type { CommandContext, Commands, Target } from '../commands.ts'
 import { diagnosticsOf } from '../diagnostics.ts'
 import { show } from '../text.ts'
@@ -26,7 +26,15 @@ export const readingCommands = ({
     refresh: async () => connection.refresh(),
     showLog: async () => log.show(),
     showActivity: async () => showActivity(),
-    showWarnings: () => pages.open(warningsTitle(), { kind: 'warnings' }),
+    showWarnings: async () => {
+      await pages.open(warningsTitle(), { kind: 'warnings' })
+      await commands.executeCommand('setContext', 'updraft.warningsRead', true) // A step of the walkthrough.
+    },
+    openRepositorySettings: () =>
+      tell(l10n.t('Updraft could not open the settings of a repository'), async () => {
+        const file = await pickRepositorySettings()
+        if (file !== undefined) await window.showTextDocument(file)
+      }),
     getStarted: async () => {
       await commands.executeCommand('workbench.action.openWalkthrough', 'updraft.updraft#start', false)
     },
@@ -65,4 +73,18 @@ export const readingCommands = ({
         window.setStatusBarMessage(l10n.t('Updraft: diagnostics copied'), 3_000)
       }),
   }
+}
+
+const REPOSITORIES_MAX = 50
+
+/** The `repository.json` of the folders that are open; of several the one that is chosen, without any whatever is named. */
+const pickRepositorySettings = async (): Promise<Uri | undefined> => {
+  const found = await workspace.findFiles('**/repository.json', '**/node_modules/**', REPOSITORIES_MAX)
+  if (found.length === 1) return found[0]
+  if (found.length === 0) {
+    const openLabel = l10n.t('Open repository.json')
+    return (await window.showOpenDialog({ openLabel, filters: { JSON: ['json'] } }))?.[0]
+  }
+  const items = found.map((file) => ({ label: workspace.asRelativePath(file), file }))
+  return (await window.showQuickPick(items, { placeHolder: l10n.t('Which repository?') }))?.file
 }

@@ -27,6 +27,12 @@ export interface TransferRow {
   readonly given: string
 }
 
+/** How many machines have which version of one product, for one platform. */
+export interface FleetTable {
+  readonly title: string
+  readonly rows: readonly Part[]
+}
+
 export type ToPage =
   | {
       readonly kind: 'start'
@@ -42,6 +48,7 @@ export type ToPage =
       readonly peers: readonly Part[]
       readonly transfers: readonly TransferRow[]
     }
+  | { readonly kind: 'fleet'; readonly tables: readonly FleetTable[] }
 
 export interface FromPage {
   readonly kind: 'ready'

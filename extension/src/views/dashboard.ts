@@ -8,6 +8,7 @@ import type { Connection } from '../client.ts'
 import type { Model } from '../state.ts'
 import { show } from '../text.ts'
 import { type DashboardWords, isFromPage, type Part, type ToPage, type TransferRow } from './dashboard-messages.ts'
+import { createFleetLooks } from './fleet-looks.ts'
 import { bytes, share } from './words.ts'
 
 const ASK_EVERY_MS = 1_000
@@ -30,6 +31,7 @@ export const createDashboard = ({ connection, model, folder }: DashboardOptions)
   let timer: NodeJS.Timeout | undefined
 
   const post = (message: ToPage): void => void panel?.webview.postMessage(message)
+  const fleet = createFleetLooks(model, post)
 
   const look = async (): Promise<void> => {
     try {
@@ -53,6 +55,7 @@ export const createDashboard = ({ connection, model, folder }: DashboardOptions)
   }
   const stop = (): void => {
     clearTimeout(timer)
+    fleet.stop()
     reading = undefined
   }
 
@@ -69,6 +72,7 @@ export const createDashboard = ({ connection, model, folder }: DashboardOptions)
       if (!isFromPage(message)) return
       post({ kind: 'start', language: env.language, words: wordsOfPage(), samples })
       stop()
+      fleet.start()
       void keepLooking()
     })
     panel.onDidChangeViewState(({ webviewPanel }) => {
@@ -168,23 +172,32 @@ const htmlOf = (webview: Webview, folder: Uri): string => {
 <link rel="stylesheet" href="${file('dashboard.css')}">
 </head>
 <body>
+<main>
 <h1>${text(l10n.t('Activity'))}</h1>
 <p id="summary" role="status"></p>
 <section aria-labelledby="rates-title">
 <h2 id="rates-title">${text(l10n.t('Download and upload'))}</h2>
-<div id="rates" tabindex="0" role="img" aria-labelledby="rates-title" aria-describedby="rates-now"></div>
+<div id="rates" tabindex="0" role="application" aria-labelledby="rates-title" aria-describedby="rates-now"></div>
 <p id="rates-now" aria-live="polite"></p>
 <details><summary>${text(l10n.t('The last minute as a table'))}</summary><table id="rates-table"></table></details>
 </section>
 <div class="pair">
-<section><h2>${text(l10n.t('Where the bytes came from'))}</h2><table id="sources" class="bars"></table></section>
-<section><h2>${text(l10n.t('Peers by kind'))}</h2><table id="peers" class="bars"></table></section>
+<section><h2 id="sources-title">${text(l10n.t('Where the bytes came from'))}</h2>
+<table id="sources" class="bars" aria-labelledby="sources-title"></table></section>
+<section><h2 id="peers-title">${text(l10n.t('Peers by kind'))}</h2>
+<table id="peers" class="bars" aria-labelledby="peers-title"></table></section>
 </div>
+<section id="fleet-section" aria-labelledby="fleet-title" hidden>
+<h2 id="fleet-title">${text(l10n.t('Versions in the fleet'))}</h2>
+<p class="soft">${text(l10n.t('As the publisher’s origin sees them: machines that share are counted, others are not.'))}</p>
+<div id="fleet" class="pair"></div>
+</section>
 <section>
-<h2>${text(l10n.t('In the swarm now'))}</h2>
-<table><thead><tr>${[l10n.t('What'), l10n.t('Here'), l10n.t('Peers'), l10n.t('Given')].map(column).join('')}</tr></thead>
+<h2 id="swarm-title">${text(l10n.t('In the swarm now'))}</h2>
+<table aria-labelledby="swarm-title"><thead><tr>${[l10n.t('What'), l10n.t('Here'), l10n.t('Peers'), l10n.t('Given')].map(column).join('')}</tr></thead>
 <tbody id="transfers"></tbody></table>
 </section>
+</main>
 <script nonce="${nonce}" src="${file('dashboard.js')}"></script>
 </body>
 </html>`

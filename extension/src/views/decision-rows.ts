@@ -38,6 +38,7 @@ const ruleRow = ({ rule, passed, detail, version, recheckAt }: RuleView, index: 
       recheckAt === undefined ? '' : l10n.t('Asked again {0}', time(recheckAt)),
     ),
     icon: new ThemeIcon(passed ? 'pass' : 'circle-slash'),
+    spoken: passed ? l10n.t('passed') : l10n.t('not passed'),
   }
 }
 

@@ -76,7 +76,7 @@ const TEXTS: Readonly<Record<FindingCode, () => Explanation>> = {
   }),
   'metadata-policy': () => ({
     happened: l10n.t(
-      'The list of releases is signed, but breaks a rule that makes signatures worth something: a key is too weak, one key counts twice, a checksum is missing, or a name could lead out of its folder.',
+      'The list of releases is signed, but in a way that makes its signatures worth little: a key is too weak, one key counts twice, a checksum is missing, or a name could lead out of its folder.',
     ),
     did: l10n.t('The agent has refused the list, although its signatures may be valid. What is installed stays.'),
     todo: l10n.t(
@@ -106,7 +106,7 @@ const TEXTS: Readonly<Record<FindingCode, () => Explanation>> = {
       'The certificate of somebody who signs this product has run out, or is not valid yet. Certificates have dates so that a lost one is not good for ever. A clock of this machine that is wrong looks the same.',
     ),
     did: l10n.t(
-      'Unless the owner has lowered the verification of this product, the agent takes no update until it is put right.',
+      'The agent takes no update until it is put right, unless the setting “verification” of this product says that it is only to be told. What is installed stays and keeps working.',
     ),
     todo: l10n.t(
       'Look at this machine’s clock first. If it is right, the publisher has to sign with a new certificate: tell them.',
@@ -117,7 +117,7 @@ const TEXTS: Readonly<Record<FindingCode, () => Explanation>> = {
       'The authority has taken back the certificate of somebody who signs this product. That is done when a key was stolen or somebody has left.',
     ),
     did: l10n.t(
-      'Unless the owner has lowered the verification of this product, the agent takes no update that this person signed.',
+      'The agent takes no update that this person signed, unless the setting “verification” of this product says that it is only to be told. What is installed stays and keeps working.',
     ),
     todo: l10n.t(
       'Ask the publisher whether a key was stolen, and since when. If so, look at what was installed since then. Updates go on when somebody else signs.',
@@ -135,7 +135,9 @@ const TEXTS: Readonly<Record<FindingCode, () => Explanation>> = {
     ),
   }),
   'release-invalid': () => ({
-    happened: l10n.t('The publisher has signed a description of a release that makes no sense to the agent.'),
+    happened: l10n.t(
+      'The publisher has signed the description of a release, but something in it is missing or has a value that cannot be.',
+    ),
     did: l10n.t('The agent passes over this release. Other releases are not affected, and what is installed stays.'),
     todo: l10n.t(
       'Tell the publisher, with the message above. If the agent on this machine is old, update it first: a newer publisher may say things that it does not know yet.',
@@ -165,19 +167,23 @@ const TEXTS: Readonly<Record<FindingCode, () => Explanation>> = {
   }),
   'swarm-stalled': () => ({
     happened: l10n.t(
-      'The new release is signed and wanted, but nobody sends the missing parts: no peer has them, and the publisher’s server does not deliver them. This is no attack that could install anything; at worst it delays an update.',
+      'The new release is signed and wanted, but nobody sends its missing parts: no other machine has them, or what they send is wrong, and the publisher’s server does not deliver them. Nothing can get in this way; at worst an update comes late.',
     ),
-    did: l10n.t('The agent keeps what it has and tries again at its next look.'),
+    did: l10n.t(
+      'The agent keeps what it has, has thrown away and banned whatever was wrong, and tries again at its next look.',
+    ),
     todo: l10n.t(
-      'See whether this machine’s firewall lets the agent out. If others have the same, tell the publisher.',
+      'See whether this machine’s firewall and proxy let the agent out. If others have the same, tell the publisher: their server may not offer this release.',
     ),
   }),
   'not-in-use': () => ({
     happened: l10n.t(
-      'The installed version could not be brought into use at the place that is set for it on this machine.',
+      'The installed version is on this machine and was checked, but what runs is still something else: the place that the agent’s settings name for it (a file, a command, VS Code) is taken, cannot be written, or has refused it.',
     ),
     did: l10n.t('The agent has changed nothing that it did not put there itself, and tries again with every look.'),
-    todo: l10n.t('The message says what stands in the way: move it, or have the agent replace it.'),
+    todo: l10n.t(
+      'The message says what stands in the way. Move it away or name another place in “install” of the product in the agent’s settings; the next look does the rest.',
+    ),
   }),
   'release-unhealthy': () => ({
     happened: l10n.t('A new version was installed and then failed the test that is set for it on this machine.'),
@@ -185,7 +191,7 @@ const TEXTS: Readonly<Record<FindingCode, () => Explanation>> = {
       'The agent has gone back to the version before it, and does not try the failed one again. A newer version is tried by itself.',
     ),
     todo: l10n.t(
-      'The message says what the test answered. Tell the publisher if it is their fault. If it was this machine’s, set it right and run “Try Again” on the product.',
+      'The message says what the test answered. If the fault is in the version, tell the publisher, and wait for the next one. If it was this machine’s, set it right and run “Try Again” on the product.',
     ),
   }),
   'source-unreachable': () => ({

@@ -1,6 +1,7 @@
-// Notifications: one at a time, unless there is worse to tell; several things at once in one of them, each thing once. What was told is remembered over
-// restarts. Everything told here is in the views as well, and stays there.
+// Notifications: one after the other, unless there is worse to tell; several things at once in one of them, each thing once.
+// What was told is remembered over restarts. Everything told here is in the views as well, and stays there.
 import { commands, type Disposable, l10n, type Memento, window, workspace } from 'vscode'
+import { createTurns } from '../notice-turns.ts'
 import { NOTICE_KINDS, type Notice, type NoticeKind, noticesOf } from '../notices.ts'
 import type { Model } from '../state.ts'
 import type { About } from './row.ts'
@@ -10,6 +11,9 @@ import { findingName, sentence } from './words.ts'
 const REMEMBERED_MAX = 1_000
 const MEMORY = 'updraft.told'
 
+/** Time to read one. One that nobody closes must not keep what comes later from being told. */
+const TURN_MS = 8_000
+
 export interface Notifications extends Disposable {
   readonly draw: (model: Model) => void
 }
@@ -17,8 +21,7 @@ export interface Notifications extends Disposable {
 export const createNotifications = (memory: Memento): Notifications => {
   const told = new Set<string>(memory.get<readonly string[]>(MEMORY, []))
   let model: Model | undefined
-  /** One that nobody has closed must not keep a worse one from being told. */
-  const showing = new Set<NoticeKind>()
+  const turns = createTurns(TURN_MS)
   let isDisposed = false
 
   const remember = async (notices: readonly Notice[]): Promise<void> => {
@@ -29,18 +32,15 @@ export const createNotifications = (memory: Memento): Notifications => {
 
   const next = async (): Promise<void> => {
     if (isDisposed || model?.agent === undefined) return
-    const open = Math.min(...[...showing].map((kind) => NOTICE_KINDS.indexOf(kind)))
-    const fresh = noticesOf(model).filter(({ key, kind }) => !told.has(key) && NOTICE_KINDS.indexOf(kind) < open)
+    const fresh = noticesOf(model).filter(({ key }) => !told.has(key))
     const [first] = fresh
-    if (first === undefined) return
+    const rank = first === undefined ? Number.NaN : NOTICE_KINDS.indexOf(first.kind)
+    if (first === undefined || !turns.isFreeFor(rank)) return // Whoever has the turn asks again at its end.
     const together = fresh.filter(({ kind }) => kind === first.kind)
-    showing.add(first.kind)
-    try {
+    await turns.take(rank, async () => {
       await remember(together)
       if (isWanted(first.kind)) await tell(first.kind, together)
-    } finally {
-      showing.delete(first.kind)
-    }
+    })
     await next()
   }
 
@@ -51,6 +51,7 @@ export const createNotifications = (memory: Memento): Notifications => {
     },
     dispose: () => {
       isDisposed = true
+      turns[Symbol.dispose]()
     },
   }
 }
@@ -75,7 +76,7 @@ const tell = async (kind: NoticeKind, notices: readonly Notice[]): Promise<void>
 }
 
 const messageOf = (kind: NoticeKind, { product, finding }: Notice, notices: readonly Notice[]): string => {
-  const names = [...new Set(notices.map(({ product: { name } }) => name))].slice(0, 3).join(', ')
+  const names = namesOf(notices)
   const count = notices.length
   switch (kind) {
     case 'blocked':
@@ -100,6 +101,15 @@ const messageOf = (kind: NoticeKind, { product, finding }: Notice, notices: read
         ? l10n.t('{0} {1} was installed.', product.name, product.installed?.version ?? '')
         : l10n.t('{0} updates were installed: {1}.', count, names)
   }
+}
+
+const NAMES_MAX = 3
+
+/** `a, b, c and 4 more` */
+const namesOf = (notices: readonly Notice[]): string => {
+  const names = [...new Set(notices.map(({ product: { name } }) => name))]
+  const some = names.slice(0, NAMES_MAX).join(', ')
+  return names.length > NAMES_MAX ? l10n.t('{0} and {1} more', some, names.length - NAMES_MAX) : some
 }
 
 const actionsOf = (

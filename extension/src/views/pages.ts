@@ -5,7 +5,7 @@ import { FINDINGS, type FindingCode } from '@updraft/core/trust/finding'
 import { commands, Disposable, EventEmitter, l10n, Uri, workspace } from 'vscode'
 import type { Model } from '../state.ts'
 import { asMarkdown, type Shown, show, showMarkdown } from '../text.ts'
-import type { FindingView, ProductView, SourceView } from '../view-model.ts'
+import type { FindingView, ProductView, SignerView, SourceView } from '../view-model.ts'
 import { findingText } from './finding-texts.ts'
 import { groupsOf, levelWord, pinnedWord, sentence, severityWord, signaturesOf, time } from './words.ts'
 
@@ -115,11 +115,19 @@ const factsOf = (product: ProductView, source: SourceView | undefined): readonly
   [l10n.t('Installed'), product.installed?.version ?? l10n.t('nothing')],
   [l10n.t('Available'), product.available?.version ?? l10n.t('nothing that may be trusted')],
   [l10n.t('Trust'), `${levelWord(product.level)}, ${signaturesOf(product)}`],
-  ...product.signers.map(
-    ({ name, keyId }) => [l10n.t('Signed by'), name === undefined ? keyId : `${name} (${keyId.slice(0, 8)})`] as const,
-  ),
+  ...product.signers.map((signer) => [l10n.t('Signed by'), signerText(signer)] as const),
   ...(source === undefined ? [] : factsOfSource(source)),
 ]
+
+const signerText = ({ name, keyId, organization, authority, validUntil }: SignerView): string =>
+  name === undefined
+    ? keyId
+    : [
+        organization === undefined ? name : `${name}, ${organization}`,
+        l10n.t('key {0}', keyId.slice(0, 8)),
+        ...(authority === undefined ? [] : [l10n.t('{0} vouches for it', authority)]),
+        ...(validUntil === undefined ? [] : [l10n.t('until {0}', time(validUntil))]),
+      ].join('; ')
 
 const factsOfSource = (source: SourceView): readonly (readonly [string, string])[] => [
   [l10n.t('Source'), `${source.name}, ${source.url}`],

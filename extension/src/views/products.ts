@@ -139,14 +139,14 @@ const itemOfProduct = (product: ProductView): TreeItem => {
 }
 
 /** What can be done with a product now, as words that the menus of package.json look for. */
-const contextOf = ({ installed, available, update, isHeld, toApprove }: ProductView): string =>
+const contextOf = ({ installed, available, update, bad, isHeld, toApprove }: ProductView): string =>
   [
     'product',
     ...(installed === undefined ? [] : ['installed']),
     ...(available === undefined || available.version === installed?.version ? [] : ['newer']),
     ...(available?.notes === undefined ? [] : ['notes']),
     ...(toApprove === undefined ? [] : ['waiting']),
-    ...(update?.phase === 'failed' ? ['failed'] : []),
+    ...(update?.phase === 'failed' || bad.length > 0 ? ['failed'] : []),
     isHeld ? 'held' : 'free',
   ].join(' ')
 

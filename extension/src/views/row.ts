@@ -8,6 +8,8 @@ export interface Row {
   readonly description?: string
   /** Plain text; VS Code does not read it as Markdown. */
   readonly tooltip?: string
+  /** What only the icon says, for those who do not see it. */
+  readonly spoken?: string
   readonly icon?: ThemeIcon
   readonly children?: readonly Row[]
   readonly isOpen?: boolean
@@ -35,7 +37,7 @@ export const itemOfRow = (row: Row, id: string): TreeItem => {
   item.id = id
   item.tooltip = row.tooltip ?? row.label
   item.accessibilityInformation = {
-    label: row.description === undefined ? row.label : `${row.label}, ${row.description}`,
+    label: [row.label, row.description, row.spoken].filter((part) => part !== undefined).join(', '),
   }
   if (row.description !== undefined) item.description = row.description
   if (row.icon !== undefined) item.iconPath = row.icon

@@ -5,15 +5,18 @@ import { decisionRow, rolloutRows } from './decision-rows.ts'
 import { historyRow } from './history-rows.ts'
 import { lines, type Row } from './row.ts'
 import { findingRow, freshnessRows, sourceRow, trustRow } from './trust-rows.ts'
+import { badRows, useRows } from './use-rows.ts'
 import { bytes, bytesFrom, progressOf, sentence, severityIcon, time, transferOf } from './words.ts'
 
 /** In this order: versions, what is happening, whether to trust it, what is wrong, where it comes from, what was, why. */
 export const rowsOf = (product: ProductView, source: SourceView | undefined): readonly Row[] => [
   installedRow(product),
+  ...useRows(product),
   ...availableRows(product),
   ...(product.update === undefined || product.update.phase === 'done'
     ? []
     : [updateRow(product.update, product.recheckAt)]),
+  ...badRows(product),
   trustRow(product),
   ...product.findings.map((finding, index) => findingRow(product.key, finding, index)),
   ...freshnessRows(source),

@@ -1,9 +1,20 @@
 // The rows that say whether to trust a product: who signed it, what is wrong, how fresh it is, where it comes from.
 import { l10n, ThemeIcon } from 'vscode'
-import type { FindingView, ProductView, SignerView, SourceView } from '../view-model.ts'
+import type { FindingView, ProductView, SourceView } from '../view-model.ts'
 import { findingText } from './finding-texts.ts'
 import { lines, type Row } from './row.ts'
-import { groupsOf, levelIcon, levelWord, pinnedWord, sentence, severityIcon, signaturesOf, time } from './words.ts'
+import { signerRow } from './signer-rows.ts'
+import {
+  groupsOf,
+  levelIcon,
+  levelWord,
+  pinnedWord,
+  sentence,
+  severityIcon,
+  severityWord,
+  signaturesOf,
+  time,
+} from './words.ts'
 
 export const trustRow = (product: ProductView): Row => ({
   id: 'trust',
@@ -12,14 +23,6 @@ export const trustRow = (product: ProductView): Row => ({
   icon: levelIcon(product.level),
   children: product.signers.map(signerRow),
   isOpen: true,
-})
-
-const signerRow = ({ keyId, name }: SignerView, index: number): Row => ({
-  id: `signer ${index}`,
-  label: name ?? l10n.t('Key {0}', keyId.slice(0, 8)),
-  ...(name === undefined ? {} : { description: l10n.t('key {0}', keyId.slice(0, 8)) }),
-  tooltip: l10n.t('Key {0}', keyId),
-  icon: new ThemeIcon('key'),
 })
 
 /** What happened, what the agent did, what to do: enough to know without opening anything else. */
@@ -31,6 +34,7 @@ export const findingRow = (product: string, finding: FindingView, index: number)
     label: title,
     tooltip: lines(sentence(message), hint === undefined ? '' : sentence(hint), l10n.t('Since {0}', time(since))),
     icon: severityIcon(severity),
+    spoken: severityWord(severity),
     isOpen: severity !== 'info',
     context: 'finding',
     about: { kind: 'finding', product, code },

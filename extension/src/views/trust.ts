@@ -7,7 +7,7 @@ import type { FindingView, ProductView, SourceView } from '../view-model.ts'
 import type { Row } from './row.ts'
 import { createRowView, type RowElement, type RowView } from './row-tree.ts'
 import { findingRow, rowsOfSource } from './trust-rows.ts'
-import { pinnedWord } from './words.ts'
+import { findingName, pinnedWord } from './words.ts'
 
 export const createTrustView = (): RowView => createRowView('updraft.trust', trustRows, decorate)
 
@@ -38,7 +38,9 @@ const ALL_WELL = (): Row => ({ id: 'well', label: l10n.t('No warnings'), icon: n
 /** The rows carry over from one draw to the next, so that what is open stays open: their ids name product and code. */
 const rowOf = ({ product, finding }: Found): Row => {
   const row = findingRow(product.key, finding, product.findings.indexOf(finding))
-  return { ...row, id: `${product.key}\n${row.id}`, description: product.name }
+  // The product comes first: a side bar is narrow, and cuts the rest.
+  const label = l10n.t('{0}: {1}', product.name, findingName(finding.code))
+  return { ...row, id: `${product.key}\n${row.id}`, label }
 }
 
 const rowOfSource = (source: SourceView): Row => ({

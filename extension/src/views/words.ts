@@ -1,7 +1,8 @@
 // The words for states, trust and findings, in the language of the screen. The only place where they are chosen.
 import type { UpdateState } from '@updraft/core/control/api'
-import { type Severity, type TrustLevel, titleOfFinding } from '@updraft/core/trust/finding'
+import type { Severity, TrustLevel } from '@updraft/core/trust/finding'
 import { env, l10n, ThemeColor, ThemeIcon } from 'vscode'
+import { nameOfFinding } from '../finding-names.ts'
 import { formatBytes, formatShare, formatTime } from '../quantities.ts'
 import type { Model } from '../state.ts'
 import type { Shown } from '../text.ts'
@@ -130,7 +131,7 @@ const RULES: Readonly<Record<string, (() => string) | undefined>> = {
 }
 
 /** Inside a sentence; `findingTitle` is for where it stands alone. */
-export const findingName = (code: string): string => l10n.t(titleOfFinding(code))
+export const findingName = (code: string): string => l10n.t(nameOfFinding(code))
 export const findingTitle = (code: string): string => sentence(findingName(code))
 
 /**

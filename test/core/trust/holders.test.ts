@@ -47,6 +47,16 @@ describe('a good certificate', () => {
     expect(holder).toMatchObject({ name: 'Acme Releases', authority: pinned.at(-1)?.name, faults: [] })
   })
 
+  test('says whose organization the holder is of, and until when all of it is valid', () => {
+    const expiring = authority('Acme CA', { to: '2030-01-01T00:00:00Z' })
+    const leaf = leafBy(expiring, { organization: 'Acme GmbH', to: '2040-01-01T00:00:00Z' })
+    expect(judge(identityOf(key, [leaf]), { pinned: [expiring] })).toMatchObject({
+      organization: 'Acme GmbH',
+      validUntil: new Date('2030-01-01T00:00:00Z'),
+    })
+    expect(judge(identityOf(key, [leafBy(ca)]))).toMatchObject({ organization: undefined })
+  })
+
   test('may be for any kind of key that signs', () => {
     const rsa = rsaKey(3_072)
     const leaf = leafBy(ca, { publicKey: publicKeyIn(rsa) })

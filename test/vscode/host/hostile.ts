@@ -10,6 +10,8 @@ export const hostileProduct = (): ProductStatus =>
   productOf(HOSTILE, {
     source: HOSTILE,
     installed: { version: HOSTILE, path: HOSTILE, installedAt: HOSTILE, signers: [], threshold: 1 },
+    use: { kind: HOSTILE, place: HOSTILE, version: HOSTILE },
+    bad: [{ version: HOSTILE, by: HOSTILE, reason: HOSTILE, at: HOSTILE }],
     available: { version: `${HOSTILE}2`, published: HOSTILE, notes: HOSTILE },
     update: updateOf({
       version: HOSTILE,
@@ -19,7 +21,7 @@ export const hostileProduct = (): ProductStatus =>
     decision: [{ rule: HOSTILE, passed: false, detail: HOSTILE }],
     trust: {
       level: 'untrusted',
-      signers: [{ keyId: HOSTILE, name: HOSTILE }],
+      signers: [{ keyId: HOSTILE, name: HOSTILE, organization: HOSTILE, authority: HOSTILE, validUntil: HOSTILE }],
       threshold: 2,
       findings: [
         { code: 'metadata-untrusted', severity: 'error', message: HOSTILE, hint: HOSTILE, since: HOSTILE },

@@ -1,6 +1,6 @@
 // The rows of the tree and the words in them, with VS Code's real API.
 import assert from 'node:assert/strict'
-import { UPDATE_STATES } from '@updraft/core/control/api'
+import { type ProductStatus, UPDATE_STATES } from '@updraft/core/control/api'
 import { FINDINGS, type FindingCode, TRUST_LEVELS } from '@updraft/core/trust/finding'
 import { findingText } from '../../../extension/src/views/finding-texts.ts'
 import type { Row } from '../../../extension/src/views/row.ts'
@@ -51,6 +51,63 @@ export const rowTests: HostTests = {
     ])
   },
 
+  'a signer for whom an authority vouches is shown with what the certificate says': () => {
+    const signer = {
+      keyId: '1a2b3c4d',
+      name: 'Acme Releases',
+      organization: 'Acme GmbH',
+      authority: 'Acme CA',
+      validUntil: '2030-01-01T00:00:00.000Z',
+    }
+    const trust = { level: 'trusted', signers: [signer], threshold: 1, findings: [] } as const
+    const [row] = rowsFor('acme', { trust }).find(({ id }) => id === 'trust')?.children ?? []
+    assert.deepEqual([row?.label, row?.description], ['Acme Releases', 'Acme GmbH'])
+    assert.deepEqual(
+      row?.children?.map(({ label }) => label),
+      [
+        'Of Acme GmbH',
+        'Acme CA vouches for it',
+        `Certificate valid until ${time(new Date(signer.validUntil))}`,
+        'Key 1a2b3c4d',
+      ],
+    )
+  },
+
+  'how a version comes into use is shown, and when it is another one or nobody knows': () => {
+    const row = (use: ProductStatus['use']) => {
+      const { label, description } =
+        rowsFor('acme', use === undefined ? {} : { use }).find(({ id }) => id === 'use') ?? {}
+      return [label, description]
+    }
+    assert.deepEqual(row({ kind: 'file', place: '/usr/local/bin/acme', version: '1.0.0' }), [
+      'In use',
+      'as the file /usr/local/bin/acme',
+    ])
+    assert.deepEqual(row({ kind: 'vsix', place: 'in code', version: '0.9.0' }), [
+      'Not in use',
+      '0.9.0 is in use instead',
+    ])
+    assert.deepEqual(row({ kind: 'command', place: 'by dpkg -i' }), [
+      'Not in use',
+      'which version is in use is not known',
+    ])
+    assert.deepEqual(row({ kind: 'teleport', place: 'somewhere', version: '1.0.0' }), ['In use', 'teleport somewhere'])
+    assert.deepEqual(row(undefined), [undefined, undefined])
+  },
+
+  'versions that are not tried again are shown with who found them bad, and can be tried again': () => {
+    const at = '2026-03-03T10:00:00.000Z'
+    const row = rowsFor('acme', { bad: [{ version: '1.1.0', by: 'probe', reason: 'it said 1', at }] }).find(
+      ({ id }) => id === 'bad',
+    )
+    assert.deepEqual([row?.label, row?.description, row?.context], ['Not tried again here', '1.1.0', 'bad'])
+    assert.deepEqual(summaries(row?.children ?? []), [['1.1.0', 'failed its test: it said 1']])
+    assert.equal(
+      rowsFor('acme').some(({ id }) => id === 'bad'),
+      false,
+    )
+  },
+
   'an update that has succeeded leaves only the version': () => {
     const rows = rowsFor('acme', {
       available: { version: '1.0.0', published: '2026-03-01T00:00:00.000Z' },
@@ -73,7 +130,7 @@ export const rowTests: HostTests = {
     const rows = rowsFor('acme', {
       trust: { level: 'attention', signers: [], threshold: 1, findings: [{ code: 'metadata-expired', ...finding }] },
     })
-    const row = rows.find(({ label }) => label === 'Metadata has expired')
+    const row = rows.find(({ label }) => label === 'The list of releases has expired')
     assert.equal(row?.isOpen, true)
     assert.deepEqual(summaries(row?.children ?? []), [
       ['Timestamp 9 expired', undefined],
