@@ -78,6 +78,10 @@ export interface NetworkSettings {
   readonly allowLoopback: boolean
   readonly dht: boolean
   readonly localDiscovery: boolean
+  /** Also share with browsers, by trackers over WebSocket. */
+  readonly webRtc: boolean
+  /** `stun:HOST:PORT` */
+  readonly stunServers: readonly string[]
   /** Bytes per second; undefined is without limit. */
   readonly uploadLimitBytes: number | undefined
   readonly downloadLimitBytes: number | undefined
@@ -304,6 +308,15 @@ const networkSchema = z
     allowLoopback: z.boolean().default(false).describe('Also talk to peers on this machine, for trying things out'),
     dht: z.boolean().default(false).describe('Find peers through the public distributed hash table'),
     localDiscovery: z.boolean().default(false).describe('Find peers on the local network by multicast'),
+    webRtc: z
+      .boolean()
+      .default(false)
+      .describe('Also share with peers that run in browsers, which meet through trackers over WebSocket'),
+    stunServers: z
+      .array(z.string().regex(/^stun:[^\s/?#]+:\d{1,5}$/, 'is not an address such as stun:stun.example.com:3478'))
+      .max(4)
+      .default([])
+      .describe('Who tells this machine its address outside of its own network, for WebRTC; else nobody is asked'),
     uploadLimitBytes: bytesPerSecond('Most that is sent to peers'),
     downloadLimitBytes: bytesPerSecond('Most that is fetched'),
     stallTimeoutSeconds: z
@@ -402,6 +415,8 @@ const settingsSchema = z
       importFolder,
       network: {
         ...network,
+        webRtc: network.webRtc,
+        stunServers: network.stunServers,
         uploadLimitBytes: network.uploadLimitBytes,
         downloadLimitBytes: network.downloadLimitBytes,
       },

@@ -156,6 +156,7 @@ const swarmOptionsOf = (network: NetworkSettings): SwarmOptions => ({
   allowLoopback: network.allowLoopback,
   dht: network.dht,
   localDiscovery: network.localDiscovery,
+  webRtc: network.webRtc ? { stunServers: network.stunServers } : undefined,
   uploadLimit: network.uploadLimitBytes,
   downloadLimit: network.downloadLimitBytes,
 })

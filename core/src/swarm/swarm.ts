@@ -14,6 +14,8 @@ export interface SwarmOptions {
   readonly localDiscovery: boolean
   /** IPv4 addresses of the interfaces that local discovery speaks on; undefined is all of them. */
   readonly localInterfaces?: readonly string[] | undefined
+  /** Also take part over WebRTC, by trackers over WebSocket: for peers that run in browsers. */
+  readonly webRtc?: { readonly stunServers: readonly string[] } | undefined
   /** Bytes per second; undefined is without limit. */
   readonly uploadLimit?: number | undefined
   readonly downloadLimit?: number | undefined

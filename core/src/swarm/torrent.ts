@@ -27,6 +27,8 @@ import type { RateLimiter } from './rate-limiter.ts'
 import type { SwarmTorrent, TorrentOptions, TransferState } from './swarm.ts'
 import type { GuardedHttp } from './web/guarded-http.ts'
 import { createWebSeeds } from './web/web-seeds.ts'
+import type { WebRtcConnection } from './webrtc/connection.ts'
+import type { Rendezvous } from './webrtc/rendezvous.ts'
 
 /** What all torrents of a swarm share. */
 export interface SwarmParts {
@@ -42,6 +44,7 @@ export interface SwarmParts {
   readonly torrents: Map<string, () => Torrent | Promise<Torrent>>
   /** Undefined unless it was asked for. */
   readonly localDiscovery: LocalDiscovery | undefined
+  readonly rendezvous: Rendezvous | undefined
 }
 
 export interface JoinedTorrent extends SwarmTorrent {
@@ -166,6 +169,13 @@ export const joinTorrent = async (
     if (torrent instanceof Promise) torrent.then(add, fail)
     else add(torrent)
   }
+  const welcome = async () => {
+    const torrent = await presence.enter()
+    return (connection: WebRtcConnection): void => {
+      if (torrent.destroyed) connection.destroy()
+      else torrent._addPeer(connection, 'webrtc', 'tracker')
+    }
+  }
   parts.localDiscovery?.add(metainfo.infoHash, addPeer('lsd'))
   const staticPeers = createStaticPeers({
     peers: options.peers ?? [],
@@ -178,6 +188,7 @@ export const joinTorrent = async (
       identity: { infoHash: metainfo.infoHash, peerId: client.peerId, port: client.torrentPort },
       policy: gate.policy,
       http,
+      webRtc: parts.rendezvous && { rendezvous: parts.rendezvous, welcome },
       onWarning,
     }),
     counts: () => ({

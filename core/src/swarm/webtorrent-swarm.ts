@@ -8,7 +8,7 @@ import { LIMITS } from '../limits.ts'
 import { dhtSocket } from './announce/dht-socket.ts'
 import { openLocalDiscovery } from './announce/local-discovery.ts'
 import { PEER_ID_PREFIXES } from './exchange.ts'
-import { addressPolicy } from './peers/addresses.ts'
+import { type AddressPolicy, addressPolicy } from './peers/addresses.ts'
 import { memoryBans } from './peers/bans.ts'
 import { acceptPeers, type Gate } from './peers/connections.ts'
 import { createSlabReader } from './pieces/slab-reader.ts'
@@ -16,6 +16,7 @@ import { createRateLimiter } from './rate-limiter.ts'
 import type { Swarm, SwarmOptions, TorrentOptions } from './swarm.ts'
 import { type JoinedTorrent, joinTorrent, type SwarmParts } from './torrent.ts'
 import { createGuardedHttp } from './web/guarded-http.ts'
+import type { Rendezvous } from './webrtc/rendezvous.ts'
 
 const USER_AGENT = 'Updraft'
 const CLOSE_IDLE_EVERY_MS = 30_000
@@ -55,6 +56,7 @@ export const openSwarm = async (
           },
         })
       : undefined,
+    rendezvous: await rendezvousOf(options, gate.policy),
   }
   const closeHalfOpen = acceptPeers(client, gate, (infoHash) => parts.torrents.get(infoHash)?.())
   const sweep = setInterval(() => {
@@ -91,6 +93,7 @@ export const openSwarm = async (
     await Promise.all(leaving)
     closeHalfOpen()
     await parts.localDiscovery?.close()
+    parts.rendezvous?.[Symbol.dispose]()
     parts.http[Symbol.dispose]()
     parts.uploadLimiter[Symbol.dispose]()
     parts.downloadLimiter[Symbol.dispose]()
@@ -112,6 +115,20 @@ export const openSwarm = async (
       closing ??= close()
       return closing
     },
+  }
+}
+
+/** Its libraries and its native code are loaded for those who want it. Errors: IO if this program has no WebRTC. */
+const rendezvousOf = async ({ webRtc }: SwarmOptions, policy: AddressPolicy): Promise<Rendezvous | undefined> => {
+  if (webRtc === undefined) return undefined
+  try {
+    const { openRendezvous } = await import('./webrtc.ts')
+    return await openRendezvous({ policy, stunServers: webRtc.stunServers, userAgent: USER_AGENT })
+  } catch (error) {
+    throw new UpdateError('IO', `there is no WebRTC: ${messageOf(error)}`, {
+      cause: error,
+      hint: 'put it beside the program (npm install webrtc-polyfill, in the folder that the program is in), or set network.webRtc to false',
+    })
   }
 }
 
