@@ -8,9 +8,18 @@ const NATIVE = /^(webrtc-polyfill|utp-native|bufferutil|utf-8-validate)$/
 
 /** By the name that it is imported by: what stands in its place. */
 const STAND_INS: Readonly<Record<string, string>> = {
-  // Without it there is no WebRTC.
-  'webrtc-polyfill':
-    'export const RTCPeerConnection = undefined, RTCSessionDescription = undefined, RTCIceCandidate = undefined',
+  // Native code, which a single file cannot carry. Loaded where it lies beside the program, once it is asked for.
+  'webrtc-polyfill': `
+    export let RTCPeerConnection, RTCSessionDescription, RTCIceCandidate
+    export const loadWebRtc = async () => {
+      const name = 'webrtc-polyfill'
+      try {
+        ({ RTCPeerConnection, RTCSessionDescription, RTCIceCandidate } = await import(name))
+      } catch (error) {
+        throw new Error('there is no ' + name + ' beside this program', { cause: error })
+      }
+    }`,
+  './webrtc/runtime.ts': "export { loadWebRtc } from 'webrtc-polyfill'",
   // Without it there is no uTP, which is off anyway.
   'utp-native': 'module.exports = {}',
   // The swarm opens no ports at routers (`natUpnp: false`); with an XML parser and a program launcher.

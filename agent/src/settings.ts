@@ -94,6 +94,10 @@ export interface NetworkSettings {
   readonly deadlineSeconds: number | undefined
   /** What may change while the swarm stays open. */
   readonly manners: Manners
+  /** Also share with browsers, by trackers over WebSocket. */
+  readonly webRtc: boolean
+  /** `stun:HOST:PORT` */
+  readonly stunServers: readonly string[]
   /** How long a download waits for anything useful before it is left to the next look. */
   readonly stallTimeoutSeconds: number
   /** `host:port` of peers known in advance. */
@@ -307,6 +311,15 @@ const networkSchema = z
       .default(true)
       .describe('Tell other machines of the same source what is new, and ask them when no mirror answers'),
     localDiscovery: z.boolean().default(false).describe('Find peers on the local network by multicast'),
+    webRtc: z
+      .boolean()
+      .default(false)
+      .describe('Also share with peers that run in browsers, which meet through trackers over WebSocket'),
+    stunServers: z
+      .array(z.string().regex(/^stun:[^\s/?#]+:\d{1,5}$/, 'is not an address such as stun:stun.example.com:3478'))
+      .max(4)
+      .default([])
+      .describe('Who tells this machine its address outside of its own network, for WebRTC; else nobody is asked'),
     ...mannersShape,
     stallTimeoutSeconds: z
       .int()
@@ -335,10 +348,10 @@ const placesTakenTwice = (products: Readonly<Record<string, { readonly install: 
 
 const networkOf = (network: z.output<typeof networkSchema>): NetworkSettings => {
   const { port, allowLoopback, dht, dhtBootstrap, localDiscovery, peerMetadata, stallTimeoutSeconds, peers } = network
-  const { lan, webSeedDelaySeconds, deadlineSeconds } = network
+  const { lan, webSeedDelaySeconds, deadlineSeconds, webRtc, stunServers } = network
   return {
     ...{ port, allowLoopback, dht, dhtBootstrap, localDiscovery, peerMetadata, stallTimeoutSeconds, peers },
-    ...{ lan, webSeedDelaySeconds, deadlineSeconds, manners: mannersOf(network) },
+    ...{ lan, webSeedDelaySeconds, deadlineSeconds, webRtc, stunServers, manners: mannersOf(network) },
   }
 }
 

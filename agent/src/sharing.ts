@@ -206,6 +206,7 @@ const swarmOptionsOf = (network: NetworkSettings): SwarmOptions => ({
   dht: network.dht,
   dhtBootstrap: network.dhtBootstrap,
   localDiscovery: network.localDiscovery,
+  webRtc: network.webRtc ? { stunServers: network.stunServers } : undefined,
   lan: network.lan,
   webSeedDelayMs: network.webSeedDelaySeconds * 1_000,
   deadlineMs: network.deadlineSeconds === undefined ? undefined : network.deadlineSeconds * 1_000,

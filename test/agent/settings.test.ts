@@ -37,6 +37,8 @@ describe('what settings mean', () => {
         peerMetadata: true,
         lan: [],
         webSeedDelaySeconds: 1,
+        webRtc: false,
+        stunServers: [],
         manners: { limits: {}, schedule: [], sharingOnMetered: 'pause', yields: true },
         peers: [],
       },

@@ -88,6 +88,64 @@ declare module 'bittorrent-protocol' {
   export { Wire as default }
 }
 
+/** simple-peer 10.1.2: a WebRTC data channel as a stream. */
+declare module '@thaunknown/simple-peer/lite.js' {
+  import type { Duplex } from 'node:stream'
+
+  export interface PeerOptions {
+    readonly initiator: boolean
+    readonly trickle: boolean
+    readonly iceCompleteTimeout: number
+    readonly config: { readonly iceServers: readonly { readonly urls: string }[] }
+  }
+
+  class SimplePeer extends Duplex {
+    constructor(options: PeerOptions)
+    readonly connected: boolean
+    _onIceCandidate(event: { readonly candidate: null }): void
+    signal(description: { readonly type: string; readonly sdp: string }): void
+  }
+
+  export { SimplePeer as default }
+}
+
+/** ws 8.23.0, the client, reduced to what the swarm uses of it. */
+declare module 'ws' {
+  import type { EventEmitter } from 'node:events'
+  import type { IncomingMessage } from 'node:http'
+  import type { LookupFunction } from 'node:net'
+
+  export interface ClientOptions {
+    readonly lookup: LookupFunction
+    readonly handshakeTimeout: number
+    readonly maxPayload: number
+    readonly followRedirects: boolean
+    readonly perMessageDeflate: boolean
+    readonly headers: Readonly<Record<string, string>>
+  }
+
+  export class WebSocket extends EventEmitter {
+    constructor(url: string, options: ClientOptions)
+    readonly bufferedAmount: number
+    send(text: string): void
+    terminate(): void
+    on(event: 'open' | 'close', listener: () => void): this
+    on(event: 'error', listener: (error: Error) => void): this
+    on(event: 'message', listener: (data: Buffer) => void): this
+    on(event: 'upgrade', listener: (response: IncomingMessage) => void): this
+    close(): void
+  }
+
+  /** For tests. */
+  export class WebSocketServer extends EventEmitter {
+    constructor(options: { readonly host: string; readonly port: number })
+    readonly clients: ReadonlySet<WebSocket>
+    address(): unknown
+    close(closed: () => void): void
+    on(event: 'connection', listener: (socket: WebSocket) => void): this
+  }
+}
+
 /** webtorrent 3.0.21 */
 declare module 'webtorrent' {
   import type { Socket as DatagramSocket } from 'node:dgram'

@@ -39,6 +39,8 @@ export interface SwarmOptions extends SwarmTerms {
   readonly webSeedDelayMs?: number | undefined
   /** How long a download may take: web seeds rest while peers will be done in time. Undefined is while they are fast. */
   readonly deadlineMs?: number | undefined
+  /** Also take part over WebRTC, by trackers over WebSocket: for peers that run in browsers. */
+  readonly webRtc?: { readonly stunServers: readonly string[] } | undefined
   /** The publisher's own seeder: peers then count what it sends as the origin's. For figures only; anyone can claim it. */
   readonly isOrigin?: boolean | undefined
   /** Who sent bad data before. Without one, the swarm forgets it when it is closed. */

@@ -28,6 +28,8 @@ import { createPresence, type Presence } from './presence.ts'
 import type { SwarmTorrent, TorrentOptions, TransferState } from './swarm.ts'
 import type { GuardedHttp } from './web/guarded-http.ts'
 import { createWebSeeds } from './web/web-seeds.ts'
+import type { WebRtcConnection } from './webrtc/connection.ts'
+import type { Rendezvous } from './webrtc/rendezvous.ts'
 
 /** What all torrents of a swarm share. */
 export interface SwarmParts {
@@ -47,6 +49,7 @@ export interface SwarmParts {
   readonly localDiscovery: LocalDiscovery | undefined
   /** Told of machines that run Updraft, wherever they are met. */
   readonly onMachine: (endpoint: string) => void
+  readonly rendezvous: Rendezvous | undefined
 }
 
 export interface JoinedTorrent extends SwarmTorrent {
@@ -182,6 +185,13 @@ export const joinTorrent = async (
     if (torrent instanceof Promise) torrent.then(add, fail)
     else add(torrent)
   }
+  const welcome = async () => {
+    const torrent = await presence.enter()
+    return (connection: WebRtcConnection): void => {
+      if (torrent.destroyed) connection.destroy()
+      else torrent._addPeer(connection, 'webrtc', 'tracker')
+    }
+  }
   parts.localDiscovery?.add(metainfo.infoHash, (peer) => {
     nearness.heard(peer.host)
     addPeer('lsd')(peer)
@@ -197,6 +207,7 @@ export const joinTorrent = async (
       identity: { infoHash: metainfo.infoHash, peerId: client.peerId, port: client.torrentPort },
       policy: gate.policy,
       http,
+      webRtc: parts.rendezvous && { rendezvous: parts.rendezvous, welcome },
       onWarning,
     }),
     counts: () => ({

@@ -11,7 +11,7 @@ import { openLocalDiscovery } from './announce/local-discovery.ts'
 import { createBandwidth } from './bandwidth.ts'
 import { PEER_ID_PREFIXES } from './exchange.ts'
 import { createMeetingPlace } from './news/meeting.ts'
-import { addressPolicy } from './peers/addresses.ts'
+import { type AddressPolicy, addressPolicy } from './peers/addresses.ts'
 import { memoryBans } from './peers/bans.ts'
 import { acceptPeers, type Gate } from './peers/connections.ts'
 import { createNearness } from './peers/nearness.ts'
@@ -21,6 +21,7 @@ import type { Swarm, SwarmOptions, TorrentOptions } from './swarm.ts'
 import { type JoinedTorrent, joinTorrent, type SwarmParts } from './torrent.ts'
 import { createGuardedHttp } from './web/guarded-http.ts'
 import { WEB_SEED_DELAY_MS } from './web/web-seeds.ts'
+import type { Rendezvous } from './webrtc/rendezvous.ts'
 
 const USER_AGENT = 'Updraft'
 const CLOSE_IDLE_EVERY_MS = 30_000
@@ -66,6 +67,7 @@ export const openSwarm = async (
           },
         })
       : undefined,
+    rendezvous: await rendezvousOf(options, gate.policy),
   }
   const meetings = createMeetingPlace(parts)
   const closeHalfOpen = acceptPeers(
@@ -109,6 +111,7 @@ export const openSwarm = async (
     closeHalfOpen()
     meetings.close()
     await parts.localDiscovery?.close()
+    parts.rendezvous?.[Symbol.dispose]()
     parts.http[Symbol.dispose]()
     parts.bandwidth[Symbol.dispose]()
     if (!client.destroyed) await new Promise<void>((closed) => client.destroy(() => closed()))
@@ -143,6 +146,20 @@ export const openSwarm = async (
       closing ??= close()
       return closing
     },
+  }
+}
+
+/** Its libraries and its native code are loaded for those who want it. Errors: IO if this program has no WebRTC. */
+const rendezvousOf = async ({ webRtc }: SwarmOptions, policy: AddressPolicy): Promise<Rendezvous | undefined> => {
+  if (webRtc === undefined) return undefined
+  try {
+    const { openRendezvous } = await import('./webrtc.ts')
+    return await openRendezvous({ policy, stunServers: webRtc.stunServers, userAgent: USER_AGENT })
+  } catch (error) {
+    throw new UpdateError('IO', `there is no WebRTC: ${messageOf(error)}`, {
+      cause: error,
+      hint: 'put it beside the program (npm install webrtc-polyfill, in the folder that the program is in), or set network.webRtc to false',
+    })
   }
 }
 

@@ -128,13 +128,14 @@ export const until = async (isTrue: () => boolean, what: string, timeoutMs = 15_
   }
 }
 
-/** A real tracker that speaks HTTP and UDP. */
+/** A real tracker that speaks HTTP, UDP and WebSocket. */
 export const openTracker = async (): Promise<{
   readonly http: string
   readonly udp: string
+  readonly ws: string
   readonly server: TrackerServer
 }> => {
-  const server = new TrackerServer({ http: true, udp: true, ws: false, stats: false, interval: 60_000 })
+  const server = new TrackerServer({ http: true, udp: true, ws: true, stats: false, interval: 60_000 })
   server.on('warning', () => {})
   await new Promise<void>((listening) =>
     server.listen(0, { http: '127.0.0.1', udp: '127.0.0.1', udp6: '::1' }, listening),
@@ -147,6 +148,7 @@ export const openTracker = async (): Promise<{
   return {
     http: `http://127.0.0.1:${port(server.http)}/announce`,
     udp: `udp://127.0.0.1:${port(server.udp4)}`,
+    ws: `ws://127.0.0.1:${port(server.http)}`,
     server,
   }
 }

@@ -131,6 +131,10 @@ const announceForEver = (url: string, tracker: Tracker, options: AnnouncerOption
     return Math.min(waitMs, bounded)
   }
 
+  tracker.whenForgotten?.(() => {
+    due ??= 'started'
+    if (!busy && !signal.aborted) schedule(FAILED_FIRST_MS)
+  })
   void announce()
   return {
     get isSettled() {

@@ -22,6 +22,8 @@ export interface TrackerAnswer {
 }
 
 export interface Tracker {
+  /** Calls `listener` each time when the tracker no longer knows that we are here. Those that say nothing of it have none. */
+  readonly whenForgotten?: (listener: () => void) => void
   /** Errors: Error, for people; the announcer tries again. */
   announce(announcement: Announcement, signal: AbortSignal): Promise<TrackerAnswer>
 }

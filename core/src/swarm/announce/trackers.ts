@@ -2,6 +2,7 @@
 import { LIMITS } from '../../limits.ts'
 import type { AddressPolicy } from '../peers/addresses.ts'
 import type { GuardedHttp } from '../web/guarded-http.ts'
+import type { Rendezvous, Welcome } from '../webrtc/rendezvous.ts'
 import { createHttpTracker } from './http-tracker.ts'
 import type { Identity, Tracker } from './tracker.ts'
 import { createUdpTracker } from './udp-tracker.ts'
@@ -10,13 +11,19 @@ export interface TrackersOptions {
   readonly identity: Identity
   readonly policy: AddressPolicy
   readonly http: GuardedHttp
+  /** For trackers over WebSocket; without it, they are passed over. */
+  readonly webRtc?: { readonly rendezvous: Rendezvous; readonly welcome: Welcome } | undefined
   readonly onWarning: (message: string) => void
 }
 
 export const createTrackers = (urls: readonly string[], options: TrackersOptions): ReadonlyMap<string, Tracker> => {
   const trackers = new Map<string, Tracker>()
   for (const url of urls.slice(0, LIMITS.trackersMax)) {
-    const tracker = createTracker(url, options)
+    const isWebSocket = /^wss?:/i.test(url)
+    if (isWebSocket && options.webRtc === undefined) continue
+    const tracker = isWebSocket
+      ? options.webRtc?.rendezvous.tracker(url, options.identity, options.webRtc.welcome)
+      : createTracker(url, options)
     if (tracker === undefined) options.onWarning(`tracker ${url} is none that can be used`)
     else trackers.set(url, tracker)
   }

@@ -24,7 +24,7 @@ export const createWireWriter = (
   onViolation: (reason: string) => void,
   onFlushed: () => void,
 ): WireWriter => {
-  const isSocket = typeof connection.cork === 'function' // WebRTC connections have no such thing.
+  const isSocket = typeof connection.setNoDelay === 'function' // WebRTC connections have no such thing.
   let pending: Uint8Array[] = []
   let pendingBytes = 0
 

@@ -1,0 +1,123 @@
+// Connections over WebRTC to peers that have no address to call, browsers among them: one end makes an offer, the other answers,
+// and both go by way of a tracker. How many may be under way is bounded, because each holds sockets and threads' time.
+import type SimplePeer from '@thaunknown/simple-peer/lite.js'
+import type { AddressPolicy } from '../peers/addresses.ts'
+import { type Description, parseDescription } from './description.ts'
+
+/** A stream, and its peer's id, 40 hex digits, as the tracker tells it. */
+export type WebRtcConnection = SimplePeer & { id: string }
+
+export interface PendingOffer {
+  readonly offer: Description
+  /** Takes the answer; the connection then opens or fails by itself. False if it is none, or the offer was given up. */
+  accept(answer: unknown, peerId: string): WebRtcConnection | undefined
+  close(): void
+}
+
+export interface Answered {
+  readonly connection: WebRtcConnection
+  readonly answer: Promise<Description>
+}
+
+export interface WebRtc extends Disposable {
+  /** Errors: Error if it fails, or if too many are under way. */
+  offer(): Promise<PendingOffer>
+  /** Undefined for what is no offer, or if too many are under way. */
+  answer(offer: unknown, peerId: string): Answered | undefined
+}
+
+export interface WebRtcOptions {
+  readonly policy: AddressPolicy
+  /** `stun:host:port`; none tells only addresses of this machine's own interfaces. */
+  readonly stunServers: readonly string[]
+}
+
+/** Offers that wait for an answer, and connections that are not open yet, of all torrents. */
+const UNDER_WAY_MAX = 24
+/** A server that tells addresses and does not answer is not waited for any longer. */
+const GATHERING_TIMEOUT_MS = 2_000
+const OFFER_TIMEOUT_MS = 30_000
+const CONNECT_TIMEOUT_MS = 8_000
+
+/** `Peer` is simple-peer's, with WebRTC loaded. */
+export const createWebRtc = (Peer: typeof SimplePeer, { policy, stunServers }: WebRtcOptions): WebRtc => {
+  const config = { iceServers: stunServers.map((urls) => ({ urls })) }
+  const underWay = new Set<WebRtcConnection>()
+  const open = new Set<WebRtcConnection>()
+  const timers = new WeakMap<WebRtcConnection, NodeJS.Timeout>()
+
+  const start = (initiator: boolean): WebRtcConnection => {
+    if (underWay.size >= UNDER_WAY_MAX) throw new Error(`${UNDER_WAY_MAX} WebRTC connections are under way already`)
+    const connection = new Peer({
+      initiator,
+      trickle: false,
+      config,
+      iceCompleteTimeout: GATHERING_TIMEOUT_MS,
+    }) as WebRtcConnection
+    underWay.add(connection)
+    open.add(connection)
+    within(connection, OFFER_TIMEOUT_MS)
+    const settle = (): void => {
+      clearTimeout(timers.get(connection))
+      underWay.delete(connection)
+    }
+    connection.once('connect', settle)
+    connection.once('close', () => {
+      settle()
+      open.delete(connection)
+    })
+    // webrtc-polyfill 1.2.2 does not end its candidates with a null, which is all that simple-peer waits for.
+    connection.on('iceStateChange', (_, gathering) => {
+      if (gathering === 'complete') connection._onIceCandidate({ candidate: null })
+    })
+    connection.on('error', () => {}) // Whoever waits for it has listeners of its own.
+    return connection
+  }
+  /** From now on it has so long to open. One that hangs stands in the way of the next one to the same peer. */
+  const within = (connection: WebRtcConnection, ms: number): void => {
+    clearTimeout(timers.get(connection))
+    const timer = setTimeout(() => connection.destroy(new Error('no WebRTC connection')), ms)
+    timers.set(connection, timer.unref())
+  }
+  const signalOf = (connection: WebRtcConnection, type: Description['type']): Promise<Description> =>
+    new Promise((resolve, reject) => {
+      connection.once('signal', (signal) => {
+        const description = parseDescription(signal, type, policy)
+        if (description === undefined) reject(new Error(`no ${type} could be made`))
+        else resolve(description)
+      })
+      connection.once('close', () => reject(new Error('the connection was given up')))
+    })
+
+  return {
+    offer: async () => {
+      const connection = start(true)
+      const offer = await signalOf(connection, 'offer')
+      return {
+        offer,
+        accept: (value, peerId) => {
+          const answer = parseDescription(value, 'answer', policy)
+          if (answer === undefined || connection.destroyed) return undefined
+          connection.id = peerId
+          within(connection, CONNECT_TIMEOUT_MS)
+          connection.signal(answer)
+          return connection
+        },
+        close: () => connection.destroy(),
+      }
+    },
+    answer: (value, peerId) => {
+      const offer = parseDescription(value, 'offer', policy)
+      if (offer === undefined || underWay.size >= UNDER_WAY_MAX) return undefined
+      const connection = start(false)
+      connection.id = peerId
+      within(connection, CONNECT_TIMEOUT_MS)
+      const answer = signalOf(connection, 'answer')
+      connection.signal(offer)
+      return { connection, answer }
+    },
+    [Symbol.dispose]: () => {
+      for (const connection of open) connection.destroy()
+    },
+  }
+}
