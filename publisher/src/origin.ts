@@ -14,6 +14,7 @@ import { type OriginNews, openOriginNews } from './origin/news.ts'
 import { createPages } from './origin/pages.ts'
 import type { Problem } from './origin/problem.ts'
 import { readRememberedPeers, writeRememberedPeers } from './origin/remembered-peers.ts'
+import { readRememberedTraffic, rememberTraffic } from './origin/remembered-traffic.ts'
 import { type OriginRenewal, type OriginRenewalOptions, startRenewal } from './origin/renew.ts'
 import { noSeeder, openSeeder, type Seeder } from './origin/seed.ts'
 import { originStatus } from './origin/status.ts'
@@ -77,7 +78,14 @@ export const startOrigin = async (options: OriginOptions): Promise<Origin> => {
   const state: State = { repository, damage: undefined, seeder: noSeeder, renewal: undefined, news: undefined }
   await using rooms = new AsyncDisposableStack()
 
-  const traffic = rooms.use(openTraffic({ seededBytes: () => state.seeder.sentBytes(), now: options.now }))
+  const traffic = rooms.use(
+    openTraffic({
+      seededBytes: () => state.seeder.sentBytes(),
+      now: options.now,
+      earlier: await readRememberedTraffic(directory, options.now(), log),
+    }),
+  )
+  rooms.use(rememberTraffic(directory, traffic, log))
   const onAnnounce = (infoHash: string, peerId: string, downloadedBytes: number) =>
     traffic.announced(infoHash, peerId, downloadedBytes, bytesOf(state.repository, infoHash))
   const tracker = rooms.use(openTracker({ log, onAnnounce }))

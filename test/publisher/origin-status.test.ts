@@ -1,5 +1,5 @@
 // What an origin tells of itself: machines by version, bytes by where they came from, and the page, in a real browser.
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
@@ -67,6 +67,23 @@ const machine = async (name: string, trackers: readonly string[], versions: read
   }
   return swarm
 }
+
+test('the bytes over time of earlier runs are there after a restart, of one day, and nobody is served the file', async () => {
+  const at = (hoursAgo: number) => new Date(Date.now() - hoursAgo * 3_600_000).toISOString()
+  const sample = { at: at(2), originBytes: 70, peerBytes: 700 }
+  const samples = [{ ...sample, at: at(30) }, sample, { ...sample, at: at(-1) }]
+  await writeFile(join(made.directory, '.traffic.json'), JSON.stringify({ version: 1, samples }))
+  for (let run = 0; run < 2; run += 1) {
+    await using origin = await start()
+    const { traffic } = await statusOf(origin.url)
+    expect(traffic.samples.slice(0, -1).filter(({ originBytes }) => originBytes > 0)).toEqual([sample])
+    expect(traffic.originBytes).toBe(0)
+    expect((await fetch(`${origin.url}.traffic.json`)).status).toBe(404)
+  }
+  await writeFile(join(made.directory, '.traffic.json'), '{"version":1,"samples":[{"at":"now"}]}')
+  await using origin = await start()
+  expect((await statusOf(origin.url)).traffic.samples).toHaveLength(1)
+})
 
 describe('figures', () => {
   const releaseAt = (version: string) =>

@@ -1,5 +1,5 @@
-// Bytes over time: what this origin sent, and what machines say that they got. The difference came from other machines. Counts
-// from the start of the process and keeps a day, a sample a minute.
+// Bytes over time: what this origin sent, and what machines say that they got. The difference came from other machines. The totals
+// count from the start of the process; of the samples, one a minute, a day is kept, and remembered-traffic.ts hands them on.
 
 /** Bytes from one sample to the next. */
 export interface TrafficSample {
@@ -31,18 +31,21 @@ export interface TrafficOptions {
   /** All that the seeder has sent so far. */
   readonly seededBytes: () => number
   readonly now: () => Date
+  /** Samples of earlier runs. */
+  readonly earlier?: readonly TrafficSample[]
   readonly everyMs?: number
   readonly peersMax?: number
 }
 
 const EVERY_MS = 60_000
-const SAMPLES_MAX = 24 * 60
+export const SAMPLES_MAX = 24 * 60
 /** As many as the tracker knows at most would take 100 bytes each; who is not among them is not counted. */
 const PEERS_MAX = 20_000
 
 export const openTraffic = ({
   seededBytes,
   now,
+  earlier = [],
   everyMs = EVERY_MS,
   peersMax = PEERS_MAX,
 }: TrafficOptions): Traffic => {
@@ -50,7 +53,7 @@ export const openTraffic = ({
   let sentBytes = 0
   let announcedBytes = 0
   let before: TrafficTotals = { originBytes: 0, peerBytes: 0 }
-  const samples: TrafficSample[] = []
+  const samples = earlier.slice(-SAMPLES_MAX)
 
   const totals = (): TrafficTotals => {
     const originBytes = sentBytes + seededBytes()
