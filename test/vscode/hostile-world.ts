@@ -1,5 +1,6 @@
 // Sources that are wrong in every way that an agent can find out, each for a product of its own: real metadata and real bundles
 // over HTTP, bent as an attacker or an accident would bend them. What is done to them in two steps is done by `turn`.
+import { randomBytes } from 'node:crypto'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { FindingCode } from '@updraft/core/trust/finding'
@@ -73,6 +74,8 @@ export const openHostileWorld = async (folder: string, home: string): Promise<Ho
   const forge = async (repository: RepositorySimulator, product: string, more: Partial<ReleaseToForge> = {}) => {
     const version = more.version ?? '1.0.0'
     const build = await makeSmallBuild(join(folder, `${product}-${version}`))
+    // Nobody has it from another product: what is not fetched is not poisoned.
+    if (product === 'poisoned') await writeFile(join(build, 'poisoned'), randomBytes(150_000))
     if (product === 'sick' && version === '1.1.0') await writeFile(join(build, 'bin/acme'), SICK)
     return await forgeRelease(repository, { product, build, scratch: join(folder, 'scratch'), ...more })
   }
