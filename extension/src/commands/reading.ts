@@ -1,6 +1,6 @@
 // Commands that only show something: they ask the agent for nothing but what it says anyway, so they work in Restricted Mode.
 import { isAbsolute } from 'node:path'
-import { commands, env, l10n, UIKind, Uri, window, workspace } from 'vscode'
+import { commands, env, FileType, l10n, UIKind, Uri, window, workspace } from 'vscode'
 import type { CommandContext, Commands, Target } from '../commands.ts'
 import { diagnosticsOf } from '../diagnostics.ts'
 import { show } from '../text.ts'
@@ -79,7 +79,8 @@ const REPOSITORIES_MAX = 50
 
 /** The `repository.json` of the folders that are open; of several the one that is chosen, without any whatever is named. */
 const pickRepositorySettings = async (): Promise<Uri | undefined> => {
-  const found = await workspace.findFiles('**/repository.json', '**/node_modules/**', REPOSITORIES_MAX)
+  const nearby = await nearbyRepositorySettings()
+  const found = nearby.length > 0 ? nearby : await searchedRepositorySettings()
   if (found.length === 1) return found[0]
   if (found.length === 0) {
     const openLabel = l10n.t('Open repository.json')
@@ -87,4 +88,26 @@ const pickRepositorySettings = async (): Promise<Uri | undefined> => {
   }
   const items = found.map((file) => ({ label: workspace.asRelativePath(file), file }))
   return (await window.showQuickPick(items, { placeHolder: l10n.t('Which repository?') }))?.file
+}
+
+/** Anywhere in the folders. Where VS Code has no search program, there is nothing to be found. */
+const searchedRepositorySettings = (): Promise<readonly Uri[]> =>
+  Promise.resolve(workspace.findFiles('**/repository.json', '**/node_modules/**', REPOSITORIES_MAX)).catch(() => [])
+
+/** In the folders that are open, and right below, where search may leave them out. */
+const nearbyRepositorySettings = async (): Promise<readonly Uri[]> => {
+  const found: Uri[] = []
+  for (const { uri } of workspace.workspaceFolders ?? []) {
+    const entries = await workspace.fs.readDirectory(uri)
+    const below = entries.filter(([, type]) => type === FileType.Directory).slice(0, REPOSITORIES_MAX)
+    for (const folder of [uri, ...below.map(([name]) => Uri.joinPath(uri, name))]) {
+      const file = Uri.joinPath(folder, 'repository.json')
+      const isThere = await workspace.fs.stat(file).then(
+        () => true,
+        () => false,
+      )
+      if (isThere) found.push(file)
+    }
+  }
+  return found
 }
