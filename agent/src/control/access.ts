@@ -16,7 +16,9 @@ export type SentHeaders = Readonly<Record<string, readonly string[] | undefined>
 
 /** A page whose name was pointed here (DNS rebinding) still asks for that name. */
 export const assertHostAndOrigin = (headers: SentHeaders, { isOwnHost, origins }: AccessRules): void => {
-  const host = onlyValueOf(headers, 'host') ?? ''
+  const host = onlyValueOf(headers, 'host')
+  // RFC 9112, 3.2.
+  if (host === undefined) throw new UpdateError('USAGE', 'the request names no host')
   if (!isOwnHost(host)) {
     throw new UpdateError('PERMISSION', `host ${JSON.stringify(host)} is not a name of this agent`)
   }
