@@ -11,7 +11,6 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { performance } from 'node:perf_hooks'
 import { describe, expect, test } from '@jest/globals'
 import { writeBundle } from '@updraft/core/bundle/bundle'
 import { encodeIndex } from '@updraft/core/bundle/index-file'
