@@ -84,12 +84,11 @@ export const openWorkbench = async (
     // A key pressed while the window is still busy with the last one may be lost, or close what it should open.
     await until(async () => {
       await page.keyboard.press('F1')
-      return await input.waitFor({ timeout: 2_000 }).then(
+      return await input.fill(`>${text}`, { timeout: 3_000 }).then(
         () => true,
         () => false,
       )
     })
-    await input.fill(`>${text}`)
     await palette.locator('.monaco-list-row').first().waitFor()
   }
   const rows = page.locator('.pane-body [role=treeitem]')

@@ -84,9 +84,13 @@ describeWith([needsProgram('chromium'), needsNetwork], 'a browser as a peer', ()
 
   const machine = async (name: string) => {
     const agent = await stage.agent(name)
-    await changeSettings(agent, (text) => text.replace('"network": {', '"network": { "webRtc": true,'))
+    await changeSettings(agent, (text) =>
+      text
+        .replace('"network": {', '"network": { "webRtc": true,')
+        .replace('"stallTimeoutSeconds": 20', '"stallTimeoutSeconds": 120'),
+    )
     await agent.start()
-    return { agent, update: await agent.whenInstalled('1.0.0', { timeoutMs: 90_000 }) }
+    return { agent, update: await agent.whenInstalled('1.0.0', { timeoutMs: 150_000 }) }
   }
 
   test('fetches a release from an agent, and gives it to the next one', async () => {

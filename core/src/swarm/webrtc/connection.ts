@@ -37,7 +37,7 @@ const UNDER_WAY_MAX = 24
 /** A server that tells addresses and does not answer is not waited for any longer. */
 const GATHERING_TIMEOUT_MS = 2_000
 const OFFER_TIMEOUT_MS = 30_000
-const CONNECT_TIMEOUT_MS = 8_000
+const CONNECT_TIMEOUT_MS = 12_000
 
 /** `Peer` is simple-peer's, with WebRTC loaded. */
 export const createWebRtc = (Peer: typeof SimplePeer, { policy, stunServers }: WebRtcOptions): WebRtc => {
