@@ -132,5 +132,5 @@ describeWith([needsProgram('chromium'), needsNetwork], 'a browser as a peer', ()
       server.closeAllConnections()
       server.close()
     }
-  })
+  }, 300_000)
 })
