@@ -79,23 +79,27 @@ export const realProductTests = (context: () => WindowContext): void => {
     expect(await window.page.locator('.codicon-getting-started-step-checked').count()).toBe(0)
   })
 
-  step('one click starts the bundled agent', async () => {
-    // The oldest VS Code runs on Node 20, and on no PATH that it sees is a newer one.
-    const settings = context().lane === 'floor' ? { 'updraft.nodePath': process.execPath } : {}
-    await context().server.writeMachineSettings(settings)
-    const start = window.page.locator('.welcome-view-content').getByRole('button', { name: 'Start the Agent' })
-    const isWell = window.page.locator(`[id="${STATUS_ITEM}"][aria-label="Updraft: all is well"]`)
-    // Nobody says when the changed setting has come to the extension, so a click that was too early is made again.
-    await until(async () => {
-      await start.first().click({ timeout: 2_000 })
-      return await isWell.waitFor({ timeout: 15_000 }).then(
-        () => true,
-        () => false,
-      )
-    })
-    await window.page.locator('.getting-started-step .codicon-getting-started-step-checked').first().waitFor()
-    await picture('agent-started')
-  })
+  step(
+    'one click starts the bundled agent',
+    async () => {
+      // The oldest VS Code runs on Node 20, and on no PATH that it sees is a newer one.
+      const settings = context().lane === 'floor' ? { 'updraft.nodePath': process.execPath } : {}
+      await context().server.writeMachineSettings(settings)
+      const start = window.page.locator('.welcome-view-content').getByRole('button', { name: 'Start the Agent' })
+      const isWell = window.page.locator(`[id="${STATUS_ITEM}"][aria-label="Updraft: all is well"]`)
+      // Nobody says when the changed setting has come to the extension, so a click that was too early is made again.
+      await until(async () => {
+        await start.first().click({ timeout: 2_000 })
+        return await isWell.waitFor({ timeout: 15_000 }).then(
+          () => true,
+          () => false,
+        )
+      })
+      await window.page.locator('.getting-started-step .codicon-getting-started-step-checked').first().waitFor()
+      await picture('agent-started')
+    },
+    180_000,
+  )
 
   step('a source is trusted once its fingerprint was compared, in groups, by a person', async () => {
     await window.runCommand('Updraft: Trust a Source')

@@ -270,6 +270,7 @@ declare module 'webtorrent/lib/peer.js' {
     constructor(id: string, type: string, encryption: number)
     readonly id: string
     readonly type: string
+    readonly connected: boolean
     readonly destroyed: boolean
     addr: string | null
     conn: Socket | null

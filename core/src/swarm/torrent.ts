@@ -188,8 +188,11 @@ export const joinTorrent = async (
   const welcome = async () => {
     const torrent = await presence.enter()
     return (connection: WebRtcConnection): void => {
-      if (torrent.destroyed) connection.destroy()
-      else torrent._addPeer(connection, 'webrtc', 'tracker')
+      if (torrent.destroyed) return void connection.destroy()
+      // Who tries again has given up the last time; what of it is still waiting here would stand in the way.
+      const before = torrent._peers.get(connection.id)
+      if (before?.connected === false) before.destroy(new Error('tried again'))
+      torrent._addPeer(connection, 'webrtc', 'tracker')
     }
   }
   parts.localDiscovery?.add(metainfo.infoHash, (peer) => {

@@ -143,7 +143,7 @@ describe('a hostile tracker', () => {
     await (await open({ webRtc })).add(seeding(build, { trackers: [ws] }))
     const options = await fetching(build, { trackers: [url, ws] })
     await (await (await open({ webRtc })).add(options)).whenDone(STALL)
-    expect(announces()).toBeGreaterThan(0)
+    await until(() => announces() > 0, 'an announce')
     expect(options.warnings).toEqual([])
   })
 

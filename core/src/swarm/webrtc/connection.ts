@@ -32,8 +32,9 @@ export interface WebRtcOptions {
   readonly stunServers: readonly string[]
 }
 
-/** Offers that wait for an answer, and connections that are not open yet, of all torrents. */
-const UNDER_WAY_MAX = 24
+/** Not open yet, of all torrents: what we offered to a few trackers while alone, and what we answered; a flood of the latter leaves the former alone. */
+const OFFERED_MAX = 48
+const ANSWERED_MAX = 16
 /** A server that tells addresses and does not answer is not waited for any longer. */
 const GATHERING_TIMEOUT_MS = 2_000
 const OFFER_TIMEOUT_MS = 30_000
@@ -42,12 +43,13 @@ const CONNECT_TIMEOUT_MS = 12_000
 /** `Peer` is simple-peer's, with WebRTC loaded. */
 export const createWebRtc = (Peer: typeof SimplePeer, { policy, stunServers }: WebRtcOptions): WebRtc => {
   const config = { iceServers: stunServers.map((urls) => ({ urls })) }
-  const underWay = new Set<WebRtcConnection>()
+  const [offered, answered] = [new Set<WebRtcConnection>(), new Set<WebRtcConnection>()]
   const open = new Set<WebRtcConnection>()
   const timers = new WeakMap<WebRtcConnection, NodeJS.Timeout>()
 
   const start = (initiator: boolean): WebRtcConnection => {
-    if (underWay.size >= UNDER_WAY_MAX) throw new Error(`${UNDER_WAY_MAX} WebRTC connections are under way already`)
+    const [underWay, most] = initiator ? [offered, OFFERED_MAX] : [answered, ANSWERED_MAX]
+    if (underWay.size >= most) throw new Error(`${most} WebRTC connections are under way already`)
     const connection = new Peer({
       initiator,
       trickle: false,
@@ -108,7 +110,7 @@ export const createWebRtc = (Peer: typeof SimplePeer, { policy, stunServers }: W
     },
     answer: (value, peerId) => {
       const offer = parseDescription(value, 'offer', policy)
-      if (offer === undefined || underWay.size >= UNDER_WAY_MAX) return undefined
+      if (offer === undefined || answered.size >= ANSWERED_MAX) return undefined
       const connection = start(false)
       connection.id = peerId
       within(connection, CONNECT_TIMEOUT_MS)

@@ -27,7 +27,7 @@ const ANSWER_TIMEOUT_MS = 15_000
 /** Each goes to another peer; one connection is enough to learn of the rest by PEX, which WebRTC has not. */
 const OFFERS = 5
 /** Whoever got an offer has answered by then. */
-const OFFER_PATIENCE_MS = 15_000
+const OFFER_PATIENCE_MS = 5_000
 /** Offers that are answered for one tracker in a minute: a browser makes five. */
 const ANSWERS_PER_MINUTE = 60
 
