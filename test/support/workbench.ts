@@ -93,8 +93,15 @@ export const openWorkbench = async (
   }
   const rows = page.locator('.pane-body [role=treeitem]')
   const runCommand = async (title: string): Promise<void> => {
-    await type(title)
-    await palette.locator('.monaco-list-row', { hasText: title }).first().click()
+    // A palette that was still opening forgets what was typed, and is asked again.
+    await until(async () => {
+      await type(title)
+      const row = palette.locator('.monaco-list-row', { hasText: title }).first()
+      return await row.click({ timeout: 5_000 }).then(
+        () => true,
+        () => false,
+      )
+    })
   }
   return {
     page,
