@@ -8,8 +8,10 @@ import type { AddressInfo } from 'node:net'
 import { networkInterfaces, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import type { OriginStatus } from '../../publisher/src/origin/status.ts'
 import { openRepository } from '../../publisher/src/repository.ts'
 import { changeSettings, openStage, type Stage } from '../../scripts/demo/stage.ts'
+import { untilTrue } from '../publisher/origin-support.ts'
 import { launchChromium } from '../support/chromium.ts'
 import { describeWith, type Need, needsProgram } from '../support/needs.ts'
 import { makeSmallBuild } from '../support/small-build.ts'
@@ -103,6 +105,11 @@ describeWith([needsProgram('chromium'), needsNetwork], 'a browser as a peer', ()
     const first = await machine('first')
     await origin.stop()
     await stage.startOrigin({ seed: false })
+    // The tracker has to know of the machine: a browser asks it again only after a minute.
+    await untilTrue(async () => {
+      const status = (await (await fetch(`${origin.url}status.json`)).json()) as OriginStatus
+      return status.products[0]?.machines.have === 1
+    }, 60_000)
 
     const [release] = (await openRepository(stage.repository)).releases
     if (release === undefined) throw new Error('nothing was published')

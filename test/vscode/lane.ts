@@ -11,7 +11,7 @@ import { describeWith, needsProgram } from '../support/needs.ts'
 import { INSTALL_TIMEOUT_MS, type Lane } from '../support/vscode-install.ts'
 import { startVscode } from '../support/vscode-server.ts'
 import { openWorkbench, type Workbench } from '../support/workbench.ts'
-import { AGENT_NAME, type LaneContext, STATUS_ITEM } from './context.ts'
+import { AGENT_NAME, type LaneContext, STATUS_ITEM, type WindowContext } from './context.ts'
 import { everyFindingTests } from './every-finding.ts'
 import { realProductTests } from './real-product.ts'
 import { restrictedModeTests } from './restricted-mode.ts'
@@ -98,20 +98,26 @@ export const testLane = (lane: Lane): void =>
       ).toEqual(PACKAGED_FILES)
     })
 
+    /** Each with a profile of its own: what VS Code has seen once, such as a step that is done, it does not see again. */
+    const inWindow = (name: string, tests: (context: () => WindowContext) => void): void =>
+      describe(name, () => {
+        let window: Workbench
+
+        beforeAll(async () => {
+          window = await openWorkbench(context.browser, context.server)
+          await window.statusItem(STATUS_ITEM).waitFor()
+          await window.openContainer('Updraft')
+        }, 120_000)
+
+        tests(() => ({ ...context, window }))
+
+        afterAll(async () => await window[Symbol.asyncDispose]())
+      })
+
     describe('a window', () => {
-      let window: Workbench
-
-      beforeAll(async () => {
-        window = await openWorkbench(context.browser, context.server)
-        await window.statusItem(STATUS_ITEM).waitFor()
-        await window.openContainer('Updraft')
-      }, 120_000)
-
-      afterAll(async () => await window[Symbol.asyncDispose]())
-
-      describe('while agents come and go', () => windowTests(() => ({ ...context, window })))
-      describe('with a real product', () => realProductTests(() => ({ ...context, window })))
-      describe('with sources that are wrong', () => everyFindingTests(() => ({ ...context, window })))
+      inWindow('while agents come and go', windowTests)
+      inWindow('with a real product', realProductTests)
+      inWindow('with sources that are wrong', everyFindingTests)
     })
 
     describe('a window in Restricted Mode', () => restrictedModeTests(() => context))
