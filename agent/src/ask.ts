@@ -1,7 +1,6 @@
-// One question to a server, over node:http, and the head of its answer. Node's own `fetch` does the same and takes 11 MiB of
-// memory for as long as the agent runs (`node -e` with and without one `fetch`, RSS).
-import { type IncomingMessage, request as requestPlain } from 'node:http'
-import { request as requestSecure } from 'node:https'
+// One question to a server, and its answer: the seam through which all metadata and targets come, from wherever.
+import type { IncomingMessage } from 'node:http'
+import { httpGet } from '@updraft/core/http-get'
 
 export interface Reply extends Disposable {
   readonly status: number
@@ -22,28 +21,16 @@ export const replyOf = (status: number, bytes: Uint8Array = new Uint8Array()): R
   [Symbol.dispose]: () => {},
 })
 
-/** Asks over HTTP or HTTPS, and follows nothing. Errors: those of Node; TypeError for another scheme. */
-export const askServer: Ask = (url, signal) =>
-  new Promise((resolve, reject) => {
-    const { protocol } = new URL(url)
-    if (protocol !== 'http:' && protocol !== 'https:') throw new TypeError(`${protocol} is not a scheme for HTTP`)
-    signal.throwIfAborted()
-    const send = protocol === 'https:' ? requestSecure : requestPlain
-    const request = send(url, { headers: { 'user-agent': 'updraft-agent', 'accept-encoding': 'identity' } })
-    // Not by the `signal` option: Node may give its error to a socket that nobody listens to any more.
-    const onAbort = (): void => void request.destroy(signal.reason as Error)
-    signal.addEventListener('abort', onAbort)
-    request.on('close', () => signal.removeEventListener('abort', onAbort))
-    request.on('error', reject)
-    request.on('response', (response) => {
-      response.on('error', () => {}) // Whoever reads gets it; whoever has stopped reading needs none.
-      const coding = response.headers['content-encoding'] ?? 'identity'
-      if (coding === 'identity') return resolve(replyFrom(response))
-      giveBack(response)
-      reject(new Error(`the answer is compressed (${coding}), which was not asked for`))
-    })
-    request.end()
-  })
+/** Asks over HTTP or HTTPS, and follows nothing. Errors: those of `httpGet`; Error for an answer that is compressed. */
+export const askServer: Ask = async (url, signal) => {
+  const response = await httpGet(new URL(url), { signal, headers: HEADERS })
+  const coding = response.headers['content-encoding'] ?? 'identity'
+  if (coding === 'identity') return replyFrom(response)
+  giveBack(response)
+  throw new Error(`the answer is compressed (${coding}), which was not asked for`)
+}
+
+const HEADERS = { 'user-agent': 'updraft-agent', 'accept-encoding': 'identity' }
 
 const replyFrom = (response: IncomingMessage): Reply => ({
   status: response.statusCode ?? 0,

@@ -19,20 +19,20 @@ export interface TrackersOptions {
 export const createTrackers = (urls: readonly string[], options: TrackersOptions): ReadonlyMap<string, Tracker> => {
   const trackers = new Map<string, Tracker>()
   for (const url of urls.slice(0, LIMITS.trackersMax)) {
-    const isWebSocket = /^wss?:/i.test(url)
-    if (isWebSocket && options.webRtc === undefined) continue
-    const tracker = isWebSocket
-      ? options.webRtc?.rendezvous.tracker(url, options.identity, options.webRtc.welcome)
-      : createTracker(url, options)
-    if (tracker === undefined) options.onWarning(`tracker ${url} is none that can be used`)
-    else trackers.set(url, tracker)
+    const tracker = createTracker(url, options)
+    if (tracker !== undefined) trackers.set(url, tracker)
+    else if (options.webRtc !== undefined || !isWebSocket(url))
+      options.onWarning(`tracker ${url} is none that can be used`)
   }
   return trackers
 }
 
-const createTracker = (url: string, { identity, policy, http }: TrackersOptions): Tracker | undefined => {
+const createTracker = (url: string, { identity, policy, http, webRtc }: TrackersOptions): Tracker | undefined => {
   const { protocol, port } = URL.parse(url) ?? {}
   if (protocol === 'http:' || protocol === 'https:') return createHttpTracker(url, identity, http)
+  if (protocol === 'ws:' || protocol === 'wss:') return webRtc?.rendezvous.tracker(url, identity, webRtc.welcome)
   if (protocol === 'udp:' && port !== '') return createUdpTracker(url, identity, policy)
   return undefined
 }
+
+const isWebSocket = (url: string): boolean => /^wss?:/i.test(url)

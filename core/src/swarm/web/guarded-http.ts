@@ -1,8 +1,9 @@
 // HTTP as the swarm uses it, for web seeds and trackers: only to addresses that the policy allows, also after a redirect,
-// and with a bound on every wait. fetch can neither choose addresses nor see where a name led.
-import { Agent, type IncomingMessage, request as requestPlain } from 'node:http'
-import { request as requestSecure, Agent as SecureAgent } from 'node:https'
+// and with a bound on every wait.
+import { Agent, type IncomingMessage } from 'node:http'
+import { Agent as SecureAgent } from 'node:https'
 import { isIP } from 'node:net'
+import { httpGet } from '../../http-get.ts'
 import { type AddressPolicy, guardedLookup, plainAddress, refusal } from '../peers/addresses.ts'
 
 export interface GuardedHttp extends Disposable {
@@ -23,40 +24,18 @@ export const createGuardedHttp = (policy: AddressPolicy, userAgent: string): Gua
   const agents = { 'http:': new Agent({ keepAlive: true }), 'https:': new SecureAgent({ keepAlive: true }) }
   const lookup = guardedLookup(policy)
 
-  const once = (url: URL, { headers, idleTimeoutMs, signal }: GetOptions): Promise<IncomingMessage> =>
-    new Promise((resolve, reject) => {
-      const { protocol } = url
-      if (protocol !== 'http:' && protocol !== 'https:') throw new Error(`${protocol} is not a scheme for HTTP`)
-      // Sockets look up names only, so a literal is judged here.
-      const host = plainAddress(url.hostname)
-      if (isIP(host) !== 0 && !policy.allows(host)) throw refusal(url.hostname, [host])
-      if (signal.aborted) throw new Error('interrupted')
-
-      const send = protocol === 'https:' ? requestSecure : requestPlain
-      const request = send(url, {
-        agent: agents[protocol],
-        lookup,
-        timeout: idleTimeoutMs,
-        headers: { 'user-agent': userAgent, 'accept-encoding': 'identity', ...headers },
-      })
-      // Destroyed without an error, and not by the `signal` option: Node may give the error to a socket that nobody
-      // listens to any more, because its answer is complete and only not read yet, and that ends the process.
-      let reason: Error | undefined
-      const stop = (why: string): void => {
-        reason ??= new Error(why)
-        request.destroy()
-      }
-      const onAbort = (): void => stop('interrupted')
-      signal.addEventListener('abort', onAbort)
-      request.on('close', () => signal.removeEventListener('abort', onAbort))
-      request.on('timeout', () => stop(`nothing from ${url.host} for ${idleTimeoutMs} ms`))
-      request.on('error', (error) => reject(reason ?? error))
-      request.on('response', (response) => {
-        response.on('error', () => {}) // Who reads the answer gets its errors; who has stopped reading needs none.
-        resolve(response)
-      })
-      request.end()
+  const once = async (url: URL, { headers, idleTimeoutMs, signal }: GetOptions): Promise<IncomingMessage> => {
+    // Sockets look up names only, so a literal is judged here.
+    const host = plainAddress(url.hostname)
+    if (isIP(host) !== 0 && !policy.allows(host)) throw refusal(url.hostname, [host])
+    return httpGet(url, {
+      agent: url.protocol === 'https:' ? agents['https:'] : agents['http:'],
+      lookup,
+      idleTimeoutMs,
+      signal,
+      headers: { 'user-agent': userAgent, 'accept-encoding': 'identity', ...headers },
     })
+  }
 
   return {
     get: async (url, options) => {

@@ -9,7 +9,7 @@ export type WebRtcConnection = SimplePeer & { id: string }
 
 export interface PendingOffer {
   readonly offer: Description
-  /** Takes the answer; the connection then opens or fails by itself. False if it is none, or the offer was given up. */
+  /** Takes the answer; the connection then opens or fails by itself. Undefined if it is none, or the offer was given up. */
   accept(answer: unknown, peerId: string): WebRtcConnection | undefined
   close(): void
 }
