@@ -103,8 +103,10 @@ describeWith([needsProgram('chromium'), needsNetwork], 'a browser as a peer', ()
     await writeFile(settings, JSON.stringify({ ...JSON.parse(await readFile(settings, 'utf8')), trackers: [tracker] }))
     await stage.publish(await makeSmallBuild(join(directory, 'build')), '1.0.0')
     const first = await machine('first')
+    await first.agent.stop()
     await origin.stop()
     await stage.startOrigin({ seed: false })
+    await first.agent.start()
     // The tracker has to know of the machine: a browser asks it again only after a minute.
     await untilTrue(async () => {
       const status = (await (await fetch(`${origin.url}status.json`)).json()) as OriginStatus
