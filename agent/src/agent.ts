@@ -13,11 +13,11 @@ import { fromFileSystem, hasCode, messageOf, UpdateError } from '@updraft/core/e
 import { makeDirectory, removeTemporaries } from '@updraft/core/files/atomic'
 import { type Lock, takeLock } from '@updraft/core/files/lock'
 import { LIMITS } from '@updraft/core/limits'
-import { isNewer, type Product, parseProduct, parseReleaseVersion, type ReleaseVersion } from '@updraft/core/names'
+import { isNewer, type Product, parseReleaseVersion, type ReleaseVersion } from '@updraft/core/names'
+import { answersOf } from './answers.ts'
 import { watchClock } from './clock.ts'
-import { type ControlHandlers, serveControl } from './control.ts'
+import { serveControl } from './control.ts'
 import type { Cycle } from './cycle-types.ts'
-import { historyOf } from './history.ts'
 import { assertHomeIsOwn } from './home-guard.ts'
 import { openImportFolder } from './imports/folder.ts'
 import { openImports } from './imports.ts'
@@ -33,7 +33,6 @@ import { rememberedBans } from './remembered-bans.ts'
 import { openReport } from './report.ts'
 import { givingMemoryBack } from './rest.ts'
 import { resumeSeeds, type SeedKept } from './resume-seeds.ts'
-import { rollBackByHand } from './rollback.ts'
 import { startSchedule } from './schedule.ts'
 import { isReplaced, noteLeftAgents, sayHealthy } from './self-update.ts'
 import { type HandedOver, NOTHING_HANDED_OVER } from './service/handed-over.ts'
@@ -45,7 +44,6 @@ import { type ProductSettings, readSettings, type Settings } from './settings.ts
 import { type OpenSwarm, openSharing } from './sharing.ts'
 import { type SourceDescription, statusOf } from './status.ts'
 import { openStore } from './store.ts'
-import { fulfil } from './wishes.ts'
 
 /** What the agent is made of besides itself. */
 export interface AgentParts {
@@ -289,57 +287,21 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
     touchStore: () => store.events.cursor(),
     onEvent: store.events.onAppend,
   })
-  const handlers: ControlHandlers = {
+  const handlers = answersOf({
+    home,
+    store,
+    settings,
+    schedule,
+    sharing,
+    manners,
+    imports,
+    transferred,
     status,
-    metrics: async () => {
-      const { processUse, textOfMetrics } = await import('./metrics.ts') // Only for those who scrape.
-      return textOfMetrics({
-        status: await status(),
-        transferred: transferred.all(),
-        uploaded: sharing.uploadedBytes(),
-        fallbacks: sharing.fallbacks(),
-        process: processUse(),
-      })
-    },
-    check: async ({ product }) => {
-      await settings.reload()
-      const cursor = store.events.cursor()
-      schedule.check(product === undefined ? undefined : known(product, settings.current()).name)
-      return { cursor }
-    },
-    rollback: async (name, { version }) => {
-      const product = known(name, settings.current())
-      const wanted = version === undefined ? undefined : parseReleaseVersion(version)
-      const { report } = reportOf(product)
-      const work = () => rollBackByHand(product, wanted, { home, store, report, signal })
-      return { ...(await schedule.between(product.name, work)), cursor: store.events.cursor() }
-    },
-    retry: async (name) => {
-      const product = known(name, settings.current())
-      const cursor = store.events.cursor()
-      const lifted = reportOf(product).pardoned()
-      schedule.check(product.name)
-      return { cursor, lifted }
-    },
-    wish: async (name, wish) => {
-      const answer = fulfil(name, wish, { store, settings: settings.current(), now: now() })
-      if (answer.changed) schedule.check(parseProduct(name))
-      return answer
-    },
-    import: async ({ file }) => {
-      await settings.reload()
-      const cursor = store.events.cursor()
-      return { cursor, product: await imports.add(file) }
-    },
-    proof: async (name) => {
-      const { proofAnswer } = await import('./proof-answer.ts') // Only for those who ask.
-      return proofAnswer(name, { home, now: now(), signal })
-    },
-    transfers: async () => ({ transfers: sharing.transfers(), sharing: manners.status() }),
-    history: async (product, limit) => historyOf(product, { store, settings: settings.current(), limit }),
-    events: store.events,
-    onDefect: (error) => log.error(`a defect in the control API: ${messageOf(error)}`, { error }),
-  }
+    reportOf,
+    log,
+    now,
+    signal,
+  })
   await using control = await serveControl(home.socketPath, handlers, {
     listeningFd: handedOver.controlFd,
     tokenFile: tokenFileOf(home),
@@ -420,14 +382,6 @@ export const takeHome = ({ stateDirectory, dataDirectory }: Home): Lock => {
 }
 
 const keptBy = ({ versionsKept, versionsKeptBytes }: Settings) => ({ versionsKept, versionsKeptBytes })
-
-const known = (name: string, { products }: Settings): ProductSettings => {
-  const product = products.find((candidate) => candidate.name === name)
-  if (product !== undefined) return product
-  throw new UpdateError('PRODUCT_UNKNOWN', `product ${JSON.stringify(name)} is not in the settings`, {
-    hint: `subscribe to it with: updraft-agent install ${name}`,
-  })
-}
 
 const late = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms).unref())
 

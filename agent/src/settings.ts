@@ -22,11 +22,14 @@ import { type ControlSettings, controlSchema } from './settings/control.ts'
 import { assertOwnPrograms } from './settings/foreign.ts'
 import { type InstallKind, installKindSchema } from './settings/install-kind.ts'
 import { parseJsonWithComments } from './settings/json-with-comments.ts'
-import { type Manners, mannersOf, mannersShape } from './settings/manners.ts'
 import { type MeteredSetting, meteredSchema } from './settings/metered.ts'
+import { named } from './settings/named.ts'
+import { type NetworkSettings, networkOf, networkSchema } from './settings/network.ts'
 import { type Probe, probeSchema } from './settings/probe.ts'
 import type { Window } from './settings/window.ts'
 import { windowSchema } from './settings/window-schema.ts'
+
+export type { NetworkSettings } from './settings/network.ts'
 
 export interface Settings {
   readonly products: readonly ProductSettings[]
@@ -74,34 +77,6 @@ export interface ProductSettings {
   readonly onMetered: 'install' | 'wait'
   /** Load average over a minute, per processor, from which on updates wait; undefined is never. */
   readonly maximumLoad: number | undefined
-}
-
-export interface NetworkSettings {
-  /** TCP port for incoming peers; 0 takes any free one. */
-  readonly port: number
-  readonly allowLoopback: boolean
-  readonly dht: boolean
-  /** `host:port` of nodes to enter the DHT by; undefined takes the public ones. */
-  readonly dhtBootstrap: readonly string[] | undefined
-  readonly localDiscovery: boolean
-  /** Tells other machines of the same source what is new, and asks them. */
-  readonly peerMetadata: boolean
-  /** Networks that count as the LAN beside those of the machine's interfaces, as `address/length`. */
-  readonly lan: readonly string[]
-  /** How long peers come first, before web seeds join in. */
-  readonly webSeedDelaySeconds: number
-  /** How long a download may take; undefined is not said. */
-  readonly deadlineSeconds: number | undefined
-  /** What may change while the swarm stays open. */
-  readonly manners: Manners
-  /** Also share with browsers, by trackers over WebSocket. */
-  readonly webRtc: boolean
-  /** `stun:HOST:PORT` */
-  readonly stunServers: readonly string[]
-  /** How long a download waits for anything useful before it is left to the next look. */
-  readonly stallTimeoutSeconds: number
-  /** `host:port` of peers known in advance. */
-  readonly peers: readonly string[]
 }
 
 export const settingsPathOf = (configDirectory: string): string => join(configDirectory, 'agent.json')
@@ -188,31 +163,10 @@ const isSet = (text: string, place: string[]): boolean => {
 
 const FORMATTING = { insertSpaces: true, tabSize: 2, eol: '\n' }
 
-const named = <T>(parse: (text: string) => T) =>
-  z.string().transform((text, context) => {
-    try {
-      return parse(text)
-    } catch (error) {
-      const { message, hint } = error as UpdateError
-      context.addIssue({ code: 'custom', message: hint === undefined ? message : `${message}: ${hint}`, input: text })
-      return z.NEVER
-    }
-  })
-
 const parseRange = (text: string): string => {
   if (semver.validRange(text) === null) {
     throw new UpdateError('SETTINGS_INVALID', `version range ${JSON.stringify(text)} is not a semver range`, {
       hint: 'use one such as ^1.4.0, 1.x or >=2.0.0 <3.0.0',
-    })
-  }
-  return text
-}
-
-const parsePeer = (text: string): string => {
-  const port = Number(/^(?:[^\s:[\]]+|\[[0-9a-fA-F:]+\]):(\d{1,5})$/.exec(text)?.[1])
-  if (!(port >= 1 && port <= 65_535)) {
-    throw new UpdateError('SETTINGS_INVALID', `peer ${JSON.stringify(text)} is not an address`, {
-      hint: 'use HOST:PORT, such as 192.0.2.7:6881 or [2001:db8::7]:6881',
     })
   }
   return text
@@ -296,45 +250,6 @@ const productSchema = z
   })
   .describe('One product that this machine is subscribed to')
 
-const networkSchema = z
-  .strictObject({
-    port: z.int().min(0).max(65_535).default(0).describe('TCP port for incoming peers; 0 takes any free one'),
-    allowLoopback: z.boolean().default(false).describe('Also talk to peers on this machine, for trying things out'),
-    dht: z.boolean().default(false).describe('Find peers through the public distributed hash table'),
-    dhtBootstrap: z
-      .array(named(parsePeer))
-      .max(16)
-      .optional()
-      .describe('Nodes to enter the distributed hash table by, as HOST:PORT; else the public ones'),
-    peerMetadata: z
-      .boolean()
-      .default(true)
-      .describe('Tell other machines of the same source what is new, and ask them when no mirror answers'),
-    localDiscovery: z.boolean().default(false).describe('Find peers on the local network by multicast'),
-    webRtc: z
-      .boolean()
-      .default(false)
-      .describe('Also share with peers that run in browsers, which meet through trackers over WebSocket'),
-    stunServers: z
-      .array(z.string().regex(/^stun:[^\s/?#]+:\d{1,5}$/, 'is not an address such as stun:stun.example.com:3478'))
-      .max(4)
-      .default([])
-      .describe('Who tells this machine its address outside of its own network, for WebRTC; else nobody is asked'),
-    ...mannersShape,
-    stallTimeoutSeconds: z
-      .int()
-      .min(1)
-      .max(3_600)
-      .default(LIMITS.swarmStallTimeoutMs / 1000)
-      .describe('How long a download waits for anything useful before it is left to the next look'),
-    peers: z
-      .array(named(parsePeer))
-      .max(LIMITS.peersPerTorrentMax)
-      .default([])
-      .describe('Addresses of peers known in advance, as HOST:PORT'),
-  })
-  .describe('How this machine takes part in the swarm')
-
 /** Two products that both want one place would take it from each other for ever. */
 const placesTakenTwice = (products: Readonly<Record<string, { readonly install: InstallKind }>>) => {
   const owners = new Map<string, string>()
@@ -344,15 +259,6 @@ const placesTakenTwice = (products: Readonly<Record<string, { readonly install: 
     owners.set(install.path, first ?? name)
     return first === undefined ? [] : [{ path: install.path, name, first }]
   })
-}
-
-const networkOf = (network: z.output<typeof networkSchema>): NetworkSettings => {
-  const { port, allowLoopback, dht, dhtBootstrap, localDiscovery, peerMetadata, stallTimeoutSeconds, peers } = network
-  const { lan, webSeedDelaySeconds, deadlineSeconds, webRtc, stunServers } = network
-  return {
-    ...{ port, allowLoopback, dht, dhtBootstrap, localDiscovery, peerMetadata, stallTimeoutSeconds, peers },
-    ...{ lan, webSeedDelaySeconds, deadlineSeconds, webRtc, stunServers, manners: mannersOf(network) },
-  }
 }
 
 const WEEK_SECONDS = 7 * 24 * 3_600

@@ -32,7 +32,6 @@ test('without WebRTC, such a tracker is passed over', async () => {
     trackers: ['ws://127.0.0.1:9'],
   })
   await (await open()).add(options)
-  await new Promise((resolve) => setTimeout(resolve, 50))
   expect(options.warnings).toEqual([])
 })
 
