@@ -11,7 +11,7 @@ import type { Bandwidth } from './bandwidth.ts'
 import { type Completion, createCompletion } from './completion.ts'
 import { createExchange, isOrigin } from './exchange.ts'
 import { type Endpoint, formatEndpoint } from './peers/addresses.ts'
-import type { Gate } from './peers/connections.ts'
+import { admitConnection, type Gate } from './peers/connections.ts'
 import { createDownload, type Download } from './peers/download.ts'
 import type { Link } from './peers/link.ts'
 import type { Nearness } from './peers/nearness.ts'
@@ -185,15 +185,11 @@ export const joinTorrent = async (
     if (torrent instanceof Promise) torrent.then(add, fail)
     else add(torrent)
   }
-  const welcome = async () => {
-    const torrent = await presence.enter()
-    return (connection: WebRtcConnection): void => {
-      if (torrent.destroyed) return void connection.destroy()
-      // Who tries again has given up the last time; what of it is still waiting here would stand in the way.
-      const before = torrent._peers.get(connection.id)
-      if (before?.connected === false) before.destroy(new Error('tried again'))
-      torrent._addPeer(connection, 'webrtc', 'tracker')
-    }
+  const addConnection = (connection: WebRtcConnection): void => {
+    const admit = (torrent: Torrent): void => admitConnection(client, torrent, connection, gate)
+    const torrent = presence.enter()
+    if (torrent instanceof Promise) torrent.then(admit, (error: Error) => connection.destroy(error))
+    else admit(torrent)
   }
   parts.localDiscovery?.add(metainfo.infoHash, (peer) => {
     nearness.heard(peer.host)
@@ -210,7 +206,7 @@ export const joinTorrent = async (
       identity: { infoHash: metainfo.infoHash, peerId: client.peerId, port: client.torrentPort },
       policy: gate.policy,
       http,
-      webRtc: parts.rendezvous && { rendezvous: parts.rendezvous, welcome },
+      webRtc: parts.rendezvous && { rendezvous: parts.rendezvous, onConnection: addConnection },
       onWarning,
     }),
     counts: () => ({

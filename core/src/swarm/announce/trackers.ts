@@ -2,7 +2,7 @@
 import { LIMITS } from '../../limits.ts'
 import type { AddressPolicy } from '../peers/addresses.ts'
 import type { GuardedHttp } from '../web/guarded-http.ts'
-import type { Rendezvous, Welcome } from '../webrtc/rendezvous.ts'
+import type { OnConnection, Rendezvous } from '../webrtc/rendezvous.ts'
 import { createHttpTracker } from './http-tracker.ts'
 import type { Identity, Tracker } from './tracker.ts'
 import { createUdpTracker } from './udp-tracker.ts'
@@ -12,7 +12,7 @@ export interface TrackersOptions {
   readonly policy: AddressPolicy
   readonly http: GuardedHttp
   /** For trackers over WebSocket; without it, they are passed over. */
-  readonly webRtc?: { readonly rendezvous: Rendezvous; readonly welcome: Welcome } | undefined
+  readonly webRtc?: { readonly rendezvous: Rendezvous; readonly onConnection: OnConnection } | undefined
   readonly onWarning: (message: string) => void
 }
 
@@ -30,7 +30,7 @@ export const createTrackers = (urls: readonly string[], options: TrackersOptions
 const createTracker = (url: string, { identity, policy, http, webRtc }: TrackersOptions): Tracker | undefined => {
   const { protocol, port } = URL.parse(url) ?? {}
   if (protocol === 'http:' || protocol === 'https:') return createHttpTracker(url, identity, http)
-  if (protocol === 'ws:' || protocol === 'wss:') return webRtc?.rendezvous.tracker(url, identity, webRtc.welcome)
+  if (protocol === 'ws:' || protocol === 'wss:') return webRtc?.rendezvous.tracker(url, identity, webRtc.onConnection)
   if (protocol === 'udp:' && port !== '') return createUdpTracker(url, identity, policy)
   return undefined
 }

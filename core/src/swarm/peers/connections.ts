@@ -8,6 +8,7 @@ import type WebTorrent from 'webtorrent'
 import type { Torrent } from 'webtorrent'
 import Peer from 'webtorrent/lib/peer.js'
 import { LIMITS } from '../../limits.ts'
+import type { WebRtcConnection } from '../webrtc/connection.ts'
 import { type AddressPolicy, formatEndpoint, isLoopback, parseEndpoint } from './addresses.ts'
 import { type BanList, banSubjectsOf } from './bans.ts'
 import { dialPeers } from './dialer.ts'
@@ -122,9 +123,8 @@ export const guardOutgoing = (
   isKnown: (endpoint: string) => boolean,
 ) => {
   const add = torrent._addPeer.bind(torrent)
-  torrent._addPeer = (peer, type, source) => {
-    if (typeof peer !== 'string')
-      return torrent.wires.length < LIMITS.peersPerTorrentMax ? add(peer, type, source) : refuse(peer)
+  torrent._addPeer = (peer, _type, source) => {
+    if (typeof peer !== 'string') return refuse(peer) // `admitConnection` is the way for those.
     const endpoint = parseEndpoint(peer)
     if (endpoint === undefined || !policy.allows(endpoint.host) || isBannedAddress(bans, endpoint.host)) return null
     const name = formatEndpoint(endpoint)
@@ -137,6 +137,32 @@ export const guardOutgoing = (
     register(peer)
   }
   dialPeers(torrent)
+}
+
+/**
+ * Lets in a peer that was met over WebRTC. Its connection is open already.
+ *
+ * Takes the place of webtorrent's `addPeer`, which takes one that is still to open, and which throws out of an event, and so ends
+ * the process, when such a one fails after its peer was given up (no upstream issue found).
+ */
+export const admitConnection = (
+  client: WebTorrent,
+  torrent: Torrent,
+  connection: WebRtcConnection,
+  { bans }: Gate,
+): void => {
+  const { id } = connection
+  const isWanted = !torrent.destroyed && !torrent._peers.has(id) && !isBannedPeer(bans, undefined, id)
+  if (!isWanted || torrent.wires.length >= LIMITS.peersPerTorrentMax) {
+    connection.destroy()
+    return
+  }
+  const peer = new Peer(id, 'webrtc', 0)
+  peer.conn = connection as unknown as Socket
+  peer.swarm = torrent
+  peer.throttleGroups = client.throttleGroups
+  torrent._registerPeer(peer)
+  peer.onConnect()
 }
 
 /** A peer id that is banned is known only after the handshake. */

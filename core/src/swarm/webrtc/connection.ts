@@ -75,7 +75,7 @@ export const createWebRtc = (Peer: typeof SimplePeer, { policy, stunServers }: W
     connection.on('error', () => {}) // Whoever waits for it has listeners of its own.
     return connection
   }
-  /** From now on it has so long to open. One that hangs stands in the way of the next one to the same peer. */
+  /** From now on it has so long to open. */
   const within = (connection: WebRtcConnection, ms: number): void => {
     clearTimeout(timers.get(connection))
     const timer = setTimeout(() => connection.destroy(new Error('no WebRTC connection')), ms)
@@ -91,6 +91,18 @@ export const createWebRtc = (Peer: typeof SimplePeer, { policy, stunServers }: W
       connection.once('close', () => reject(new Error('the connection was given up')))
     })
 
+  /** Hands over what the other end has said; undefined if it cannot be taken. */
+  const signalled = (connection: WebRtcConnection, description: Description): WebRtcConnection | undefined => {
+    within(connection, CONNECT_TIMEOUT_MS)
+    try {
+      connection.signal(description)
+      return connection
+    } catch (error) {
+      connection.destroy(error as Error)
+      return undefined
+    }
+  }
+
   return {
     offer: async () => {
       const connection = start(true)
@@ -101,9 +113,7 @@ export const createWebRtc = (Peer: typeof SimplePeer, { policy, stunServers }: W
           const answer = parseDescription(value, 'answer', policy)
           if (answer === undefined || connection.destroyed) return undefined
           connection.id = peerId
-          within(connection, CONNECT_TIMEOUT_MS)
-          connection.signal(answer)
-          return connection
+          return signalled(connection, answer)
         },
         close: () => connection.destroy(),
       }
@@ -113,10 +123,9 @@ export const createWebRtc = (Peer: typeof SimplePeer, { policy, stunServers }: W
       if (offer === undefined || answered.size >= ANSWERED_MAX) return undefined
       const connection = start(false)
       connection.id = peerId
-      within(connection, CONNECT_TIMEOUT_MS)
       const answer = signalOf(connection, 'answer')
-      connection.signal(offer)
-      return { connection, answer }
+      answer.catch(() => {}) // Nobody waits for it if the offer is not taken.
+      return signalled(connection, offer) && { connection, answer }
     },
     [Symbol.dispose]: () => {
       for (const connection of open) connection.destroy()

@@ -10,12 +10,12 @@ import type { PendingOffer, WebRtc, WebRtcConnection } from './connection.ts'
 import { createTrackerSocket, type Message, type TrackerSocket } from './tracker-socket.ts'
 
 export interface Rendezvous extends Disposable {
-  /** The tracker at `url` for one torrent. `welcome` is asked before each peer that it brings. */
-  tracker(url: string, identity: Identity, welcome: Welcome): Tracker
+  /** The tracker at `url` for one torrent. */
+  tracker(url: string, identity: Identity, onConnection: OnConnection): Tracker
 }
 
-/** Makes ready for a peer, and gives what takes it: at once, because nothing that it says may come before. */
-export type Welcome = () => Promise<(connection: WebRtcConnection) => void>
+/** Given the connection to a peer once it is open. */
+export type OnConnection = (connection: WebRtcConnection) => void
 
 export interface RendezvousOptions {
   readonly webRtc: WebRtc
@@ -57,9 +57,9 @@ export const createRendezvous = ({ webRtc, policy, userAgent }: RendezvousOption
     return hub
   }
   return {
-    tracker: (url, identity, welcome) => {
+    tracker: (url, identity, onConnection) => {
       const { socket, members } = hubAt(url)
-      return memberOf({ identity, socket, webRtc, welcome, members })
+      return memberOf({ identity, socket, webRtc, onConnection, members })
     },
     [Symbol.dispose]: () => {
       for (const { socket } of hubs.values()) socket.close()
@@ -83,11 +83,11 @@ interface MemberOptions {
   readonly identity: Identity
   readonly socket: TrackerSocket
   readonly webRtc: WebRtc
-  readonly welcome: Welcome
+  readonly onConnection: OnConnection
   readonly members: Map<string, Member>
 }
 
-const memberOf = ({ identity, socket, webRtc, welcome, members }: MemberOptions): Tracker => {
+const memberOf = ({ identity, socket, webRtc, onConnection, members }: MemberOptions): Tracker => {
   const { infoHash, peerId } = identity
   const named = { action: 'announce', info_hash: binaryOf(infoHash), peer_id: binaryOf(peerId) }
   const offers = new Map<string, { readonly pending: PendingOffer; readonly at: number }>()
@@ -121,37 +121,34 @@ const memberOf = ({ identity, socket, webRtc, welcome, members }: MemberOptions)
   }
   const onOffer = async ({ offer, offer_id }: Message, from: string): Promise<void> => {
     if (typeof offer_id !== 'string' || offer_id.length > 64 || !mayAnswer()) return
-    const take = await welcome()
-    const { connection, answer } = webRtc.answer(offer, from) ?? {}
-    if (connection === undefined) return
-    take(connection)
+    const answered = webRtc.answer(offer, from)
+    if (answered === undefined) return
+    const { connection } = answered
+    connection.once('connect', () => onConnection(connection))
     try {
-      const message = { ...named, to_peer_id: binaryOf(from), answer: await answer, offer_id }
+      const message = { ...named, to_peer_id: binaryOf(from), answer: await answered.answer, offer_id }
       await socket.send(message, AbortSignal.timeout(ANSWER_TIMEOUT_MS))
     } catch (error) {
       connection.destroy(error as Error)
     }
   }
-  const onAnswer = async ({ answer, offer_id }: Message, from: string): Promise<void> => {
+  const onAnswer = ({ answer, offer_id }: Message, from: string): void => {
     if (typeof offer_id !== 'string') return
     const { pending } = offers.get(offer_id) ?? {}
     if (pending === undefined) return
     offers.delete(offer_id)
-    const take = await welcome()
     const connection = pending.accept(answer, from)
     if (connection === undefined) pending.close()
-    else take(connection)
+    else connection.once('connect', () => onConnection(connection))
   }
-  /** The torrent has left the swarm, or the peer is none: nobody is to be told. */
-  const quietly = (work: Promise<void>): void => void work.catch(() => {})
 
   members.set(infoHash, {
     take: (message) => {
       const from = hexOf(message.peer_id)
       const failure = message['failure reason']
       if (typeof failure === 'string') settle?.(new Error(`the tracker refuses: ${failure.slice(0, 200)}`))
-      else if (message.offer !== undefined && from !== undefined && from !== peerId) quietly(onOffer(message, from))
-      else if (message.answer !== undefined && from !== undefined && from !== peerId) quietly(onAnswer(message, from))
+      else if (message.offer !== undefined && from !== undefined && from !== peerId) void onOffer(message, from)
+      else if (message.answer !== undefined && from !== undefined && from !== peerId) onAnswer(message, from)
       else if (message.interval !== undefined) settle?.(answerOf(message))
     },
     lost: () => {
