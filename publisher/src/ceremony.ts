@@ -2,23 +2,26 @@
 // network, and published once enough of them have. Between them goes one file, by whatever way they like.
 import { UpdateError } from '@updraft/core/errors'
 import { canonicalBytes } from '@updraft/core/trust/canonical'
-import type { Signature } from '@updraft/core/trust/metadata'
 import { draftedRoles, signersNeeded } from './apply-change.ts'
 import {
   assertSignature,
+  type Base,
   type Ceremony,
   demandsOf,
   draftOf,
   readCeremony,
   writeCeremony,
 } from './ceremony/ceremony-file.ts'
+import { assertNoSettings, foundRepository } from './ceremony/founding.ts'
 import { type Review, reviewCeremony } from './ceremony/review.ts'
+import { assertComplete, assertNotExpired, mergeCeremonies, storedSigners } from './ceremony/signed-enough.ts'
 import { noteFingerprint } from './keys/keys-directory.ts'
-import { type KeySource, type MetadataSigner, openSigners, type Signers } from './keys/signer.ts'
+import { type KeySource, openSigners, type Signers } from './keys/signer.ts'
 import { commitFiles } from './repository/commit.ts'
 import { assertClock } from './repository/demands.ts'
 import { metadataFileOf } from './repository/edition.ts'
 import { changeRepository, lockRepository, openRepository, type Repository, withEdition } from './repository.ts'
+import type { RepositorySettings } from './repository-settings.ts'
 import { type Change, draftChange, signDrafts } from './sign.ts'
 
 /**
@@ -63,7 +66,7 @@ export interface AddOptions {
   readonly keys: KeySource
   /** Where the keys are, and the fingerprints of the repositories that they belong to. */
   readonly keysDirectory: string
-  /** Of the first root, as the person has it from elsewhere; needed the first time. */
+  /** Of the first root, as the person has it from elsewhere; needed the first time, and for whatever founds a repository. */
   readonly fingerprint: string | undefined
   readonly now: Date
   /** Asks the person whether this is to be signed; throws if it is not. */
@@ -115,7 +118,17 @@ export const addSignatures = async (file: string, options: AddOptions): Promise<
   return { signed, review: reviewCeremony(result, now) }
 }
 
+export interface FinishOptions {
+  readonly keys: KeySource
+  readonly now: Date
+  readonly onStep?: (step: string) => void
+  /** For a ceremony that founds the repository: where its online keys are, and its settings unless they are the usual ones. */
+  readonly founding?: { readonly keysDirectory: string; readonly settings: RepositorySettings | undefined } | undefined
+}
+
 export interface Finished {
+  /** Of the first root, if it came to be. */
+  readonly founded?: string
   readonly signed: readonly string[]
   /** By role, as they are in force now. */
   readonly metadataVersions: Readonly<Record<string, number>>
@@ -124,19 +137,24 @@ export interface Finished {
 /**
  * Publishes what enough people have signed. `files` are copies of one ceremony, each with signatures of its own.
  *
- * Errors: CEREMONY_INVALID, CEREMONY_STALE (the repository has changed since), SIGNATURES_MISSING, METADATA_EXPIRED, CLOCK_WRONG,
+ * Errors: CEREMONY_INVALID, REPOSITORY_EXISTS (where one is to be founded), USAGE (settings for one that is there), CEREMONY_STALE (the repository has changed since), SIGNATURES_MISSING, METADATA_EXPIRED, CLOCK_WRONG,
  *         LOCKED, REPOSITORY_INVALID; KEY_MISSING and what else opening the online keys throws; DISK_FULL, PERMISSION, IO.
  */
 export const finishCeremony = async (
   directory: string,
   files: readonly [string, ...string[]],
-  { keys, now, onStep }: { readonly keys: KeySource; readonly now: Date; readonly onStep?: (step: string) => void },
+  { keys, now, onStep, founding }: FinishOptions,
 ): Promise<Finished> => {
   const ceremony = await mergeCeremonies(files)
+  if (ceremony.base === undefined) {
+    if (founding === undefined) throw new TypeError('who founds a repository needs a folder of keys')
+    return await foundRepository(directory, ceremony, { keys, now, ...founding })
+  }
+  assertNoSettings(founding?.settings)
   using _lock = await lockRepository(directory)
   const repository = await openRepository(directory, { fingerprints: await keys.rootFingerprints() })
   assertClock(repository, now)
-  assertFollows(ceremony, repository)
+  assertFollows(ceremony, ceremony.base, repository)
   assertNotExpired(ceremony, now)
   assertComplete(ceremony, now)
   const { edition, settings } = repository
@@ -157,41 +175,10 @@ export const finishCeremony = async (
 /** A new root may want another signature under the snapshot that is there. */
 const snapshotChanges = ({ base, drafts }: Ceremony): boolean =>
   drafts.root !== undefined &&
+  base !== undefined &&
   drafts.root.roles.snapshot.keyids.join() !== base.root.metadata.signed.roles.snapshot.keyids.join()
 
-const mergeCeremonies = async ([first, ...others]: readonly [string, ...string[]]): Promise<Ceremony> => {
-  const ceremony = await readCeremony(first)
-  const signatures = new Map(ceremony.signatures)
-  const roles = draftedRoles(ceremony.drafts)
-  for (const file of others) {
-    const other = await readCeremony(file)
-    const isSame =
-      other.fingerprint === ceremony.fingerprint &&
-      draftedRoles(other.drafts).join() === roles.join() &&
-      roles.every((role) =>
-        canonicalBytes(draftOf(other.drafts, role)).equals(canonicalBytes(draftOf(ceremony.drafts, role))),
-      )
-    if (!isSame)
-      throw new UpdateError('CEREMONY_INVALID', `${file} is not a copy of ${first}: it would sign something else`)
-    for (const role of roles) {
-      const there = signatures.get(role) ?? []
-      const added = (other.signatures.get(role) ?? []).filter(({ keyid }) => !there.some((old) => old.keyid === keyid))
-      signatures.set(role, [...there, ...added])
-    }
-  }
-  return { ...ceremony, signatures }
-}
-
-/** Signers whose signature was made elsewhere: what signs the files verifies it again. */
-const storedSigners = ({ signatures }: Ceremony): Signers =>
-  new Map([...signatures].map(([role, list]) => [role, list.map(storedSigner)]))
-
-const storedSigner = ({ keyid, sig }: Signature): MetadataSigner => ({
-  keyId: keyid,
-  sign: async () => sig,
-})
-
-const assertFollows = ({ base, drafts, fingerprint }: Ceremony, repository: Repository): void => {
+const assertFollows = ({ drafts, fingerprint }: Ceremony, base: Base, repository: Repository): void => {
   if (fingerprint !== repository.fingerprint) {
     throw new UpdateError(
       'CEREMONY_INVALID',
@@ -216,34 +203,13 @@ const assertFollows = ({ base, drafts, fingerprint }: Ceremony, repository: Repo
   }
 }
 
-const assertComplete = (ceremony: Ceremony, now: Date): void => {
-  const { documents } = reviewCeremony(ceremony, now)
-  const lacking = documents.flatMap(({ role, needs }) =>
-    needs
-      .filter(({ threshold, signed }) => signed.length < threshold)
-      .map(
-        ({ threshold, signed, missing }) =>
-          `${role} has ${signed.length} of ${threshold} signatures, and may have those of ${missing.map((id) => id.slice(0, 8)).join(', ')}`,
-      ),
-  )
-  if (lacking.length === 0) return
-  throw new UpdateError('SIGNATURES_MISSING', lacking.join('; '), {
-    hint: 'each of them runs: updraft-publisher sign add FILE; nothing was published',
-  })
-}
-
-const assertNotExpired = ({ drafts }: Ceremony, now: Date): void => {
-  for (const role of draftedRoles(drafts)) {
-    const expires = draftOf(drafts, role)?.expires ?? ''
-    if (Date.parse(expires) > now.getTime()) continue
-    throw new UpdateError('METADATA_EXPIRED', `${role} in this ceremony expired at ${expires}`, {
-      hint: `this machine's clock says ${now.toISOString()}: set it, or have the ceremony prepared anew`,
+const assertKnownRoot = async (ceremony: Ceremony, { keys, fingerprint }: AddOptions): Promise<void> => {
+  const known = ceremony.base === undefined ? [] : await keys.rootFingerprints()
+  if (ceremony.base === undefined && fingerprint === undefined) {
+    throw new UpdateError('ROOT_UNKNOWN', `this would found a new repository, ${ceremony.fingerprint}`, {
+      hint: 'read what it says; compare the fingerprint with the others who sign, by telephone or face to face; then say it with --fingerprint',
     })
   }
-}
-
-const assertKnownRoot = async (ceremony: Ceremony, { keys, fingerprint }: AddOptions): Promise<void> => {
-  const known = await keys.rootFingerprints()
   const expected = fingerprint ?? (known.includes(ceremony.fingerprint) ? ceremony.fingerprint : undefined)
   if (expected === ceremony.fingerprint) return
   throw new UpdateError(
@@ -255,6 +221,8 @@ const assertKnownRoot = async (ceremony: Ceremony, { keys, fingerprint }: AddOpt
   )
 }
 
-const rememberRoot = async ({ fingerprint }: Ceremony, { keys, keysDirectory }: AddOptions): Promise<void> => {
+/** What is founded has no root yet that could be remembered: its signatures will be part of its fingerprint. */
+const rememberRoot = async ({ base, fingerprint }: Ceremony, { keys, keysDirectory }: AddOptions): Promise<void> => {
+  if (base === undefined) return
   if (!(await keys.rootFingerprints()).includes(fingerprint)) await noteFingerprint(keysDirectory, fingerprint)
 }

@@ -9,9 +9,9 @@ import type { Signers } from './keys/signer.ts'
 import { fingerprintOf } from './repository/edition.ts'
 import { assertNothingAt, createRepository } from './repository.ts'
 import type { RepositorySettings } from './repository-settings.ts'
-import { EMPTY_TARGETS, type RoleHolders, rootContent, withProduct, withUrgentRole } from './sign/delegations.ts'
-import { NOTHING_URGENT } from './sign/urgent.ts'
-import { type SignedChange, signChange, type TargetsContent } from './sign.ts'
+import type { RoleHolders } from './sign/delegations.ts'
+import { firstChange } from './sign/first-edition.ts'
+import { type SignedChange, signChange } from './sign.ts'
 
 export interface InitRequest {
   readonly directory: string
@@ -100,22 +100,13 @@ const signFirst = async (
   const signers: Signers = new Map(
     [...Map.groupBy(keys, ({ role }) => role)].map(([role, group]) => [role, group.map(({ signer }) => signer)]),
   )
-  const targets = products.reduce<TargetsContent>(
-    (content, product) => withProduct(content, product, holders(product, productThreshold)),
-    EMPTY_TARGETS,
-  )
-  const change = {
-    root: rootContent({
-      root: holders('root', rootThreshold),
-      targets: holders('targets', targetsThreshold),
-      snapshot: holders('snapshot'),
-      timestamp: holders('timestamp'),
-    }),
-    targets: urgentKeys === 0 ? targets : withUrgentRole(targets, holders(URGENT_ROLE, urgentThreshold)),
-    products: new Map<string, TargetsContent>([
-      ...products.map((product) => [product, EMPTY_TARGETS] as const),
-      ...(urgentKeys === 0 ? [] : [[URGENT_ROLE, NOTHING_URGENT] as const]),
-    ]),
-  }
+  const change = firstChange({
+    root: holders('root', rootThreshold),
+    targets: holders('targets', targetsThreshold),
+    snapshot: holders('snapshot'),
+    timestamp: holders('timestamp'),
+    products: products.map((product) => ({ product, holders: holders(product, productThreshold) })),
+    urgent: urgentKeys === 0 ? undefined : holders(URGENT_ROLE, urgentThreshold),
+  })
   return await signChange(undefined, change, { signers, expiryDays: settings.expiryDays, now })
 }

@@ -18,20 +18,22 @@ import { urgency } from '../../publisher/src/amend/urgent.ts'
 import { yank } from '../../publisher/src/amend/yank.ts'
 import { amend } from '../../publisher/src/amend.ts'
 import { applyChange } from '../../publisher/src/apply-change.ts'
+import { prepareFounding } from '../../publisher/src/ceremony/founding.ts'
 import { addSignatures, finishCeremony, prepareCeremony } from '../../publisher/src/ceremony.ts'
 import { declareUrgent } from '../../publisher/src/declare-urgent.ts'
 import { makeAuthority } from '../../publisher/src/keys/authority.ts'
-import { createKeyFile } from '../../publisher/src/keys/key-file.ts'
+import { createKeyFile, fileKeys } from '../../publisher/src/keys/key-file.ts'
 import type { PublicKey } from '../../publisher/src/keys/public-key.ts'
 import { addProduct } from '../../publisher/src/products.ts'
 import { renewalOf, renewOnlineRoles, renewRoles } from '../../publisher/src/renew.ts'
 import { openRepository, type Repository } from '../../publisher/src/repository.ts'
+import { parseRepositorySettings } from '../../publisher/src/repository-settings.ts'
 import { revocation, rotate, rotation } from '../../publisher/src/rotate.ts'
 import { identityChange } from '../../publisher/src/sign/identities.ts'
 import { describeWith, needsPython } from '../support/needs.ts'
 import { memoryFloors, sourceOf } from '../support/refreshing.ts'
 import { release } from './release.ts'
-import { openRepositoryWorkspace, type Workspace, writeTree } from './workspace.ts'
+import { openRepositoryWorkspace, openWorkspace, type Workspace, writeTree } from './workspace.ts'
 
 interface Served extends AsyncDisposable {
   readonly url: string
@@ -189,6 +191,43 @@ describe('an independent TUF client', () => {
     await finishCeremony(repository, [file], { keys, now })
     await follow()
     await cp(join(repository, 'metadata'), rotatedMetadata, { recursive: true })
+  })
+
+  test("follows a repository that three people founded, none of whom ever had another one's key", async () => {
+    const now = new Date()
+    await using workspace = await openWorkspace()
+    const { directory, repository, keys, keysDirectory } = workspace
+    const people = await Promise.all(
+      (['ed25519', 'ecdsa-p256', 'rsa-3072'] as const).map((type) =>
+        createKeyFile(join(directory, type), type, undefined, type),
+      ),
+    )
+    const own = async (name: string) => ({ keys: [await createKeyFile(keysDirectory, name, undefined)], threshold: 1 })
+    const founders = {
+      root: { keys: people, threshold: 3 },
+      targets: { keys: people, threshold: 2 },
+      snapshot: await own('snapshot'),
+      timestamp: await own('timestamp'),
+      products: [{ product: parseProduct('acme'), holders: await own('acme') }],
+    }
+    const file = join(directory, 'ceremony.json')
+    const { expiryDays } = parseRepositorySettings({}, 'test')
+    const { fingerprint } = await prepareFounding(founders, file, { expiryDays, now })
+    for (const folder of ['ed25519', 'ecdsa-p256', 'rsa-3072']
+      .map((type) => join(directory, type))
+      .concat(keysDirectory)) {
+      const confirm = async () => {}
+      const signer = { keys: fileKeys(folder, async () => undefined), keysDirectory: folder, fingerprint, now, confirm }
+      await addSignatures(file, signer)
+    }
+    await finishCeremony(repository, [file], { keys, now, founding: { keysDirectory, settings: undefined } })
+    await writeTree(workspace.build, { 'bin/acme': 'the program' })
+    await using served = await serve(repository)
+    const client = await newClient(workspace, served)
+    expect(await downloadAll(workspace, await client.refresh())).toBe(0)
+    await release(workspace, { version: '1.0.0' }, { now })
+    expect(await downloadAll(workspace, await client.refresh())).toBe(2)
+    expect(await (await newMachine(workspace, served)).refresh()).toBe(1)
   })
 
   test('finds no target of a product in another product', async () => {

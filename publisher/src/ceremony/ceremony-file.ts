@@ -1,5 +1,6 @@
 // One file that carries what is to be signed from person to person: the new metadata, the signatures so far, and the metadata
 // that it follows, all of it public. Whoever reads it believes nothing that is not signed or computed here.
+import { createHash } from 'node:crypto'
 import { messageOf, UpdateError } from '@updraft/core/errors'
 import { readFileBounded, writeFileAtomic } from '@updraft/core/files/atomic'
 import { LIMITS } from '@updraft/core/limits'
@@ -22,7 +23,10 @@ const signatureSchema = z.strictObject({ keyid: z.string(), sig: z.string() })
 const fileSchema = z.strictObject({
   kind: z.literal(KIND),
   schema: z.literal(SCHEMA),
-  /** Exact texts of the metadata that this follows, by file name: every root, targets, and the products that change. */
+  /**
+   * Exact texts of the metadata that this follows, by file name: every root, targets, and the products that change. None, if
+   * the documents found a repository.
+   */
   base: z.record(z.string(), z.string()),
   documents: z.record(z.string(), z.strictObject({ signed: z.looseObject({}), signatures: z.array(signatureSchema) })),
 })
@@ -31,13 +35,18 @@ const fileSchema = z.strictObject({
 export type Base = Pick<Edition, 'roots' | 'root' | 'targets' | 'products'>
 
 export interface Ceremony {
-  readonly base: Base
+  /** Undefined if this founds a repository. */
+  readonly base: Base | undefined
   readonly drafts: Drafts
   /** By role, each checked: a signature of one of the keys that the role demands. */
   readonly signatures: ReadonlyMap<string, readonly Signature[]>
-  /** Of the first root: what tells repositories apart. */
+  /** Of the first root: what tells repositories apart. Before there is one, of what will be signed as it. */
   readonly fingerprint: string
 }
+
+/** `sha256:<hex>` of the canonical form of a first root that nobody has signed yet. */
+export const foundingFingerprint = (root: SignedRoot): string =>
+  `sha256:${createHash('sha256').update(canonicalBytes(root)).digest('hex')}`
 
 /** Reads and checks a ceremony file. Errors: CEREMONY_INVALID, LIMIT_EXCEEDED, PERMISSION, IO. */
 export const readCeremony = async (path: string): Promise<Ceremony> => {
@@ -63,7 +72,7 @@ export const serializeCeremony = ({ base, drafts, signatures }: Ceremony): strin
       { signed: draftOf(drafts, role), signatures: signatures.get(role) ?? [] },
     ]),
   )
-  const files = [...base.roots, base.targets, ...base.products.values()]
+  const files = base === undefined ? [] : [...base.roots, base.targets, ...base.products.values()]
   const texts = Object.fromEntries(files.map((file) => [metadataFileOf(file), file.bytes.toString('utf8')]))
   return `${JSON.stringify({ kind: KIND, schema: SCHEMA, base: texts, documents }, undefined, 1)}\n`
 }
@@ -100,8 +109,9 @@ export const assertSignature = (
 
 const parseCeremony = (bytes: Buffer): Ceremony => {
   const { base: texts, documents } = fileSchema.parse(JSON.parse(bytes.toString('utf8')))
-  const base = verifyBase(texts, Object.keys(documents))
+  const base = Object.keys(texts).length === 0 ? undefined : verifyBase(texts, Object.keys(documents))
   const drafts = draftsOf(base, documents)
+  const fingerprint = base === undefined ? foundingFingerprint(drafts.root as SignedRoot) : fingerprintOf(base.roots[0])
   const ceremony = { base, drafts }
   for (const [role, { signatures }] of Object.entries(documents)) {
     for (const signature of signatures) assertSignature(ceremony, role, signature)
@@ -109,8 +119,18 @@ const parseCeremony = (bytes: Buffer): Ceremony => {
   return {
     ...ceremony,
     signatures: new Map(Object.entries(documents).map(([role, { signatures }]) => [role, signatures])),
-    fingerprint: fingerprintOf(base.roots[0]),
+    fingerprint,
   }
+}
+
+/** What founds a repository is all that a first edition has. */
+const assertWhole = ({ root, targets, products }: Drafts): void => {
+  if (root === undefined || targets === undefined) {
+    throw invalid('it carries no metadata that it would follow, and no root and targets to begin with')
+  }
+  const delegated = (targets.delegations?.roles ?? []).map(({ name }) => name)
+  const lacking = delegated.find((name) => !products.has(name))
+  if (lacking !== undefined) throw invalid(`it lacks the first version of ${lacking}`)
 }
 
 /** From the first root down, as a client goes; nothing may be there beside what is needed. */
@@ -154,7 +174,7 @@ const verifyBase = (texts: Readonly<Record<string, string>>, roles: readonly str
 
 type Documents = z.output<typeof fileSchema>['documents']
 
-const draftsOf = (base: Base, documents: Documents): Drafts => {
+const draftsOf = (base: Base | undefined, documents: Documents): Drafts => {
   const roles = Object.keys(documents)
   if (roles.length === 0) throw invalid('there is nothing to sign in it')
   for (const [role, { signed, signatures }] of Object.entries(documents)) {
@@ -175,14 +195,15 @@ const draftsOf = (base: Base, documents: Documents): Drafts => {
         .map((role) => [role, at<SignedTargets>(role) as SignedTargets]),
     ),
   }
+  if (base === undefined) assertWhole(drafts)
   const orphan = roles.find((role) => demandsOf({ base, drafts }, role).length === 0)
   if (orphan !== undefined) throw invalid(`nobody delegates to ${orphan}`)
   return drafts
 }
 
-const versionIn = ({ root, targets, products }: Base, role: string): number => {
+const versionIn = (base: Base | undefined, role: string): number => {
   const file: { readonly metadata: Metadata } | undefined =
-    role === 'root' ? root : role === 'targets' ? targets : products.get(role)
+    role === 'root' ? base?.root : role === 'targets' ? base?.targets : base?.products.get(role)
   return file?.metadata.signed.version ?? 0
 }
 

@@ -35,6 +35,8 @@ export interface ReviewedDocument {
 
 export interface Review {
   readonly fingerprint: string
+  /** Whether it is a repository that is yet to be; then `fingerprint` is of what will be signed as its first root. */
+  readonly founds: boolean
   readonly documents: readonly ReviewedDocument[]
   /** Enough people have signed. */
   readonly complete: boolean
@@ -44,6 +46,7 @@ export const reviewCeremony = (ceremony: Ceremony, now: Date): Review => {
   const documents = draftedRoles(ceremony.drafts).map((role) => reviewDocument(ceremony, role, now))
   return {
     fingerprint: ceremony.fingerprint,
+    founds: ceremony.base === undefined,
     documents,
     complete: documents.every(({ needs }) => needs.every(({ threshold, signed }) => signed.length >= threshold)),
   }
@@ -69,12 +72,14 @@ const reviewDocument = (ceremony: Ceremony, role: string, now: Date): ReviewedDo
   function contentWords(): readonly string[] {
     const words =
       role === 'root'
-        ? rootWords(base.root.metadata.signed, draft as SignedRoot)
+        ? base === undefined
+          ? firstRootWords(draft as SignedRoot)
+          : rootWords(base.root.metadata.signed, draft as SignedRoot)
         : role === 'targets'
-          ? targetsWords(base.targets.metadata.signed, draft as SignedTargets)
+          ? targetsWords(base?.targets.metadata.signed ?? NO_TARGETS, draft as SignedTargets)
           : role === URGENT_ROLE
-            ? urgentWords(base.products.get(role)?.metadata.signed, draft as SignedTargets)
-            : productWords(base.products.get(role)?.metadata.signed, draft as SignedTargets)
+            ? urgentWords(base?.products.get(role)?.metadata.signed, draft as SignedTargets)
+            : productWords(base?.products.get(role)?.metadata.signed, draft as SignedTargets)
     return words.length === 0 ? ['nothing changes but version and expiry'] : words
   }
 }
@@ -87,6 +92,19 @@ const expiryWords = ({ expires }: SignedCommon, now: Date): readonly string[] =>
   if (days < 0) return [`! it has expired already, at ${expires}, as this machine's clock has it`]
   return [`${days > EXPIRY_UNUSUAL_DAYS ? '! ' : ''}it is good until ${expires}, ${days} days by this machine's clock`]
 }
+
+const NO_TARGETS = { targets: {} } as SignedTargets
+
+const firstRootWords = (root: SignedRoot): readonly string[] => [
+  ...TOP_LEVEL_ROLES.map((role) => {
+    const { keyids, threshold } = root.roles[role]
+    const alone = role === 'root' && threshold === 1 ? '! ' : ''
+    return `${alone}${role} is signed by ${threshold} of ${keyids.map((id) => describeKey(id, root.keys)).join(', ')}`
+  }),
+  ...keyWords({}, root.keys, Object.values(root.roles)),
+  ...otherWords({}, root, ['keys', 'roles']),
+  ...TOP_LEVEL_ROLES.flatMap((role) => otherWords({}, root.roles[role], ['keyids', 'threshold'], `the role ${role}`)),
+]
 
 const rootWords = (before: SignedRoot, after: SignedRoot): readonly string[] => [
   ...TOP_LEVEL_ROLES.flatMap((role) =>

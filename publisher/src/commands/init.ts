@@ -9,6 +9,7 @@ import type { KeyType } from '../keys/private-key.ts'
 import { newPassphrase } from '../passphrase.ts'
 import { assertNothingAt } from '../repository.ts'
 import { parseRepositorySettings } from '../repository-settings.ts'
+import { grouped } from './fingerprint-text.ts'
 import { addKeyOptions, type KeyOptions, keysFor, keyTypeOption } from './key-options.ts'
 
 interface InitCommandOptions extends KeyOptions {
@@ -130,10 +131,4 @@ const purposeOf = (role: string): string => {
     default:
       return `signs the releases of ${role}`
   }
-}
-
-/** Two lines of eight groups: what a person can read aloud over the telephone. */
-const grouped = (fingerprint: string): string => {
-  const groups = fingerprint.replace('sha256:', '').match(/.{4}/g) ?? []
-  return [groups.slice(0, 8), groups.slice(8)].map((line) => `  ${line.join(' ')}`).join('\n')
 }

@@ -1,9 +1,11 @@
 // `sign prepare`, `review`, `add`, `finish`: a change that people sign on machines of their own.
 import { UpdateError } from '@updraft/core/errors'
 import type { Command } from 'commander'
-import { addSignatures, finishCeremony, reviewCeremonyFile } from '../ceremony.ts'
+import { addSignatures, type Finished, finishCeremony, reviewCeremonyFile } from '../ceremony.ts'
 import { confirm } from '../confirm.ts'
 import type { Context } from '../context.ts'
+import { parseRepositorySettings } from '../repository-settings.ts'
+import { grouped } from './fingerprint-text.ts'
 import {
   addFolderOptions,
   addKeyOptions,
@@ -59,7 +61,7 @@ const addAdd = (sign: Command, context: Context): void => {
     .argument('<file>', 'the ceremony file; the signatures are added to it')
     .option(
       '--fingerprint <sha256:…>',
-      'of the first root of the repository, the first time that these keys sign for it',
+      'of the first root of the repository, the first time that these keys sign for it; always, to found one',
     )
     .option('--yes', 'do not ask whether it shall be signed')
     .option('--json', 'print the result as one JSON object')
@@ -96,6 +98,8 @@ It shows what sign review shows, and asks. Then the file goes back to who prepar
 
 interface FinishCommandOptions extends KeyOptions {
   readonly repo: string
+  readonly url?: string
+  readonly tracker?: readonly string[]
   readonly json?: true
 }
 
@@ -105,6 +109,8 @@ const addFinish = (sign: Command, context: Context): void => {
     .description('publish what enough people have signed')
     .argument('<file...>', 'the ceremony file, or the copies of it that people have signed apart')
     .requiredOption('--repo <dir>', 'the repository')
+    .option('--url <url>', 'of a repository that is founded: its public address, for stock BitTorrent clients')
+    .option('--tracker <url...>', "of a repository that is founded: trackers besides the origin's own")
     .option('--json', 'print the result as one JSON object')
     .addHelpText(
       'after',
@@ -112,19 +118,37 @@ const addFinish = (sign: Command, context: Context): void => {
 Examples:
   $ updraft-publisher sign finish ceremony.json --repo r
   $ updraft-publisher sign finish from-alice.json from-bob.json --repo r
+  $ updraft-publisher sign finish ceremony.json --repo r --url https://updates.example.com/     (one that founds r)
 
 The keys of snapshot and timestamp have to be here. Nothing is published below a threshold, or if the repository has changed.`,
     )
   addKeyOptions(command).action(async ([first = '', ...others]: string[], options: FinishCommandOptions) => {
-    const { source } = keysFor(options.repo, options, context)
-    const finished = await finishCeremony(options.repo, [first, ...others], { keys: source, now: context.now() })
-    const versions = Object.entries(finished.metadataVersions).map(([role, version]) => `${role} ${version}`)
-    context.print(
-      options.json
-        ? JSON.stringify(finished)
-        : `published ${finished.signed.join(', ')}\n  metadata         ${versions.join(', ')}`,
-    )
+    const { directory, source } = keysFor(options.repo, options, context)
+    const { url, tracker: trackers } = options
+    const settings =
+      url === undefined && trackers === undefined
+        ? undefined
+        : parseRepositorySettings({ url, trackers }, 'the command line')
+    const finished = await finishCeremony(options.repo, [first, ...others], {
+      keys: source,
+      now: context.now(),
+      founding: { keysDirectory: directory, settings },
+    })
+    context.print(options.json ? JSON.stringify(finished) : describeFinished(options.repo, finished))
   })
+}
+
+const describeFinished = (repository: string, { founded, signed, metadataVersions }: Finished): string => {
+  const versions = Object.entries(metadataVersions).map(([role, version]) => `${role} ${version}`)
+  const published = `published ${signed.join(', ')}\n  metadata         ${versions.join(', ')}`
+  if (founded === undefined) return published
+  return `made the repository ${repository}
+
+fingerprint of its root, for the owners of machines to compare before they trust it, and for signers the next time they sign
+  ${founded}
+${grouped(founded)}
+
+${published}`
 }
 
 const parseFingerprint = (value: string | undefined): string | undefined => {

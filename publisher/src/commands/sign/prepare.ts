@@ -14,6 +14,7 @@ import { assertRole, keyChange } from '../../sign/role-keys.ts'
 import type { Change } from '../../sign.ts'
 import { addIdentityOptions, type IdentityOptions, identityFrom } from '../identity-options.ts'
 import { addEditOptions, type EditOptions, editsOf, parseThreshold, readPublicKeys } from '../rotate-options.ts'
+import { addPrepareInit } from './prepare-init.ts'
 import { describeReview } from './review-text.ts'
 
 interface PrepareOptions {
@@ -89,6 +90,7 @@ export const addPrepareCommands = (sign: Command, context: Context): void => {
   })
 
   addUrgent(prepare, context)
+  addPrepareInit(prepare, context)
 }
 
 const addUrgent = (prepare: Command, context: Context): void => {

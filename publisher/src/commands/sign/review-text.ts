@@ -1,9 +1,13 @@
 // What a person reads before signing.
-import type { Review, ReviewedDocument } from '../../ceremony/review.ts'
 
-export const describeReview = ({ fingerprint, documents, complete }: Review): string =>
+import type { Review, ReviewedDocument } from '../../ceremony/review.ts'
+import { grouped } from '../fingerprint-text.ts'
+
+export const describeReview = ({ fingerprint, founds, documents, complete }: Review): string =>
   [
-    `for the repository whose first root is ${fingerprint}`,
+    founds
+      ? `a new repository, whose first root will be ${fingerprint}\ncompare that with the others who sign:\n${grouped(fingerprint)}`
+      : `for the repository whose first root is ${fingerprint}`,
     ...documents.map(describeDocument),
     complete ? '\nenough people have signed' : '',
   ]
