@@ -37,10 +37,13 @@ export const cpuPercentOver = async (pid: number, seconds: number): Promise<numb
   return ((cpuMsOf(pid) - before) / (performance.now() - begin)) * 100
 }
 
-/** Waits until the program has come to rest: three seconds in a row under 2 % of a core. */
+/**
+ * Waits until the program has come to rest: half a minute in which no second takes 2 % of a core. Less was not enough: what an agent
+ * does about its start ends with giving memory back, some 20 s after its last work, and that was taken for what it does at rest.
+ */
 export const whenAtRest = async (pid: number, timeoutSeconds: number): Promise<void> => {
   const deadline = performance.now() + timeoutSeconds * 1_000
-  for (let calm = 0; calm < 3; ) {
+  for (let calm = 0; calm < 30; ) {
     calm = (await cpuPercentOver(pid, 1)) < 2 ? calm + 1 : 0
     if (performance.now() > deadline) throw new Error(`process ${pid} did not come to rest in ${timeoutSeconds} s`)
   }
