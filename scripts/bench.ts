@@ -4,11 +4,14 @@ import { spawnSync } from 'node:child_process'
 import { globSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { EXIT_CODES } from '@updraft/core/errors'
+import { optionsOf } from './options.ts'
 import { PROJECT } from './steps.ts'
 
-const { values } = parseArgs({ options: { json: { type: 'string' } } })
+const USAGE = `npm run bench -- [--json FILE]     every benchmark, one after the other
+
+Example: npm run bench -- --json /tmp/figures.json`
+const { json } = optionsOf(USAGE, { texts: ['json'] })
 const figures: Record<string, unknown> = {}
 let failed = 0
 for (const file of globSync('test/bench/*.bench.ts', { cwd: PROJECT }).sort()) {
@@ -21,5 +24,5 @@ for (const file of globSync('test/bench/*.bench.ts', { cwd: PROJECT }).sort()) {
   else if (status === 0) figures[name] = JSON.parse(readFileSync(figuresFile, 'utf8'))
   else failed += 1
 }
-if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(figures, null, 2)}\n`)
+if (json !== undefined) writeFileSync(json, `${JSON.stringify(figures, null, 2)}\n`)
 process.exit(failed === 0 ? 0 : 1)

@@ -2,30 +2,33 @@
 // the origin, B from A alone; then both follow to the next version. `--once` stops when all has happened; otherwise it stays
 // up to be looked at. Exits non-zero, saying what, if anything did not happen as it should.
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import type { Update } from '../core/src/control/api.ts'
 import { table } from '../core/src/terminal/plain-text.ts'
 import { formatBytes, showProgress } from '../core/src/terminal/progress.ts'
 import { digestOfTree, makeChangedBuild } from './demo/build.ts'
 import { openStage, type StageAgent } from './demo/stage.ts'
+import { optionsOf } from './options.ts'
 import { PROJECT } from './steps.ts'
 
-const { values: options } = parseArgs({
-  options: {
-    once: { type: 'boolean', default: false },
-    data: { type: 'string', default: join(PROJECT, '.data/demo') },
-  },
-})
+const USAGE = `npm start -- [options]
+
+The whole path of a release, on this machine: a publisher, an origin, and two agents.
+
+  --once           end when all has happened, in place of staying up to be looked at
+  --data FOLDER    where everything is put (.data/demo)
+
+Example: npm start -- --once`
+const { once, data = join(PROJECT, '.data/demo') } = optionsOf(USAGE, { texts: ['data'], flags: ['once'] })
 
 const PRODUCT = 'typescript'
 const build = join(PROJECT, 'node_modules', PRODUCT)
-const changedBuild = join(options.data, 'build-1.1.0')
+const changedBuild = join(data, 'build-1.1.0')
 const startedAt = performance.now()
 const rows: string[][] = []
 
 const say = (line: string) => process.stdout.write(`${line}\n`)
 
-await using stage = await openStage({ directory: options.data, product: PRODUCT })
+await using stage = await openStage({ directory: data, product: PRODUCT })
 
 say(`\n1. A release engineer makes keys and a repository, and publishes ${PRODUCT} 1.0.0`)
 await stage.init()
@@ -58,7 +61,7 @@ rows.sort()
 say(`\n${table(['agent', 'version', 'from peers', 'from origin', 'reused', 'seconds', 'signed by'], rows)}`)
 say(`\nAll of it took ${((performance.now() - startedAt) / 1000).toFixed(1)} s.`)
 
-if (!options.once) {
+if (!once) {
   say(`\nThe origin is at ${origin.url}. Both agents keep running; try in another terminal:`)
   say(`  UPDRAFT_HOME=${a.home} npx updraft-agent status`)
   say(`  npx updraft-publisher publish BUILD --repo ${stage.repository} --product ${PRODUCT} --version 1.2.0`)

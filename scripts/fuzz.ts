@@ -8,37 +8,44 @@ import { once } from 'node:events'
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
 import type { Order, Told } from '../test/fuzz/child.ts'
 import { TARGETS } from '../test/fuzz/targets.ts'
+import { optionsOf } from './options.ts'
 import { PROJECT } from './steps.ts'
 
 /** No input that a parser takes may keep it for so long. */
 const HANG_MS = 60_000
 const MEMORY_MEBIBYTES = 1_024
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    minutes: { type: 'string', default: '1' },
-    seed: { type: 'string' },
-    input: { type: 'string' },
-  },
+const USAGE = `npm run fuzz -- TARGET [options]
+
+  --minutes N    how long (1)
+  --seed N       goes the same way again, as far as timing allows
+  --input FILE   tries this one input, and nothing else
+
+Example: npm run fuzz -- bundle --minutes 10
+
+TARGET is one of these, or all:
+${Object.entries(TARGETS)
+  .map(([name, { what }]) => `  ${name.padEnd(14)}${what}`)
+  .join('\n')}`
+const { minutes, input, positionals, ...rest } = optionsOf(USAGE, {
+  numbers: { minutes: 1 },
+  texts: ['seed', 'input'],
+  positionals: true,
 })
 const [wanted] = positionals
 const names = wanted === 'all' ? Object.keys(TARGETS) : [wanted ?? '']
-const minutes = Number(values.minutes)
-const seed = Number(values.seed ?? crypto.getRandomValues(new Uint32Array(1))[0])
+const seed = Number(rest.seed ?? crypto.getRandomValues(new Uint32Array(1))[0])
 
 if (wanted === undefined) {
-  process.stdout.write('npm run fuzz -- TARGET --minutes N [--seed N]    TARGET is one of these, or all:\n')
-  for (const [name, { what }] of Object.entries(TARGETS)) process.stdout.write(`  ${name.padEnd(14)}${what}\n`)
+  process.stdout.write(`${USAGE}\n`)
 } else if (names.some((name) => !Object.hasOwn(TARGETS, name)) || !(minutes > 0) || !Number.isSafeInteger(seed)) {
   process.stderr.write(`error: no such target or number: ${process.argv.slice(2).join(' ')}\n`)
   process.exitCode = 2
-} else if (values.input !== undefined) {
+} else if (input !== undefined) {
   await using open = await TARGETS[names[0] ?? '']?.open()
-  await open?.attempt(readFileSync(values.input))
+  await open?.attempt(readFileSync(input))
   process.stdout.write('nothing happened that must not\n')
 } else {
   let crashes = 0

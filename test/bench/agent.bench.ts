@@ -1,14 +1,14 @@
 // `npm run bench:agent`: what an idle agent costs: how long it takes from its start to its first answer, and what memory and
 // CPU it takes with 100 and with 1,000 seeded bundles; as its service runs it, by hand and from source; and in the same run, on the same content,
 // transmission-daemon and syncthing from Debian. What is not installed is left out and named. `--json FILE` writes the same
-// figures; `--cycles N` is how many looks are simulated in one process at the end, with what it takes on the way; `--seconds N` is how long each is watched at rest, `--bundles 100,1000` how many.
+// figures. At the end many looks are simulated in one process, with what it takes on the way.
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { Server as TrackerServer } from 'bittorrent-tracker'
 import { AGENT_PACKAGES, ensureDebianPackages } from '../../scripts/debian-packages.ts'
 import { openStage } from '../../scripts/demo/stage.ts'
+import { optionsOf } from '../../scripts/options.ts'
 import { packageProgram } from '../../scripts/package.ts'
 import { PROJECT } from '../../scripts/steps.ts'
 import { makeSmallBuild } from '../support/small-build.ts'
@@ -18,17 +18,26 @@ import { keepInHome, makeContent } from './agent/content.ts'
 import { runCycles } from './agent/cycles.ts'
 import { cpuMsOf, cpuPercentOver, type Memory, memoryOf, whenAtRest } from './agent/usage.ts'
 
-const { values } = parseArgs({
-  options: {
-    json: { type: 'string' },
-    seconds: { type: 'string', default: '30' },
-    bundles: { type: 'string', default: '100,1000' },
-    starts: { type: 'string', default: '7' },
-    only: { type: 'string' },
-    cycles: { type: 'string', default: '10000' },
-  },
-})
-const seconds = Number(values.seconds)
+const USAGE = `npm run bench:agent -- [options]
+
+What an idle agent costs, beside transmission-daemon and syncthing.
+
+  --bundles N,N    how many are kept and seeded (100,1000)
+  --starts N       of which the median is printed (7)
+  --seconds N      how long each is watched at rest (30)
+  --cycles N       looks that are simulated in one process at the end, with what it takes on the way (10000)
+  --only NAME      those with this in their name: service, by hand, source, transmission, syncthing, cycles
+  --json FILE      the same figures
+
+Example: npm run bench:agent -- --bundles 100 --starts 5 --cycles 0`
+const {
+  seconds,
+  starts: startCount,
+  cycles: cycleCount,
+  bundles: bundleCounts = '100,1000',
+  only,
+  json,
+} = optionsOf(USAGE, { numbers: { seconds: 30, starts: 7, cycles: 10_000 }, texts: ['bundles', 'only', 'json'] })
 
 interface Row extends Memory {
   readonly name: string
@@ -43,7 +52,7 @@ interface Row extends Memory {
 const print = (line: string): void => void process.stdout.write(`${line}\n`)
 const median = (numbers: readonly number[]): number =>
   [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN
-const isWanted = (name: string): boolean => values.only === undefined || name.includes(values.only)
+const isWanted = (name: string): boolean => only === undefined || name.includes(only)
 
 const packages = ensureDebianPackages(AGENT_PACKAGES)
 if (packages.missing.length > 0) print(`left out: ${packages.missing.join(', ')}: ${packages.why}`)
@@ -66,7 +75,7 @@ try {
   const announce = `http://127.0.0.1:${(tracker.http.address() as { port: number }).port}/announce`
 
   const rows: Row[] = []
-  for (const bundles of values.bundles
+  for (const bundles of bundleCounts
     .split(',')
     .map(Number)
     .filter((count) => count > 0)) {
@@ -89,7 +98,7 @@ try {
         await using first = await startAgent(way, agent.home)
         await whenAtRest(first.pid, 300)
       }
-      for (let start = 1; start < Number(values.starts); start += 1) {
+      for (let start = 1; start < startCount; start += 1) {
         await using early = await startAgent(way, agent.home)
         starts.push(early.toFirstAnswerMs)
       }
@@ -107,7 +116,7 @@ try {
   tracker.http.closeAllConnections()
   await new Promise<void>((closed) => tracker.close(closed))
   printRows(rows)
-  const cycles = isWanted('cycles') && Number(values.cycles) > 0 ? await runCycles(Number(values.cycles)) : []
+  const cycles = isWanted('cycles') && cycleCount > 0 ? await runCycles(cycleCount) : []
   if (cycles.length > 0) print('\n  cycles   seconds   heap MiB   open files   files at home   database KiB   rows')
   for (const row of cycles) {
     const figures = [
@@ -121,7 +130,7 @@ try {
     ]
     print(figures.join(''))
   }
-  if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify({ seconds, rows, cycles }, null, 2)}\n`)
+  if (json !== undefined) await writeFile(json, `${JSON.stringify({ seconds, rows, cycles }, null, 2)}\n`)
 } finally {
   await rm(work, { recursive: true, force: true })
 }

@@ -5,17 +5,22 @@
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { pieceLengthFor } from '@updraft/core/swarm/metainfo'
 import { DELTA_PACKAGES, ensureDebianPackages } from '../../scripts/debian-packages.ts'
+import { optionsOf } from '../../scripts/options.ts'
 import { COMPETITORS, costOf, makeTar, missingPrograms } from './delta/competitors.ts'
 import { type Measured, measure } from './delta/measured.ts'
 import { type Line, linesOf } from './delta/trees.ts'
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { json: { type: 'string' }, only: { type: 'string' } },
-})
+const USAGE = `npm run bench:delta -- [OLDEST … NEW] [options]
+
+What a machine on an older release fetches, by every way: of these folders, or without any of a set of npm releases.
+
+  --only NAME    only releases whose line has this in its name
+  --json FILE    the same figures
+
+Example: npm run bench:delta -- --only webpack`
+const { json, only, positionals } = optionsOf(USAGE, { texts: ['json', 'only'], positionals: true })
 
 interface Row {
   readonly way: string
@@ -39,13 +44,13 @@ try {
     if (missing.length > 0) print(`left out: ${competitor.name}: ${missing.join(', ')} not installed`)
   }
   for (const line of await linesOf(positionals, scratch)) {
-    if (values.only !== undefined && !line.name.includes(values.only)) continue
+    if (only !== undefined && !line.name.includes(only)) continue
     print(`\n${line.name}`)
     const rows = await compare(line)
     figures[line.name] = rows
     printRows(rows)
   }
-  if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(figures, null, 2)}\n`)
+  if (json !== undefined) await writeFile(json, `${JSON.stringify(figures, null, 2)}\n`)
 } finally {
   await rm(scratch, { recursive: true, force: true })
 }

@@ -3,9 +3,9 @@
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import type { Browser } from 'playwright-core'
 import { buildExtension } from '../../scripts/build-extension.ts'
+import { optionsOf } from '../../scripts/options.ts'
 import { packageExtension } from '../../scripts/package-extension.ts'
 import { productOf, startControlServer, statusOf, updateOf } from '../extension/control-server.ts'
 import { launchChromium } from '../support/chromium.ts'
@@ -131,7 +131,10 @@ const builtInOf = (activations: readonly Activation[]): Readonly<Record<string, 
 const medianOf = (values: readonly number[]): number =>
   values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN
 
-const { values } = parseArgs({ options: { json: { type: 'string' } } })
+const USAGE = `npm run bench:extension -- [--json FILE]
+
+Example: npm run bench:extension -- --json /tmp/extension.json`
+const { json } = optionsOf(USAGE, { texts: ['json'] })
 const folder = await mkdtemp(join(tmpdir(), 'updraft-bench-'))
 try {
   const vsix = await packageExtension(join(folder, 'updraft.vsix'))
@@ -157,7 +160,7 @@ try {
     }
     for (const [name, figure] of Object.entries(figures)) process.stdout.write(`${name.padEnd(26)} ${figure}\n`)
     process.stdout.write(`activation of what VS Code brings with it, in ms: ${JSON.stringify(builtInOf(latest))}\n`)
-    if (values.json !== undefined) await writeFile(values.json, JSON.stringify(figures))
+    if (json !== undefined) await writeFile(json, JSON.stringify(figures))
   } finally {
     await browser.close()
   }

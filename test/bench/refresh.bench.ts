@@ -7,10 +7,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout } from 'node:timers/promises'
-import { parseArgs } from 'node:util'
 import { parseProduct } from '@updraft/core/names'
 import { table } from '@updraft/core/terminal/plain-text'
 import { refresh } from '../../agent/src/refresh.ts'
+import { optionsOf } from '../../scripts/options.ts'
 import { memoryFloors, sourceOf } from '../support/refreshing.ts'
 import { EVERYTHING, serveRepository, simulateRepository } from '../support/repository-simulator.ts'
 
@@ -119,12 +119,15 @@ const run = async (): Promise<void> => {
       ...[row.longestTurnCpuMs, row.longestDelayMs, row.delay99Ms].map((ms) => ms.toFixed(0)),
     ])
     process.stdout.write(`${table(header, cells)}\n`)
-    if (values.json !== undefined) await writeFile(values.json, JSON.stringify(rows, undefined, 2))
+    if (json !== undefined) await writeFile(json, JSON.stringify(rows, undefined, 2))
   } finally {
     child.kill()
     await rm(directory, { recursive: true, force: true })
   }
 }
 
-const { values, positionals } = parseArgs({ options: { json: { type: 'string' } }, allowPositionals: true })
+const USAGE = `npm run bench:refresh -- [--json FILE]
+
+Example: npm run bench:refresh -- --json /tmp/refresh.json`
+const { json, positionals } = optionsOf(USAGE, { texts: ['json'], positionals: true })
 await (positionals.includes('serve') ? serve() : run())

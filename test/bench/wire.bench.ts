@@ -5,27 +5,28 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { createMetainfo } from '@updraft/core/swarm/metainfo'
 import { Server as TrackerServer } from 'bittorrent-tracker'
 import { ensureDebianPackages, LAB_PACKAGES } from '../../scripts/debian-packages.ts'
+import { optionsOf } from '../../scripts/options.ts'
 import { freePort } from './free-port.ts'
 import { figuresOf, NODE, PYTHON, startSpeaker } from './processes.ts'
 import { median, workFolder, writeRandomFile } from './samples.ts'
 
 const MIB = 1024 * 1024
-const { values } = parseArgs({
-  options: {
-    json: { type: 'string' },
-    size: { type: 'string', default: '1024' },
-    'piece-length': { type: 'string', default: '1024' },
-    runs: { type: 'string', default: '3' },
-    only: { type: 'string' },
-  },
-})
-const sizeBytes = Number(values.size) * MIB
-const pieceLength = Number(values['piece-length']) * 1024
-const runs = Number(values.runs)
+const USAGE = `npm run bench:wire -- [options]
+
+One connection over loopback: our swarm, libtorrent, aria2, and webtorrent as it comes.
+
+  --size M            MiB (1024)              --runs N       each so often; medians are printed (3)
+  --piece-length K    KiB (1024)              --only NAME    one of them
+  --json FILE         the same figures
+
+Example: npm run bench:wire -- --size 256 --only updraft`
+const options = optionsOf(USAGE, { numbers: { size: 1024, 'piece-length': 1024, runs: 3 }, texts: ['json', 'only'] })
+const { size, runs, only, json } = options
+const sizeBytes = size * MIB
+const pieceLength = options['piece-length'] * 1024
 
 interface Figures {
   readonly seconds: number
@@ -169,9 +170,7 @@ try {
   const torrent = join(work, 'bench.torrent')
   await writeFile(torrent, metainfo.bytes)
 
-  const contestants = [ours, libtorrent, aria2, stock].filter(
-    ({ name }) => values.only === undefined || name === values.only,
-  )
+  const contestants = [ours, libtorrent, aria2, stock].filter(({ name }) => only === undefined || name === only)
   const measured = new Map<string, Figures[]>()
   for (const { name, missing } of contestants) {
     const reason = missing()
@@ -199,7 +198,7 @@ try {
     seedCpuSeconds: median(all.map(({ seedCpuSeconds }) => seedCpuSeconds)),
   }))
   const reference = results.find(({ name }) => name === 'libtorrent')
-  process.stdout.write(`${values.size} MiB, pieces of ${values['piece-length']} KiB, median of ${runs} runs\n`)
+  process.stdout.write(`${size} MiB, pieces of ${pieceLength / 1024} KiB, median of ${runs} runs\n`)
   process.stdout.write('                          MiB/s   × libtorrent   CPU s   × libtorrent   seed CPU s\n')
   for (const { name, mibPerSecond, cpuSeconds, seedCpuSeconds } of results) {
     const ratio = (value: number, other: number | undefined) => (other === undefined ? '-' : (value / other).toFixed(2))
@@ -208,8 +207,8 @@ try {
         `${cpuSeconds.toFixed(2).padStart(8)}${ratio(cpuSeconds, reference?.cpuSeconds).padStart(15)}${seedCpuSeconds.toFixed(2).padStart(13)}\n`,
     )
   }
-  if (values.json !== undefined) {
-    await writeFile(values.json, `${JSON.stringify({ sizeBytes, pieceLength, runs, results }, null, 2)}\n`)
+  if (json !== undefined) {
+    await writeFile(json, `${JSON.stringify({ sizeBytes, pieceLength, runs, results }, null, 2)}\n`)
   }
 } finally {
   await rm(work, { recursive: true, force: true })
