@@ -1,7 +1,5 @@
 // The agent as a process: takes its home, opens everything in order, looks for updates on schedule until it is told to
 // stop, and closes everything in reverse. Decides when; what a look does is the cycle's business.
-import { constants } from 'node:fs'
-import { access } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { isDeepStrictEqual } from 'node:util'
 import { tokenFileOf } from '@updraft/core/control/address'
@@ -9,9 +7,8 @@ import type { AgentEvent, RecordedEvent, Status } from '@updraft/core/control/ap
 import { controlClient } from '@updraft/core/control/client'
 import type { Home } from '@updraft/core/control/home'
 import { problemOf } from '@updraft/core/control/problem'
-import { fromFileSystem, hasCode, messageOf, UpdateError } from '@updraft/core/errors'
-import { makeDirectory, removeTemporaries } from '@updraft/core/files/atomic'
-import { type Lock, takeLock } from '@updraft/core/files/lock'
+import { messageOf } from '@updraft/core/errors'
+import { removeTemporaries } from '@updraft/core/files/atomic'
 import { LIMITS } from '@updraft/core/limits'
 import { isNewer, type Product, parseReleaseVersion, type ReleaseVersion } from '@updraft/core/names'
 import { answersOf } from './answers.ts'
@@ -44,6 +41,7 @@ import { type ProductSettings, readSettings, type Settings } from './settings.ts
 import { type OpenSwarm, openSharing } from './sharing.ts'
 import { type SourceDescription, statusOf } from './status.ts'
 import { openStore } from './store.ts'
+import { prepareHome, takeHome } from './taken-home.ts'
 
 /** What the agent is made of besides itself. */
 export interface AgentParts {
@@ -350,35 +348,6 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
   if (once || signal.aborted) supervised.stopping()
   log.info('agent stops')
   return failures
-}
-
-/** Errors: PERMISSION if the agent could not write there later; DISK_FULL, IO. */
-export const prepareHome = async ({ configDirectory, stateDirectory, dataDirectory }: Home): Promise<void> => {
-  for (const [directory, mode] of [
-    [configDirectory, 0o755],
-    [dataDirectory, 0o755], // Before the state, which may lie in it: what is installed is for others to run.
-    [stateDirectory, 0o700],
-  ] as const) {
-    await makeDirectory(directory, mode)
-    try {
-      await access(directory, constants.R_OK | constants.W_OK | constants.X_OK)
-    } catch (error) {
-      throw fromFileSystem(error, `the agent needs to write in ${directory}`)
-    }
-  }
-}
-
-/** Errors: AGENT_RUNNING, IO. */
-export const takeHome = ({ stateDirectory, dataDirectory }: Home): Lock => {
-  try {
-    return takeLock(stateDirectory, 'agent.lock')
-  } catch (error) {
-    if (!hasCode(error, 'LOCKED')) throw error
-    throw new UpdateError('AGENT_RUNNING', `an agent is already running on ${dataDirectory}`, {
-      cause: error,
-      hint: 'look at it with: updraft-agent status; or set UPDRAFT_HOME to give this one a home of its own',
-    })
-  }
 }
 
 const keptBy = ({ versionsKept, versionsKeptBytes }: Settings) => ({ versionsKept, versionsKeptBytes })

@@ -1,8 +1,8 @@
 // The agent's settings, `agent.json`: what its owner wants, in JSON with comments. Parsed strictly, every fault with its
-// line and column; edited without touching what a person wrote around it. Never holds a secret.
+// line and column. Never holds a secret.
 import { isAbsolute, join, resolve } from 'node:path'
 import { UpdateError } from '@updraft/core/errors'
-import { makeDirectory, readFileIfThere, writeFileAtomic } from '@updraft/core/files/atomic'
+import { readFileIfThere } from '@updraft/core/files/atomic'
 import { LIMITS } from '@updraft/core/limits'
 import {
   type Channel,
@@ -15,7 +15,6 @@ import {
   STABLE_CHANNEL,
 } from '@updraft/core/names'
 import { VERIFICATION_LEVELS, type VerificationLevel } from '@updraft/core/trust/verification'
-import { applyEdits, findNodeAtLocation, modify, parseTree } from 'jsonc-parser'
 import semver from 'semver'
 import * as z from 'zod'
 import { type ControlSettings, controlSchema } from './settings/control.ts'
@@ -103,65 +102,6 @@ export const settingsJsonSchema = (): object => ({
   ...z.toJSONSchema(settingsSchema, { io: 'input', target: 'draft-7' }),
   title: 'Settings of the Updraft agent',
 })
-
-/** A change of one product's settings: what is undefined stays as it is. */
-export interface ProductEdit {
-  readonly name: Product
-  readonly source?: string | undefined
-  readonly channel?: Channel | undefined
-  /** As the file is to say it: an InstallKind, checked like everything that is read from there. */
-  readonly install?: object | undefined
-}
-
-/**
- * Subscribes to a product, or changes its subscription, and leaves comments and layout of the file as they are.
- *
- * Errors: SETTINGS_INVALID if the file was invalid already, or would be then (a new product needs a source); DISK_FULL,
- *         PERMISSION, IO. The file is as it was in each case.
- */
-export const editProduct = (
-  configDirectory: string,
-  { name, source, channel, install }: ProductEdit,
-): Promise<Settings> =>
-  editSettings(configDirectory, [
-    [['products', name, 'source'], source],
-    [['products', name, 'channel'], channel],
-    [['products', name, 'install'], install],
-  ])
-
-/**
- * Lets peers, trackers and web seeds be on this very machine, unless the file says anything about it already.
- *
- * Errors: as for `editProduct`.
- */
-export const proposeAllowLoopback = (configDirectory: string): Promise<Settings> =>
-  editSettings(configDirectory, [[['network', 'allowLoopback'], true, 'if-unset']])
-
-type SettingsChange = readonly [path: string[], value: string | boolean | object | undefined, when?: 'if-unset']
-
-const editSettings = async (configDirectory: string, changes: readonly SettingsChange[]): Promise<Settings> => {
-  const path = settingsPathOf(configDirectory)
-  const before = (await readFileIfThere(path, LIMITS.settingsLengthBytes))?.toString('utf8') ?? ''
-  parseSettings(before, path)
-  let after = before.trim() === '' ? '{}\n' : before
-  for (const [place, value, when] of changes) {
-    if (value === undefined || (when === 'if-unset' && isSet(after, place))) continue
-    after = applyEdits(after, modify(after, place, value, { formattingOptions: FORMATTING }))
-  }
-  const settings = parseSettings(after, path)
-  if (after !== before) {
-    await makeDirectory(configDirectory)
-    await writeFileAtomic(path, after.endsWith('\n') ? after : `${after}\n`)
-  }
-  return settings
-}
-
-const isSet = (text: string, place: string[]): boolean => {
-  const root = parseTree(text)
-  return root !== undefined && findNodeAtLocation(root, place) !== undefined
-}
-
-const FORMATTING = { insertSpaces: true, tabSize: 2, eol: '\n' }
 
 const parseRange = (text: string): string => {
   if (semver.validRange(text) === null) {

@@ -4,7 +4,7 @@ import { openExport } from '@updraft/core/archive/export-file'
 import { homeOf } from '@updraft/core/control/home'
 import { parseChannel } from '@updraft/core/names'
 import type { Command } from 'commander'
-import { editProduct } from '../settings.ts'
+import { editProduct } from '../settings/edit.ts'
 import type { Context } from './context.ts'
 import { assertInstalled, describe, progressFor, seeThrough, sourceFor } from './install.ts'
 

@@ -7,7 +7,8 @@ import { readFileIfThere } from '@updraft/core/files/atomic'
 import { LIMITS } from '@updraft/core/limits'
 import type { Command } from 'commander'
 import { fetchFirstRoot, fetchRootByFingerprint } from '../fetch-root.ts'
-import { proposeAllowLoopback, readSettings } from '../settings.ts'
+import { proposeAllowLoopback } from '../settings/edit.ts'
+import { readSettings } from '../settings.ts'
 import {
   assertRoot,
   fingerprintOf,

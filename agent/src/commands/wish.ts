@@ -6,6 +6,7 @@ import { controlClient } from '@updraft/core/control/client'
 import { homeOf } from '@updraft/core/control/home'
 import { readSettings } from '../settings.ts'
 import { openStore } from '../store.ts'
+import { prepareHome, takeHome } from '../taken-home.ts'
 import { fulfil } from '../wishes.ts'
 import type { Context } from './context.ts'
 import { unlessNotRunning } from './view.ts'
@@ -17,7 +18,6 @@ export const tellWish = async (product: string, wish: Wish, context: Context): P
   const asking = controlClient(controlAddressOf(environment)).wish(product, wish, { signal })
   const answer = await unlessNotRunning(asking, context)
   if (answer !== undefined) return answer
-  const { prepareHome, takeHome } = await import('../agent.ts') // Only for those without an agent: it is most of one.
   await prepareHome(home)
   using _lock = takeHome(home)
   const settings = await readSettings(home.configDirectory)
