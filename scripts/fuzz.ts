@@ -15,6 +15,8 @@ import { PROJECT } from './steps.ts'
 
 /** No input that a parser takes may keep it for so long. */
 const HANG_MS = 60_000
+/** Where there is no terminal. */
+const LINE_EVERY_MS = 60_000
 const MEMORY_MEBIBYTES = 1_024
 
 const USAGE = `npm run fuzz -- TARGET [options]
@@ -80,6 +82,7 @@ async function fuzzTarget(name: string): Promise<number> {
   child.send(order)
   const startedAt = performance.now()
   let heardAt = startedAt
+  let toldAt = startedAt
   let figures = `${name}: nothing was tried`
   child.on('message', (message: Told) => {
     heardAt = performance.now()
@@ -90,6 +93,10 @@ async function fuzzTarget(name: string): Promise<number> {
       const rate = Math.round(attempts / Math.max(1, (heardAt - startedAt) / 1000))
       figures = `${name}: ${attempts} inputs, ${rate} a second; ${reached} of ${places} places reached; ${known.size} defects`
       if (process.stdout.isTTY) process.stdout.write(`\r${figures}`)
+      else if (heardAt >= toldAt + LINE_EVERY_MS) {
+        process.stdout.write(`${figures}\n`)
+        toldAt = heardAt
+      }
     }
   })
   const watch = setInterval(() => {
