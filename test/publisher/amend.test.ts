@@ -1,9 +1,5 @@
 // Changing what is signed about a published release: what is signed then, what is refused, and that no byte moves.
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { cp } from 'node:fs/promises'
-import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import type { ErrorCode } from '@updraft/core/errors'
 import { parseChannel, parsePlatform, parseProduct, parseReleaseVersion } from '@updraft/core/names'
@@ -14,6 +10,7 @@ import { urgency } from '../../publisher/src/amend/urgent.ts'
 import { unyank, type Yank, yank } from '../../publisher/src/amend/yank.ts'
 import { type Amended, type Amendment, amend } from '../../publisher/src/amend.ts'
 import { openRepository } from '../../publisher/src/repository.ts'
+import { runPublisher } from './program.ts'
 import { release } from './release.ts'
 import {
   fingerprintTree,
@@ -272,18 +269,6 @@ describe('a curve as people write it', () => {
   })
 })
 
-const PROGRAM = join(import.meta.dirname, '../../publisher/bin/updraft-publisher.mjs')
-
-const run = async ({ directory }: Workspace, args: readonly string[]) => {
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', PROGRAM, ...args], {
-    cwd: directory,
-    env: { PATH: process.env.PATH },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
-  return { code, stdout, stderr }
-}
-
 describe('the commands', () => {
   test('say what is signed now, as text and as one JSON object, and exit by what was wrong', async () => {
     await using workspace = await openRepositoryWorkspace()
@@ -291,7 +276,7 @@ describe('the commands', () => {
     await release(workspace, { version: '1.0.0' }, { now: at })
     await release(workspace, { version: '1.1.0', channels: ['beta'] }, { now: at })
     const acme = (command: string, version: string, ...rest: string[]) =>
-      run(workspace, [command, 'acme', version, ...rest, '--repo', 'r'])
+      runPublisher(workspace.directory, [command, 'acme', version, ...rest, '--repo', 'r'])
 
     const promoted = await acme('promote', '1.1.0', '--to', 'stable')
     expect(promoted).toMatchObject({ code: 0, stderr: '' })
@@ -318,7 +303,7 @@ describe('the commands', () => {
 
   test.each(['promote', 'rollout', 'yank', 'urgent'])('%s --help shows an example', async (command) => {
     await using workspace = await openRepositoryWorkspace()
-    const { code, stdout } = await run(workspace, [command, '--help'])
+    const { code, stdout } = await runPublisher(workspace.directory, [command, '--help'])
     expect(code).toBe(0)
     expect(stdout).toMatch(/^ {2}\$ updraft-publisher /m)
   })
@@ -332,7 +317,7 @@ describe('the commands', () => {
   ])('refuses %s', async (_, args, code, says) => {
     await using workspace = await openRepositoryWorkspace()
     const before = await fingerprintTree(workspace.repository)
-    const ended = await run(workspace, [...args, '--repo', 'r'])
+    const ended = await runPublisher(workspace.directory, [...args, '--repo', 'r'])
     expect(ended.code).toBe(code)
     expect(ended.stderr).toMatch(says)
     expect(await fingerprintTree(workspace.repository)).toEqual(before)

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
+import { bareEnvironment } from '../support/bare-environment.ts'
 
 export const PUBLISHER = join(import.meta.dirname, '../../publisher/bin/updraft-publisher.mjs')
 
@@ -12,7 +13,7 @@ export interface Outcome {
   readonly stderr: string
 }
 
-/** Runs it in `directory`, with nothing of this process's environment but the path. */
+/** Runs it in `directory`, with next to nothing of this process's environment. */
 export const runPublisher = async (
   directory: string,
   args: readonly string[],
@@ -20,7 +21,7 @@ export const runPublisher = async (
 ): Promise<Outcome> => {
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', PUBLISHER, ...args], {
     cwd: directory,
-    env: { PATH: process.env.PATH, ...environment },
+    env: { ...bareEnvironment(), ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])

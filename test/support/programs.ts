@@ -1,5 +1,6 @@
 // Starting a program of the project as a process of its own, and waiting for what it says and how it ends.
 import { type ChildProcess, spawn } from 'node:child_process'
+import { bareEnvironment } from './bare-environment.ts'
 
 export interface Ended {
   readonly code: number | null
@@ -30,7 +31,7 @@ export const startCommand = (
   { environment = {}, uid }: ProgramOptions = {},
 ): Program => {
   const child = spawn(command, args, {
-    env: { PATH: process.env.PATH, ...environment },
+    env: { ...bareEnvironment(), ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
     ...(uid === undefined ? {} : { uid, gid: uid }),
   })

@@ -28,14 +28,13 @@ interface PrepareInitOptions {
 
 const HELP = `
 Example:
-  $ updraft-publisher keys generate snapshot --repo r
-  $ updraft-publisher keys generate timestamp --repo r
   $ updraft-publisher sign prepare init --out ceremony.json \\
       --root-key alice.pub bob.pub carol.pub --root-threshold 2 \\
       --targets-key alice.pub bob.pub carol.pub --targets-threshold 2 \\
       --product acme --product-key ci.pub \\
       --snapshot-key r.keys/snapshot-*.pub --timestamp-key r.keys/timestamp-*.pub
 
+The keys of snapshot and timestamp are made where the repository will be: updraft-publisher keys generate snapshot --repo r
 Each signer: updraft-publisher sign add ceremony.json --fingerprint sha256:… (as it is printed here, and compared with the others).
 Where the keys of snapshot and timestamp are: updraft-publisher sign finish ceremony.json --repo r
 Further products with other people: updraft-publisher sign prepare product, once the repository is there.`
