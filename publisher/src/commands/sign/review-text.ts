@@ -22,7 +22,7 @@ const describeDocument = ({ role, version, changes, needs }: ReviewedDocument): 
     ...needs.map(({ threshold, signed, missing }, index) => {
       const whose = needs.length === 1 ? '' : index === 0 ? ' of the root before' : ' of the new root'
       const by = signed.length === 0 ? 'nobody yet' : short(signed)
-      return `  needs ${threshold} signatures${whose}: ${by}${missing.length === 0 ? '' : `; may still sign: ${short(missing)}`}`
+      return `  needs ${threshold} ${threshold === 1 ? 'signature' : 'signatures'}${whose}: ${by}${missing.length === 0 ? '' : `; may still sign: ${short(missing)}`}`
     }),
   ].join('\n')
 }
