@@ -1,13 +1,15 @@
 // A repository of many products and releases, for commands that only sign metadata. One release is published really; the others
-// are signed as copies of it, since no command that is measured here looks at their bytes.
+// are copies of it under other names, signed and with all their files, since no command that is measured here looks into them.
+import { copyFile, link, mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { parsePlatform, parseProduct, parseReleaseVersion, STABLE_CHANNEL } from '@updraft/core/names'
+import { bundleNameOf, parsePlatform, parseProduct, parseReleaseVersion, STABLE_CHANNEL } from '@updraft/core/names'
 import type { TufTarget } from '@updraft/core/trust/metadata'
 import { initRepository } from '../../../publisher/src/init.ts'
 import { fileKeys } from '../../../publisher/src/keys/key-file.ts'
 import { openSigners } from '../../../publisher/src/keys/signer.ts'
 import { publish } from '../../../publisher/src/publish.ts'
 import { commitFiles } from '../../../publisher/src/repository/commit.ts'
+import { layoutOf } from '../../../publisher/src/repository/layout.ts'
 import { openRepository, rolesNamed } from '../../../publisher/src/repository.ts'
 import { parseRepositorySettings } from '../../../publisher/src/repository-settings.ts'
 import { signChange } from '../../../publisher/src/sign.ts'
@@ -52,6 +54,18 @@ export const makeManyReleases = async (
     expiryDays: settings.expiryDays,
     now,
   })
+  const layout = layoutOf(repository)
+  for (const product of names.slice(1)) {
+    const versions = Array.from({ length: perProduct }, (_, minor) => parseReleaseVersion(`1.${minor}.0`))
+    await copyEach(
+      join(layout.targets, first, one.version),
+      versions.map((version) => join(layout.targets, product, version)),
+    )
+    await copyEach(
+      join(layout.bundles, bundleNameOf(one)),
+      versions.map((version) => join(layout.bundles, bundleNameOf({ ...one, product, version }))),
+    )
+  }
   await commitFiles(repository, { metadata: changed })
   return { repository, product: nameOf(Math.floor(products / 2)), version: `1.${perProduct - 1}.0` }
 }
@@ -73,4 +87,15 @@ const copiesOf = (
     }
   }
   return copies
+}
+
+/** The files of a folder in others. The first has bytes of its own, the rest links to them: no file system has endless links. */
+const copyEach = async (from: string, [to, ...others]: readonly string[]): Promise<void> => {
+  if (to === undefined) return
+  await mkdir(to, { recursive: true })
+  for (const name of await readdir(from)) await copyFile(join(from, name), join(to, name))
+  for (const other of others) {
+    await mkdir(other, { recursive: true })
+    for (const name of await readdir(to)) await link(join(to, name), join(other, name))
+  }
 }
