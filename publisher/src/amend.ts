@@ -4,20 +4,12 @@ import { isDeepStrictEqual } from 'node:util'
 import { UpdateError } from '@updraft/core/errors'
 import { describeRelease } from '@updraft/core/names'
 import { parseRelease, type Release, type ReleasePayload } from '@updraft/core/release'
-import { type KeySource, openSigners } from './keys/signer.ts'
-import { commitFiles } from './repository/commit.ts'
+import { applyToProducts } from './apply-change.ts'
+import type { KeySource } from './keys/signer.ts'
 import { assertNotExpired } from './repository/demands.ts'
 import { findReleases, type WantedRelease } from './repository/find-release.ts'
-import {
-  changeRepository,
-  lockRepository,
-  openRepository,
-  type PublishedRelease,
-  type Repository,
-  rolesNamed,
-  withEdition,
-} from './repository.ts'
-import { signChange, type TargetsContent } from './sign.ts'
+import type { PublishedRelease, RepositoryPart } from './repository.ts'
+import type { Change, TargetsContent } from './sign.ts'
 
 export interface AmendRequest extends WantedRelease {
   readonly repository: string
@@ -31,7 +23,7 @@ export interface AmendOptions {
 }
 
 /** The payload that is to be signed instead of that of `release`. Pure; throws what it refuses. */
-export type Amendment = (payload: ReleasePayload, release: Release, repository: Repository) => ReleasePayload
+export type Amendment = (payload: ReleasePayload, release: Release, repository: RepositoryPart) => ReleasePayload
 
 export interface Amended {
   readonly product: string
@@ -53,25 +45,25 @@ export type AmendedRelease = Pick<Release, 'platform' | 'channels' | 'rollout' |
 /**
  * Signs the release of `request` anew as `amendment` says.
  *
- * Errors: REPOSITORY_INVALID, LOCKED, PRODUCT_UNKNOWN, RELEASE_UNKNOWN, METADATA_EXPIRED, RELEASE_INVALID, KEY_MISSING,
- *         PASSPHRASE_MISSING, PASSPHRASE_WRONG, DISK_FULL, PERMISSION, IO; and what the amendment refuses.
+ * Errors: those of `applyChange`; PRODUCT_UNKNOWN, RELEASE_UNKNOWN, METADATA_EXPIRED, RELEASE_INVALID; and what the amendment
+ *         refuses.
  */
 export const amend = async (
   request: AmendRequest,
   amendment: Amendment,
   { keys, now, onStep }: AmendOptions,
 ): Promise<Amended> => {
-  using _lock = await lockRepository(request.repository)
-  const repository = await openRepository(request.repository, { fingerprints: await keys.rootFingerprints() })
-  assertNotExpired(repository, now)
-  const content = amendedContent(repository, findReleases(repository, request), amendment)
-  if (content === undefined) return amendedOf(repository, request, false)
-  const signers = await openSigners(keys, rolesNamed(repository, [request.product, 'snapshot', 'timestamp']))
-  const { expiryDays } = repository.settings
-  const change = { products: new Map([[request.product, content]]) }
-  const { edition, changed } = await signChange(repository.edition, change, { signers, expiryDays, now })
-  await changeRepository(repository, () => commitFiles(repository.directory, { metadata: changed }, onStep))
-  return amendedOf(withEdition(repository, edition), request, true)
+  const decide = (repository: RepositoryPart): Change | undefined => {
+    assertNotExpired(repository, now)
+    const content = amendedContent(repository, findReleases(repository, request), amendment)
+    return content && { products: new Map([[request.product, content]]) }
+  }
+  const { after, signed } = await applyToProducts(request.repository, () => [request.product], decide, {
+    keys,
+    now,
+    onStep,
+  })
+  return amendedOf(after, request, signed.length > 0)
 }
 
 /** Errors: RELEASE_YANKED. */
@@ -86,7 +78,7 @@ export const assertNotYanked = (release: Release): void => {
 
 /** The whole content of the product's role, or undefined if nothing of it changes. */
 export const amendedContent = (
-  repository: Repository,
+  repository: RepositoryPart,
   releases: readonly PublishedRelease[],
   amendment: Amendment,
 ): TargetsContent | undefined => {
@@ -108,7 +100,7 @@ export const amendedContent = (
   return isSame ? undefined : { targets }
 }
 
-export const amendedOf = (repository: Repository, request: AmendRequest, changed: boolean): Amended => ({
+export const amendedOf = (repository: RepositoryPart, request: AmendRequest, changed: boolean): Amended => ({
   product: request.product,
   version: request.version,
   releases: findReleases(repository, request).map(({ release, urgentBy }) => {

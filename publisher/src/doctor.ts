@@ -7,6 +7,7 @@ import { indexPatchPathOf } from '@updraft/core/names'
 import { type Asked, type Check, diagnose, type KeyFile, type MissingBytes, unopened } from './doctor/diagnosis.ts'
 import { askSource, askTracker } from './doctor/network.ts'
 import { layoutOf, targetFileName, targetFileNames } from './repository/layout.ts'
+import { hasLeftovers } from './repository/sweep.ts'
 import { verifyTorrent } from './repository/verify-torrent.ts'
 import { openRepository, type PublishedRelease, type Repository } from './repository.ts'
 
@@ -129,11 +130,8 @@ const keyFilesIn = async (directory: string): Promise<readonly KeyFile[]> => {
   return files
 }
 
-const leftoversIn = async ({ directory }: Repository): Promise<readonly string[]> => {
-  const { staging } = layoutOf(directory)
-  const names = await readdir(staging).catch(() => undefined)
-  return names === undefined ? [] : [staging]
-}
+const leftoversIn = async ({ directory }: Repository): Promise<readonly string[]> =>
+  (await hasLeftovers(directory)) ? [layoutOf(directory).staging] : []
 
 const askSources = async (
   { settings: { url, webSeeds }, edition }: Repository,

@@ -6,7 +6,7 @@ import { createKeyFile, type NewKey } from './keys/key-file.ts'
 import { noteFingerprint } from './keys/keys-directory.ts'
 import type { KeyType } from './keys/private-key.ts'
 import type { Signers } from './keys/signer.ts'
-import { fingerprintOf } from './repository/edition.ts'
+import { type Edition, fingerprintOf } from './repository/edition.ts'
 import { assertNothingAt, createRepository } from './repository.ts'
 import type { RepositorySettings } from './repository-settings.ts'
 import type { RoleHolders } from './sign/delegations.ts'
@@ -108,5 +108,5 @@ const signFirst = async (
     products: products.map((product) => ({ product, holders: holders(product, productThreshold) })),
     urgent: urgentKeys === 0 ? undefined : holders(URGENT_ROLE, urgentThreshold),
   })
-  return await signChange(undefined, change, { signers, expiryDays: settings.expiryDays, now })
+  return await signChange<Edition>(undefined, change, { signers, expiryDays: settings.expiryDays, now })
 }

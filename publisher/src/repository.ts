@@ -10,10 +10,19 @@ import { LIMITS } from '@updraft/core/limits'
 import { type Product, parseProduct, URGENT_ROLE } from '@updraft/core/names'
 import type { TufRole } from '@updraft/core/trust/metadata'
 import { commitFiles, completeInterrupted, forgetUnseen, isInterrupted } from './repository/commit.ts'
-import { type Edition, fingerprintOf, metadataFileOf, readEdition, type SignedRole } from './repository/edition.ts'
+import {
+  delegatedNames,
+  type Edition,
+  type EditionPart,
+  fingerprintOf,
+  metadataFileOf,
+  readEdition,
+  type SignedRole,
+} from './repository/edition.ts'
+import { readEditionPart, type WantedProducts } from './repository/edition-part.ts'
 import { LOCK_NAME, layoutOf } from './repository/layout.ts'
 import { type PublishedRelease, releasesOf } from './repository/releases.ts'
-import { sweep } from './repository/sweep.ts'
+import { hasLeftovers, sweep } from './repository/sweep.ts'
 import {
   type RepositorySettings,
   readRepositorySettings,
@@ -33,18 +42,23 @@ export interface RoleState {
 }
 
 /** A repository whose metadata was verified when it was opened. */
-export interface Repository {
+export interface Repository<Known extends EditionPart = Edition> {
   /** Absolute. */
   readonly directory: string
   readonly settings: RepositorySettings
   /** `sha256:<hex>` of `1.root.json`, byte for byte. */
   readonly fingerprint: string
+  /** All of them. */
   readonly products: readonly Product[]
+  /** Those of the products that `edition` has. */
   readonly releases: readonly PublishedRelease[]
   /** Root, targets, snapshot, timestamp, then one per product, and `urgent` where it was added. */
   readonly roles: readonly RoleState[]
-  readonly edition: Edition
+  readonly edition: Known
 }
+
+/** A repository of which only some products were opened. */
+export type RepositoryPart = Repository<EditionPart>
 
 export interface OpenOptions {
   /** Fingerprints of which the first root must have one; none means that any will do. */
@@ -56,32 +70,51 @@ export interface OpenOptions {
  *
  * Errors: REPOSITORY_INVALID with the file and why, SETTINGS_INVALID, LIMIT_EXCEEDED, IO, PERMISSION.
  */
-export const openRepository = async (
+export const openRepository = (directory: string, options: OpenOptions = {}): Promise<Repository> =>
+  open(resolve(directory), readEdition, options)
+
+/**
+ * The same for a change to some products, for which it is enough that the others are intact. Where a change did not end well all is
+ * opened, so that the next one can clear up.
+ */
+export const openProducts = async (
   directory: string,
-  { fingerprints = [] }: OpenOptions = {},
-): Promise<Repository> => {
+  wanted: WantedProducts,
+  options: OpenOptions = {},
+): Promise<RepositoryPart> => {
   const absolute = resolve(directory)
-  const settings = await readRepositorySettings(absolute)
-  const edition = await readEdition(absolute).catch(async (error: unknown) => {
-    throw (await isInterrupted(absolute)) ? interrupted(absolute, error) : error
+  if (await hasLeftovers(absolute)) return await open(absolute, readEdition, options)
+  return await open(absolute, (path) => readEditionPart(path, wanted), options)
+}
+
+const open = async <Known extends EditionPart>(
+  directory: string,
+  read: (directory: string) => Promise<Known>,
+  { fingerprints = [] }: OpenOptions,
+): Promise<Repository<Known>> => {
+  const settings = await readRepositorySettings(directory)
+  const edition = await read(directory).catch(async (error: unknown) => {
+    throw (await isInterrupted(directory)) ? interrupted(directory, error) : error
   })
   const fingerprint = fingerprintOf(edition.roots[0])
   if (fingerprints.length > 0 && !fingerprints.includes(fingerprint)) {
     throw new UpdateError(
       'REPOSITORY_INVALID',
-      `the first root of ${absolute} is ${fingerprint}, but the keys belong to ${fingerprints.join(', ')}`,
+      `the first root of ${directory} is ${fingerprint}, but the keys belong to ${fingerprints.join(', ')}`,
       { hint: 'somebody may have replaced the repository: compare it with a backup before signing anything in it' },
     )
   }
-  return repositoryOf(absolute, settings, edition)
+  return repositoryOf(directory, settings, edition)
 }
 
 /** The same repository after a change to its metadata. */
-export const withEdition = ({ directory, settings }: Repository, edition: Edition): Repository =>
-  repositoryOf(directory, settings, edition)
+export const withEdition = <Known extends EditionPart>(
+  { directory, settings }: RepositoryPart,
+  edition: Known,
+): Repository<Known> => repositoryOf(directory, settings, edition)
 
 /** What has to be known to sign these roles. Errors: TypeError for a role that the repository does not have. */
-export const rolesNamed = ({ roles }: Repository, names: readonly string[]): readonly RoleState[] =>
+export const rolesNamed = ({ roles }: RepositoryPart, names: readonly string[]): readonly RoleState[] =>
   [...new Set(names)].map((name) => {
     const state = roles.find(({ role }) => role === name)
     if (state === undefined) throw new TypeError(`no role ${name}`)
@@ -116,9 +149,12 @@ const interrupted = (directory: string, cause: unknown): UpdateError =>
     hint: 'any command that signs in it completes it, such as: updraft-publisher renew DIR',
   })
 
-/** Runs `change` on a repository that is swept before and, if it fails, after: nothing half-done stays. */
+/**
+ * Runs `change` on a repository that is swept before and, if it fails, after: nothing half-done stays. Of a part only
+ * metadata may change.
+ */
 export const changeRepository = async <Result>(
-  repository: Repository,
+  repository: RepositoryPart,
   change: (stagingDirectory: string) => Promise<Result>,
 ): Promise<Result> => {
   await sweep(repository)
@@ -182,30 +218,45 @@ export const createRepository = async (
   }
 }
 
-const isUnchanged = async ({ directory, edition }: Repository): Promise<boolean> => {
+const isUnchanged = async ({ directory, edition }: RepositoryPart): Promise<boolean> => {
   const file = join(layoutOf(directory).metadata, metadataFileOf(edition.timestamp))
   const bytes = await readFileIfThere(file, LIMITS.timestampLengthBytes).catch(() => undefined) // Unreadable: leave it.
   return bytes?.equals(edition.timestamp.bytes) ?? false
 }
 
-const repositoryOf = (directory: string, settings: RepositorySettings, edition: Edition): Repository => ({
+const repositoryOf = <Known extends EditionPart>(
+  directory: string,
+  settings: RepositorySettings,
+  edition: Known,
+): Repository<Known> => ({
   directory,
   settings,
   fingerprint: fingerprintOf(edition.roots[0]),
-  products: [...edition.products.keys()].filter((name) => name !== URGENT_ROLE).map(parseProduct),
+  products: delegatedNames(edition)
+    .filter((name) => name !== URGENT_ROLE)
+    .map(parseProduct),
   releases: releasesOf(directory, edition),
   roles: rolesOf(edition),
   edition,
 })
 
-const rolesOf = ({ root, targets, products, snapshot, timestamp }: Edition): readonly RoleState[] => {
+const rolesOf = (edition: EditionPart): readonly RoleState[] => {
+  const { root, targets, products, carried, snapshot, timestamp } = edition
   const demands = new Map<string, TufRole>([
     ...Object.entries(root.metadata.signed.roles),
     ...(targets.metadata.signed.delegations?.roles ?? []).map((role) => [role.name, role] as const),
   ])
-  return [root, targets, snapshot, timestamp, ...products.values()].map(({ role, metadata }) => {
+  const opened = [root, targets, snapshot, timestamp, ...products.values()].map(({ role, metadata: { signed } }) => ({
+    role,
+    metadataVersion: signed.version,
+    expires: new Date(signed.expires),
+  }))
+  const states = new Map([...opened, ...carried].map((state) => [state.role, state]))
+  return ['root', 'targets', 'snapshot', 'timestamp', ...delegatedNames(edition)].flatMap((role) => {
     const { keyids: keyIds = [], threshold = 0 } = demands.get(role) ?? {}
-    const { version, expires } = metadata.signed
-    return { role, metadataVersion: version, expires: new Date(expires), keyIds, threshold }
+    const state = states.get(role)
+    return state === undefined
+      ? []
+      : [{ role, metadataVersion: state.metadataVersion, expires: state.expires, keyIds, threshold }]
   })
 }

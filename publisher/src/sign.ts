@@ -11,7 +11,7 @@ import type {
   SignedTimestamp,
 } from '@updraft/core/trust/metadata'
 import type { Signers } from './keys/signer.ts'
-import type { Edition, SignedRole } from './repository/edition.ts'
+import type { Edition, EditionPart, SignedRole } from './repository/edition.ts'
 import { type Delegator, signatureFault } from './repository/signatures.ts'
 import type { ExpiryDays } from './repository-settings.ts'
 import { signRole } from './sign/role.ts'
@@ -40,9 +40,9 @@ export interface SignOptions {
   readonly now: Date
 }
 
-export interface SignedChange {
+export interface SignedChange<Known extends EditionPart = Edition> {
   /** What clients will see. */
-  readonly edition: Edition
+  readonly edition: Known
   /** The files that are new, in the order in which they have to be written: the timestamp is the last. */
   readonly changed: readonly SignedRole[]
 }
@@ -65,12 +65,16 @@ export interface DraftOptions extends SignOptions {
  * Errors: METADATA_POLICY, LIMIT_EXCEEDED, KEY_MISSING (see sign/role.ts); whatever a signer throws.
  * Source: TUF 4.3 to 4.6 (contents), 6.1 (order of writing).
  */
-export const signChange = (base: Edition | undefined, change: Change, options: SignOptions): Promise<SignedChange> =>
+export const signChange = <Known extends EditionPart = Edition>(
+  base: Known | undefined,
+  change: Change,
+  options: SignOptions,
+): Promise<SignedChange<Known | Edition>> =>
   signDrafts(base, draftChange(base, change, options), { ...options, snapshot: change.snapshot })
 
 /** The next version of each file that `change` names, with a new expiry. Pure. */
 export const draftChange = (
-  base: Edition | undefined,
+  base: EditionPart | undefined,
   { root, targets, products = new Map() }: Change,
   { expiryDays, now }: Pick<SignOptions, 'expiryDays' | 'now'>,
 ): Drafts => ({
@@ -93,7 +97,7 @@ export const draftChange = (
 /** The files whose word counts for who may sign the draft of `role`; of a root the one before it as well (TUF 6.1). */
 export const delegatorsOf = (
   role: string,
-  base: Pick<Edition, 'root' | 'targets'> | undefined,
+  base: Pick<EditionPart, 'root' | 'targets'> | undefined,
   drafts: Drafts,
 ): readonly Delegator[] => {
   const root = drafts.root ?? required(base?.root).metadata.signed
@@ -110,11 +114,14 @@ export const delegatorsOf = (
 }
 
 /** Signs drafts that were made on top of `base`, and what follows from them. The same errors. */
-export const signDrafts = async (
-  base: Edition | undefined,
+export const signDrafts = async <Known extends EditionPart = Edition>(
+  base: Known | undefined,
   drafts: Drafts,
   options: DraftOptions,
-): Promise<SignedChange> => {
+): Promise<SignedChange<Known | Edition>> => {
+  if (base !== undefined && base.carried.length > 0 && (drafts.root ?? drafts.targets) !== undefined) {
+    throw new TypeError('who may sign changes for roles that were not opened: open the whole edition')
+  }
   const sign = async <Signed extends SignedCommon>(
     role: string,
     signed: Signed | undefined,
@@ -134,18 +141,19 @@ export const signDrafts = async (
   for (const name of new Set([...products.keys(), ...drafts.products.keys()])) {
     products.set(name, await sign(name, drafts.products.get(name), products.get(name)))
   }
-  const listed = [targets, ...products.values()]
   const unchanged = new Set<unknown>(base === undefined ? [] : [base.root, base.targets, ...base.products.values()])
+  const relisted = [targets, ...products.values()].filter((file) => !unchanged.has(file))
   const snapshot =
-    base !== undefined && options.snapshot !== true && listed.every((file) => unchanged.has(file))
+    base !== undefined && options.snapshot !== true && relisted.length === 0
       ? base.snapshot
-      : await signSnapshot(base?.snapshot, listed, root, options)
+      : await signSnapshot(base?.snapshot, relisted, root, options)
   if (snapshot === base?.snapshot && drafts.root !== undefined) assertStillSigned('snapshot', snapshot, [drafts.root])
   const timestamp = await signTimestamp(base?.timestamp, snapshot, root, options)
   const roots: Edition['roots'] = base === undefined ? [root] : root === base.root ? base.roots : [...base.roots, root]
   unchanged.add(base?.snapshot)
+  const after = { roots, root, targets, products, snapshot, timestamp }
   return {
-    edition: { roots, root, targets, products, snapshot, timestamp },
+    edition: base === undefined ? { ...after, carried: [] } : { ...base, ...after },
     changed: [root, ...products.values(), targets, snapshot, timestamp].filter((file) => !unchanged.has(file)),
   }
 }
@@ -159,16 +167,20 @@ const assertStillSigned = (role: string, { metadata }: SignedRole, delegators: r
   })
 }
 
+/** What is not `relisted` was seen to be as the previous snapshot lists it. */
 const signSnapshot = (
   previous: Edition['snapshot'] | undefined,
-  listed: readonly SignedRole[],
+  relisted: readonly SignedRole[],
   root: Edition['root'],
   options: SignOptions,
 ): Promise<Edition['snapshot']> => {
   const signed: SignedSnapshot = {
     _type: 'snapshot',
     ...headerOf(previous, options.expiryDays.snapshot, options.now),
-    meta: Object.fromEntries(listed.map((file) => [`${file.role}.json`, metaOf(file)])),
+    meta: {
+      ...previous?.metadata.signed.meta,
+      ...Object.fromEntries(relisted.map((file) => [`${file.role}.json`, metaOf(file)])),
+    },
   }
   return signRole('snapshot', signed, options.signers, [root.metadata.signed])
 }

@@ -1,7 +1,17 @@
 // Writing so that a reader, a crash or a full disk never meets half a file: temporary name, flush, rename, flush the
 // folder. Never follows a link at the destination.
 import { randomBytes } from 'node:crypto'
-import { closeSync, constants, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  fsyncSync,
+  lstatSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { lstat, mkdir, open, readdir, readFile, rename, rm, symlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { fromFileSystem, systemCodeOf, UpdateError } from '../errors.ts'
@@ -91,16 +101,30 @@ export const syncDirectory = async (path: string): Promise<void> => {
 /** Reads a whole file, but refuses more than `maxBytes` before reading any. Errors: LIMIT_EXCEEDED, IO, PERMISSION. */
 export const readFileBounded = async (path: string, maxBytes: number): Promise<Buffer> => {
   try {
-    const { size } = await lstat(path)
-    if (size > maxBytes)
-      throw new UpdateError('LIMIT_EXCEEDED', `${path} has ${size} bytes; at most ${maxBytes} are read`)
+    assertAtMost(path, (await lstat(path)).size, maxBytes)
     return await readFile(path)
   } catch (error) {
     throw fromFileSystem(error, `cannot read ${path}`)
   }
 }
 
-/** The same, or undefined if there is no such file. */
+/** The same, for many small files in a row. */
+export const readFileBoundedSync = (path: string, maxBytes: number): Buffer => {
+  try {
+    assertAtMost(path, lstatSync(path).size, maxBytes)
+    return readFileSync(path)
+  } catch (error) {
+    throw fromFileSystem(error, `cannot read ${path}`)
+  }
+}
+
+const assertAtMost = (path: string, size: number, maxBytes: number): void => {
+  if (size > maxBytes) {
+    throw new UpdateError('LIMIT_EXCEEDED', `${path} has ${size} bytes; at most ${maxBytes} are read`)
+  }
+}
+
+/** Undefined if there is no such file. */
 export const readFileIfThere = async (path: string, maxBytes: number): Promise<Buffer | undefined> => {
   try {
     return await readFileBounded(path, maxBytes)

@@ -4,7 +4,7 @@ import { LIMITS } from '@updraft/core/limits'
 import { ANY_PLATFORM, type ReleaseVersion } from '@updraft/core/names'
 import type { Release } from '@updraft/core/release'
 import { type Amendment, assertNotYanked } from '../amend.ts'
-import type { Repository } from '../repository.ts'
+import type { RepositoryPart } from '../repository.ts'
 
 export interface Yank {
   readonly reason: string
@@ -40,7 +40,7 @@ export const yank =
 export const unyank: Amendment = ({ yanked: _, ...payload }) => payload
 
 /** Machines keep to their platform. Their channel does not matter on the way back: a beta is left for a stable one. */
-const assertReachable = (release: Release, goTo: ReleaseVersion, { releases }: Repository): void => {
+const assertReachable = (release: Release, goTo: ReleaseVersion, { releases }: RepositoryPart): void => {
   if (goTo === release.version) throw new UpdateError('USAGE', `${goTo} is the release that is yanked`)
   const found = releases
     .map((published) => published.release)

@@ -1,11 +1,11 @@
 // What a repository has to be like before anything is signed in it for a product. Pure; whether its metadata is intact was
 // seen when it was opened.
 import { UpdateError } from '@updraft/core/errors'
-import { describeRelease, type Product } from '@updraft/core/names'
-import type { Repository } from '../repository.ts'
+import { describeRelease, type Product, type ReleaseName } from '@updraft/core/names'
+import type { RepositoryPart } from '../repository.ts'
 
 /** Errors: PRODUCT_UNKNOWN. */
-export const assertProduct = ({ products, directory }: Repository, product: Product): void => {
+export const assertProduct = ({ products, directory }: RepositoryPart, product: Product): void => {
   if (products.includes(product)) return
   throw new UpdateError('PRODUCT_UNKNOWN', `${directory} has no product ${product}; it has ${products.join(', ')}`, {
     hint: `add it with: updraft-publisher product add ${product} --repo ${directory}`,
@@ -18,7 +18,7 @@ export const assertProduct = ({ products, directory }: Repository, product: Prod
  *
  * Errors: METADATA_EXPIRED.
  */
-export const assertNotExpired = ({ roles }: Repository, now: Date): void => {
+export const assertNotExpired = ({ roles }: RepositoryPart, now: Date): void => {
   for (const { role, expires } of roles) {
     if ((role !== 'root' && role !== 'targets') || expires > now) continue
     throw new UpdateError('METADATA_EXPIRED', `role ${role} expired at ${expires.toISOString()}`, {
@@ -36,14 +36,17 @@ const CLOCK_TOLERANCE_MS = 60 * 60 * 1000
  *
  * Errors: CLOCK_WRONG.
  */
-export const assertClock = ({ releases }: Repository, now: Date): void => {
-  for (const { release } of releases) {
-    const dated = Date.parse(release.yanked?.at ?? release.published)
-    if (dated <= now.getTime() + CLOCK_TOLERANCE_MS) continue
-    throw new UpdateError(
-      'CLOCK_WRONG',
-      `this machine's clock says ${now.toISOString()}, but ${describeRelease(release)} was signed at ${new Date(dated).toISOString()}`,
-      { hint: 'set the clock; if it is right, the release was signed on a machine whose clock was ahead: yank it' },
-    )
-  }
+export const assertClock = ({ releases, edition }: RepositoryPart, now: Date): void => {
+  for (const { release } of releases)
+    assertSignedBefore(now, release, new Date(release.yanked?.at ?? release.published))
+  for (const { newest } of edition.carried) if (newest !== undefined) assertSignedBefore(now, newest.release, newest.at)
+}
+
+const assertSignedBefore = (now: Date, release: ReleaseName, signedAt: Date): void => {
+  if (signedAt.getTime() <= now.getTime() + CLOCK_TOLERANCE_MS) return
+  throw new UpdateError(
+    'CLOCK_WRONG',
+    `this machine's clock says ${now.toISOString()}, but ${describeRelease(release)} was signed at ${signedAt.toISOString()}`,
+    { hint: 'set the clock; if it is right, the release was signed on a machine whose clock was ahead: yank it' },
+  )
 }

@@ -5,6 +5,7 @@ import { readdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { fromFileSystem, hasCode, messageOf, UpdateError } from '@updraft/core/errors'
 import { readFileBounded } from '@updraft/core/files/atomic'
+import type { ReleaseName } from '@updraft/core/names'
 import {
   type Metadata,
   type MetaFile,
@@ -26,17 +27,36 @@ export interface SignedRole<Signed extends SignedCommon = SignedCommon> {
   readonly bytes: Buffer
 }
 
-/** Everything that clients see at one moment. */
-export interface Edition {
+/** What clients see at one moment, down to those products that were asked for: see edition-part.ts. */
+export interface EditionPart {
   /** Every root from version 1 on; the last one is in force. */
   readonly roots: readonly [SignedRole<SignedRoot>, ...SignedRole<SignedRoot>[]]
   readonly root: SignedRole<SignedRoot>
   readonly targets: SignedRole<SignedTargets>
   /** Delegated roles by name: one for each product, and `urgent`. */
   readonly products: ReadonlyMap<string, SignedRole<SignedTargets>>
+  /** The delegated roles that are not among `products`. */
+  readonly carried: readonly CarriedRole[]
   readonly snapshot: SignedRole<SignedSnapshot>
   readonly timestamp: SignedRole<SignedTimestamp>
 }
+
+/** Everything that clients see at one moment. */
+export interface Edition extends EditionPart {
+  readonly carried: readonly []
+}
+
+/** A role whose file is, byte for byte, what the snapshot lists. What it says is only read here, and was not judged. */
+export interface CarriedRole {
+  readonly role: string
+  readonly metadataVersion: number
+  readonly expires: Date
+  /** Of all its releases the one that was published or yanked last. */
+  readonly newest: { readonly release: ReleaseName; readonly at: Date } | undefined
+}
+
+/** The files above the products. */
+export type TopLevel = Omit<EditionPart, 'products' | 'carried'>
 
 /** Each file takes a file handle while it is read, and there may be a thousand products. */
 const FILES_READ_AT_ONCE = 32
@@ -50,6 +70,12 @@ const FILES_READ_AT_ONCE = 32
  */
 export const readEdition = async (directory: string): Promise<Edition> => {
   const folder = layoutOf(directory).metadata
+  const top = await readTopLevel(folder)
+  return { ...top, products: await readProducts(folder, top, delegatedNames(top)), carried: [] }
+}
+
+/** The same down to the role targets. */
+export const readTopLevel = async (folder: string): Promise<TopLevel> => {
   const roots = await readRoots(folder)
   const root = roots.at(-1) ?? roots[0]
   const byRoot = () => [root.metadata.signed]
@@ -57,9 +83,13 @@ export const readEdition = async (directory: string): Promise<Edition> => {
   const { 'snapshot.json': newest } = timestamp.metadata.signed.meta
   const snapshot = await readRole<SignedSnapshot>(folder, 'snapshot', newest, byRoot)
   const targets = await readRole<SignedTargets>(folder, 'targets', listed(folder, snapshot, 'targets'), byRoot)
-  const products = await readProducts(folder, snapshot, targets)
-  return { roots, root, targets, products, snapshot, timestamp }
+  assertNothingStray(folder, snapshot, targets)
+  return { roots, root, targets, snapshot, timestamp }
 }
+
+/** In the order of their rank. */
+export const delegatedNames = ({ targets }: Pick<TopLevel, 'targets'>): readonly string[] =>
+  (targets.metadata.signed.delegations?.roles ?? []).map(({ name }) => name)
 
 /** The file that holds this role. */
 export const metadataFileOf = ({ role, metadata }: SignedRole): string =>
@@ -93,15 +123,22 @@ const rootVersionsIn = async (folder: string): Promise<readonly number[]> => {
   }
 }
 
-const readProducts = async (
+const assertNothingStray = (
   folder: string,
   snapshot: SignedRole<SignedSnapshot>,
   targets: SignedRole<SignedTargets>,
-): Promise<Edition['products']> => {
-  const names = (targets.metadata.signed.delegations?.roles ?? []).map(({ name }) => name)
-  const known = new Set(['targets', ...names].map((name) => `${name}.json`))
+): void => {
+  const known = new Set(['targets', ...delegatedNames({ targets })].map((name) => `${name}.json`))
   const stray = Object.keys(snapshot.metadata.signed.meta).find((entry) => !known.has(entry))
   if (stray !== undefined) throw damaged(fileIn(folder, snapshot), `it lists ${stray}, which no role delegates to`)
+}
+
+/** Reads and verifies the files of delegated roles. The same errors. */
+export const readProducts = async (
+  folder: string,
+  { snapshot, targets }: Pick<TopLevel, 'snapshot' | 'targets'>,
+  names: readonly string[],
+): Promise<Edition['products']> => {
   const byTargets = () => [targets.metadata.signed]
   const products = new Map<string, SignedRole<SignedTargets>>()
   for (let at = 0; at < names.length; at += FILES_READ_AT_ONCE) {
@@ -115,7 +152,8 @@ const readProducts = async (
   return products
 }
 
-const listed = (folder: string, snapshot: SignedRole<SignedSnapshot>, role: string): MetaFile => {
+/** What the snapshot says of the file of `role`. */
+export const listed = (folder: string, snapshot: SignedRole<SignedSnapshot>, role: string): MetaFile => {
   const entry = snapshot.metadata.signed.meta[`${role}.json`]
   if (entry === undefined) throw damaged(fileIn(folder, snapshot), `it does not list ${role}.json`)
   return entry
@@ -151,7 +189,9 @@ export const verifyRole = <Signed extends SignedCommon>(
     const json = parseMetadata(bytes, basename(file))
     assertMetadataPolicy(role, json, {}, basename(file))
     const metadata = json as Metadata<Signed> // The policy has checked the shape.
-    const fault = listingFault(metadata, bytes, listed) ?? signatureFault(role, metadata, delegators(metadata.signed))
+    const fault =
+      listingFault(metadata.signed.version, bytes, listed) ??
+      signatureFault(role, metadata, delegators(metadata.signed))
     if (fault !== undefined) throw damaged(file, fault)
     return { role, metadata, bytes }
   } catch (error) {
@@ -159,11 +199,8 @@ export const verifyRole = <Signed extends SignedCommon>(
   }
 }
 
-const listingFault = (
-  { signed: { version } }: Metadata<SignedCommon>,
-  bytes: Buffer,
-  listed: MetaFile | undefined,
-): string | undefined => {
+/** Why `bytes`, whose own version is `version`, are not the file that is listed; undefined if they are. */
+export const listingFault = (version: number, bytes: Buffer, listed: MetaFile | undefined): string | undefined => {
   if (listed === undefined) return undefined
   if (version !== listed.version) return `it has version ${version} instead of ${listed.version}`
   if (listed.length !== undefined && bytes.length !== listed.length) {
@@ -175,7 +212,7 @@ const listingFault = (
 
 const fileIn = (folder: string, signed: SignedRole): string => join(folder, metadataFileOf(signed))
 
-const damaged = (file: string, why: string, cause?: unknown): UpdateError =>
+export const damaged = (file: string, why: string, cause?: unknown): UpdateError =>
   new UpdateError('REPOSITORY_INVALID', `${file} is damaged: ${why}`, {
     cause,
     hint: 'restore the file from a backup or from a server that has it; nothing was changed',

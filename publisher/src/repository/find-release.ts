@@ -8,7 +8,7 @@ import {
   parseReleaseVersion,
   type ReleaseVersion,
 } from '@updraft/core/names'
-import type { PublishedRelease, Repository } from '../repository.ts'
+import type { PublishedRelease, RepositoryPart } from '../repository.ts'
 import { assertProduct } from './demands.ts'
 
 export interface WantedRelease {
@@ -34,7 +34,10 @@ const TOLD_MAX = 10
  *
  * Errors: PRODUCT_UNKNOWN, RELEASE_UNKNOWN with what there is.
  */
-export const findReleases = (repository: Repository, { product, version, platform }: WantedRelease): FoundReleases => {
+export const findReleases = (
+  repository: RepositoryPart,
+  { product, version, platform }: WantedRelease,
+): FoundReleases => {
   assertProduct(repository, product)
   const own = repository.releases.filter(({ release }) => release.product === product)
   const [first, ...rest] = own.filter(

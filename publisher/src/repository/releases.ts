@@ -15,7 +15,7 @@ import { parseRelease, type Release, type ReleasePatch } from '@updraft/core/rel
 import type { SignedTargets, TufTarget } from '@updraft/core/trust/metadata'
 import { isListedUrgent, type UrgentList } from '@updraft/core/trust/urgent'
 import { urgentListOf } from '../sign/urgent.ts'
-import type { Edition } from './edition.ts'
+import type { EditionPart } from './edition.ts'
 import { type Layout, layoutOf, targetFileName, targetFileNames } from './layout.ts'
 
 /** A target as it was signed, and the file that has to hold it. */
@@ -57,11 +57,11 @@ export const isWhole = ({ lengthBytes, sha256 }: StoredTarget, bytes: Buffer): b
   bytes.length === lengthBytes && createHash('sha256').update(bytes).digest('hex') === sha256
 
 /**
- * Every release of every product, in the order of the metadata. Targets that are not releases are left alone.
+ * Every release of the products that are open, in the order of the metadata. Targets that are not releases are left alone.
  *
  * Errors: REPOSITORY_INVALID if a release is malformed or lacks its metainfo.
  */
-export const releasesOf = (directory: string, edition: Edition): readonly PublishedRelease[] => {
+export const releasesOf = (directory: string, edition: EditionPart): readonly PublishedRelease[] => {
   const urgent = urgentListOf(edition)
   return [...edition.products.values()].flatMap(({ metadata: { signed } }) =>
     parsedReleasesOf(directory, signed).map((release) => ({

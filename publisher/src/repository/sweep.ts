@@ -1,10 +1,10 @@
 // Removes from a repository what no signed metadata refers to: the rest of a publish that was killed, and metadata that
 // was superseded long ago. What clients can see is never touched.
-import { readdir, rm, rmdir } from 'node:fs/promises'
+import { access, readdir, rm, rmdir } from 'node:fs/promises'
 import { basename, join, relative } from 'node:path'
 import { fromFileSystem, systemCodeOf } from '@updraft/core/errors'
 import { indexPatchPathOf } from '@updraft/core/names'
-import type { Repository } from '../repository.ts'
+import type { Repository, RepositoryPart, RoleState } from '../repository.ts'
 import { layoutOf, targetFileName, targetFileNames } from './layout.ts'
 
 /**
@@ -13,25 +13,40 @@ import { layoutOf, targetFileName, targetFileNames } from './layout.ts'
  */
 const SUPERSEDED_VERSIONS_KEPT = 10
 
-/** Errors: PERMISSION, IO. Whoever calls it holds the lock and has just read the edition. */
-export const sweep = async (repository: Repository): Promise<void> => {
+/**
+ * Sweeps all of a repository, or if only a part of it was opened its metadata: that has no say in which bytes are still referred to.
+ *
+ * Errors: PERMISSION, IO. Whoever calls it holds the lock and has just read the edition.
+ */
+export const sweep = async (repository: RepositoryPart): Promise<void> => {
   const layout = layoutOf(repository.directory)
   try {
+    await sweepMetadata(layout.metadata, repository.roles)
+    if (isWhole(repository)) {
+      await sweepBundles(layout.bundles, repository)
+      await sweepTargets(layout.targets, repository)
+    }
+    // Last, because it says that there may be something to sweep.
     await rm(layout.staging, { recursive: true, force: true })
-    await sweepMetadata(layout.metadata, repository)
-    await sweepBundles(layout.bundles, repository)
-    await sweepTargets(layout.targets, repository)
   } catch (error) {
     throw fromFileSystem(error, `cannot clean up ${repository.directory}`)
   }
 }
 
-const sweepMetadata = async (folder: string, { edition }: Repository): Promise<void> => {
+/** Whether a change did not end well, or has not ended yet. */
+export const hasLeftovers = (directory: string): Promise<boolean> =>
+  access(layoutOf(directory).staging).then(
+    () => true,
+    (error: unknown) => systemCodeOf(error) !== 'ENOENT',
+  )
+
+const isWhole = (repository: RepositoryPart): repository is Repository => repository.edition.carried.length === 0
+
+const sweepMetadata = async (folder: string, roles: readonly RoleState[]): Promise<void> => {
   const current = new Map(
-    [edition.snapshot, edition.targets, ...edition.products.values()].map(({ role, metadata }) => [
-      role,
-      metadata.signed.version,
-    ]),
+    roles
+      .filter(({ role }) => role !== 'root' && role !== 'timestamp')
+      .map(({ role, metadataVersion }) => [role, metadataVersion]),
   )
   for (const name of await namesIn(folder)) {
     const [, digits = '', role = ''] = /^([1-9][0-9]*)\.(.+)\.json$/.exec(name) ?? []

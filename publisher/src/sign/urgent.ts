@@ -4,7 +4,7 @@ import { UpdateError } from '@updraft/core/errors'
 import { LIMITS } from '@updraft/core/limits'
 import { URGENT_ROLE } from '@updraft/core/names'
 import { isListedUrgent, isSameName, parseUrgent, URGENT_SCHEMA, type UrgentList } from '@updraft/core/trust/urgent'
-import type { Edition } from '../repository/edition.ts'
+import type { EditionPart } from '../repository/edition.ts'
 import type { PublishedRelease } from '../repository/releases.ts'
 import type { Change, TargetsContent } from '../sign.ts'
 
@@ -12,14 +12,14 @@ import type { Change, TargetsContent } from '../sign.ts'
 export const NOTHING_URGENT: TargetsContent = { targets: {}, urgent: { schema: URGENT_SCHEMA, releases: [] } }
 
 /** What the role says now; undefined if the repository has no such role. */
-export const urgentListOf = ({ products }: Pick<Edition, 'products'>): UrgentList | undefined => {
+export const urgentListOf = ({ products }: Pick<EditionPart, 'products'>): UrgentList | undefined => {
   const role = products.get(URGENT_ROLE)
   return role && parseUrgent(role.metadata.signed.urgent)
 }
 
 export interface UrgencyFacts {
   readonly list: UrgentList
-  /** All that the repository has. */
+  /** All of the products that `list` names. */
   readonly all: readonly PublishedRelease[]
   /** What is to be urgent, or no longer. */
   readonly wanted: readonly PublishedRelease[]
