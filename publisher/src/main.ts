@@ -11,16 +11,16 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => stopped.abort(new UpdateError('ABORTED', `stopped by ${signal}`)))
 }
 
-const program = publisherProgram({
+const context = {
   environment: process.env,
   terminal: terminalOfProcess(),
   now: () => new Date(),
   signal: stopped.signal,
-  print: (text) => process.stdout.write(`${text}\n`),
-})
+  print: (text: string) => process.stdout.write(`${text}\n`),
+}
 
 try {
-  await program.parseAsync()
+  await (await publisherProgram(context, process.argv[2])).parseAsync()
 } catch (error) {
   process.exitCode =
     error instanceof CommanderError

@@ -119,27 +119,39 @@ describe('what cannot be done', () => {
   })
 })
 
-describe('help', () => {
-  type Command = ReturnType<typeof publisherProgram>
-  const leavesOf = (command: Command, path: readonly string[] = []): readonly (readonly [string, Command])[] =>
-    command.commands.length === 0
-      ? [[path.join(' '), command]]
-      : command.commands.flatMap((child) => leavesOf(child, [...path, child.name()]))
-  const context = {
-    environment: {},
-    terminal: undefined,
-    now: () => new Date(),
-    signal: AbortSignal.abort(),
-    print: () => {},
-  }
-  const leaves = leavesOf(publisherProgram(context))
+type Command = Awaited<ReturnType<typeof publisherProgram>>
+const leavesOf = (command: Command, path: readonly string[] = []): readonly (readonly [string, Command])[] =>
+  command.commands.length === 0
+    ? [[path.join(' '), command]]
+    : command.commands.flatMap((child) => leavesOf(child, [...path, child.name()]))
+const context = {
+  environment: {},
+  terminal: undefined,
+  now: () => new Date(),
+  signal: AbortSignal.abort(),
+  print: () => {},
+}
+const whole = await publisherProgram(context)
+const leaves = leavesOf(whole)
 
+describe('help', () => {
   test.each(leaves)('of %s has an example, and says that it can print JSON', (path, command) => {
     let help = ''
     command.configureOutput({ writeOut: (text) => (help += text) }).outputHelp()
     expect(help).toMatch(new RegExp(`Examples?:\n {2}\\$ (\\w+=\\S+ |source <\\()?updraft-publisher ${path} `))
     if (path !== 'completion') expect(help).toContain('--json')
   })
+
+  test.each(whole.commands.map((command) => command.name()))(
+    'of %s is the same whether or not the others are loaded',
+    async (name) => {
+      const textOf = (program: Command) =>
+        program.commands.find((command) => command.name() === name)?.helpInformation()
+      const alone = await publisherProgram(context, name)
+      expect(textOf(alone)).toBe(textOf(whole))
+      expect(alone.commands.length).toBe(name === 'completion' ? whole.commands.length : 1)
+    },
+  )
 
   test('is shown by the program', async () => {
     await using workspace = await openWorkspace()
