@@ -8,7 +8,7 @@ import type { Context } from '../context.ts'
 import { differenceOf, type FileDifference, type IndexedRelease, type ReleaseDifference } from '../difference.ts'
 import { findReleases, parseWanted } from '../repository/find-release.ts'
 import { readStored } from '../repository/stored.ts'
-import { openRepository, type PublishedRelease } from '../repository.ts'
+import { openProducts, type PublishedRelease } from '../repository.ts'
 
 interface DiffCommandOptions {
   readonly repo: string
@@ -62,7 +62,7 @@ const differencesOf = async (
 ): Promise<readonly NamedDifference[]> => {
   const older = parseWanted(product, from, options.platform)
   const newer = parseWanted(product, to, options.platform)
-  const repository = await openRepository(options.repo)
+  const repository = await openProducts(options.repo, () => [older.product])
   const [olds, news] = [findReleases(repository, older), findReleases(repository, newer)]
   const pairs = olds.flatMap((old) => {
     const other = news.find(({ release }) => release.platform === old.release.platform)

@@ -6,7 +6,7 @@ import type { Command } from 'commander'
 import type { Context } from '../context.ts'
 import { shareNowText } from '../release-text.ts'
 import { assertProduct } from '../repository/demands.ts'
-import { openRepository, type PublishedRelease } from '../repository.ts'
+import { openProducts, openRepository, type PublishedRelease } from '../repository.ts'
 
 interface ListCommandOptions {
   readonly repo: string
@@ -42,7 +42,9 @@ const releasesFor = async (
 ): Promise<readonly PublishedRelease[]> => {
   const channel = options.channel === undefined ? undefined : parseChannel(options.channel)
   const product = name === undefined ? undefined : parseProduct(name)
-  const repository = await openRepository(options.repo)
+  const repository = await (product === undefined
+    ? openRepository(options.repo)
+    : openProducts(options.repo, () => [product]))
   if (product !== undefined) assertProduct(repository, product)
   return repository.releases
     .filter(

@@ -4,7 +4,7 @@ import type { Command } from 'commander'
 import { notes } from '../amend/notes.ts'
 import type { Context } from '../context.ts'
 import { findReleases, parseWanted } from '../repository/find-release.ts'
-import { openRepository } from '../repository.ts'
+import { openProducts } from '../repository.ts'
 import { type AmendCommandOptions, addAmendOptions, runAmend } from './amend-options.ts'
 import { readNotes } from './read-notes.ts'
 
@@ -46,7 +46,7 @@ const showNotes = async (
   { print }: Context,
 ): Promise<void> => {
   const wanted = parseWanted(product, version, platform)
-  const found = findReleases(await openRepository(repo), wanted).map(({ release }) => release)
+  const found = findReleases(await openProducts(repo, () => [wanted.product]), wanted).map(({ release }) => release)
   if (json) {
     print(JSON.stringify(found.map((release) => ({ platform: release.platform, notes: release.notes ?? null }))))
     return

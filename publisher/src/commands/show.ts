@@ -8,7 +8,7 @@ import type { Command } from 'commander'
 import type { Context } from '../context.ts'
 import { offerText } from '../release-text.ts'
 import { findReleases, parseWanted } from '../repository/find-release.ts'
-import { openRepository, type PublishedRelease, type Repository, type RoleState, rolesNamed } from '../repository.ts'
+import { openProducts, type PublishedRelease, type RepositoryPart, type RoleState, rolesNamed } from '../repository.ts'
 
 interface ShowCommandOptions {
   readonly repo: string
@@ -34,7 +34,7 @@ export const addShowCommand = (program: Command, context: Context): void => {
     .addHelpText('after', HELP)
     .action(async (product: string, version: string, options: ShowCommandOptions) => {
       const wanted = parseWanted(product, version, options.platform)
-      const repository = await openRepository(options.repo)
+      const repository = await openProducts(options.repo, () => [wanted.product])
       const shown = findReleases(repository, wanted).map((published) => shownOf(repository, published))
       context.print(options.json ? JSON.stringify(shown) : shown.map(describe).join('\n\n'))
     })
@@ -54,7 +54,7 @@ interface Shown {
   readonly patchedFrom: readonly { readonly version: string | undefined; readonly lengthBytes: number }[]
 }
 
-const shownOf = (repository: Repository, published: PublishedRelease): Shown => {
+const shownOf = (repository: RepositoryPart, published: PublishedRelease): Shown => {
   const { release, index, metainfo, bundleDirectory, urgentBy } = published
   const [state] = rolesNamed(repository, [release.product])
   const { keyIds = [], threshold = 0, metadataVersion = 0, expires = new Date(0) } = state ?? {}

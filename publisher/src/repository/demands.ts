@@ -1,7 +1,7 @@
 // What a repository has to be like before anything is signed in it for a product. Pure; whether its metadata is intact was
 // seen when it was opened.
 import { UpdateError } from '@updraft/core/errors'
-import { describeRelease, type Product, type ReleaseName } from '@updraft/core/names'
+import { describeRelease, type Product } from '@updraft/core/names'
 import type { RepositoryPart } from '../repository.ts'
 
 /** Errors: PRODUCT_UNKNOWN. */
@@ -37,16 +37,18 @@ const CLOCK_TOLERANCE_MS = 60 * 60 * 1000
  * Errors: CLOCK_WRONG.
  */
 export const assertClock = ({ releases, edition }: RepositoryPart, now: Date): void => {
-  for (const { release } of releases)
-    assertSignedBefore(now, release, new Date(release.yanked?.at ?? release.published))
-  for (const { newest } of edition.carried) if (newest !== undefined) assertSignedBefore(now, newest.release, newest.at)
-}
-
-const assertSignedBefore = (now: Date, release: ReleaseName, signedAt: Date): void => {
-  if (signedAt.getTime() <= now.getTime() + CLOCK_TOLERANCE_MS) return
-  throw new UpdateError(
-    'CLOCK_WRONG',
-    `this machine's clock says ${now.toISOString()}, but ${describeRelease(release)} was signed at ${signedAt.toISOString()}`,
-    { hint: 'set the clock; if it is right, the release was signed on a machine whose clock was ahead: yank it' },
-  )
+  const dated = [
+    ...releases.map(
+      ({ release }) => [describeRelease(release), new Date(release.yanked?.at ?? release.published)] as const,
+    ),
+    ...edition.carried.flatMap(({ newest }) => (newest === undefined ? [] : [[newest.path, newest.at] as const])),
+  ]
+  for (const [what, at] of dated) {
+    if (at.getTime() <= now.getTime() + CLOCK_TOLERANCE_MS) continue
+    throw new UpdateError(
+      'CLOCK_WRONG',
+      `this machine's clock says ${now.toISOString()}, but ${what} was signed at ${at.toISOString()}`,
+      { hint: 'set the clock; if it is right, the release was signed on a machine whose clock was ahead: yank it' },
+    )
+  }
 }

@@ -4,7 +4,7 @@
 import { basename, join } from 'node:path'
 import { hasCode, messageOf } from '@updraft/core/errors'
 import { readFileBoundedSync } from '@updraft/core/files/atomic'
-import { releaseNameOfIndexPath, URGENT_ROLE } from '@updraft/core/names'
+import { URGENT_ROLE } from '@updraft/core/names'
 import { type Metadata, parseMetadata, type SignedTargets } from '@updraft/core/trust/metadata'
 import type { UrgentList } from '@updraft/core/trust/urgent'
 import { urgentListOf } from '../sign/urgent.ts'
@@ -63,13 +63,13 @@ const readCarried = (folder: string, { snapshot }: TopLevel, role: string): Carr
 }
 
 const newestOf = ({ targets }: SignedTargets): CarriedRole['newest'] => {
-  let newest = ''
-  let newestAt = Number.NEGATIVE_INFINITY
+  let newest: CarriedRole['newest']
   for (const [path, { custom }] of Object.entries(targets)) {
     const { published, yanked } = (custom ?? {}) as { published?: string; yanked?: { at?: string } }
-    const at = Date.parse(yanked?.at ?? published ?? '')
-    if (at > newestAt) [newest, newestAt] = [path, at]
+    const at = new Date(yanked?.at ?? published ?? '')
+    if (at > (newest?.at ?? EARLIEST)) newest = { path, at }
   }
-  const release = releaseNameOfIndexPath(newest)
-  return release && { release, at: new Date(newestAt) }
+  return newest
 }
+
+const EARLIEST = new Date(0)

@@ -5,7 +5,6 @@ import { readdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { fromFileSystem, hasCode, messageOf, UpdateError } from '@updraft/core/errors'
 import { readFileBounded } from '@updraft/core/files/atomic'
-import type { ReleaseName } from '@updraft/core/names'
 import {
   type Metadata,
   type MetaFile,
@@ -51,8 +50,8 @@ export interface CarriedRole {
   readonly role: string
   readonly metadataVersion: number
   readonly expires: Date
-  /** Of all its releases the one that was published or yanked last. */
-  readonly newest: { readonly release: ReleaseName; readonly at: Date } | undefined
+  /** Of all its releases the one that was published or yanked last: its target path, and when that was. */
+  readonly newest: { readonly path: string; readonly at: Date } | undefined
 }
 
 /** The files above the products. */
