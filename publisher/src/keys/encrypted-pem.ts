@@ -1,6 +1,6 @@
 // Private keys as encrypted PKCS#8 (PBES2: PBKDF2 with HMAC-SHA-256, AES-256-CBC), which OpenSSL and every other tool can
-// read. Deriving and encrypting are node:crypto's, and so is reading the files back.
-import { createCipheriv, createPrivateKey, type KeyObject, pbkdf2, randomBytes } from 'node:crypto'
+// read. Deriving and encrypting are node:crypto's; reading the files back is pem.ts.
+import { createCipheriv, type KeyObject, pbkdf2, randomBytes } from 'node:crypto'
 import { promisify } from 'node:util'
 import { type Asn1, encode, integer, nothing, octets, oid, pemOf, sequence } from './asn1.ts'
 
@@ -42,12 +42,3 @@ export const encryptedPrivateKeyInfo = async (key: KeyObject, passphrase: string
   )
   return sequence(scheme, octets(encrypted))
 }
-
-export const plainPrivateKey = (key: KeyObject): string => key.export({ format: 'pem', type: 'pkcs8' }).toString()
-
-export const isEncryptedPem = (pem: string): boolean =>
-  pem.includes('-----BEGIN ENCRYPTED PRIVATE KEY-----') || pem.includes('Proc-Type: 4,ENCRYPTED')
-
-/** Throws whatever OpenSSL throws; a wrong passphrase and a damaged file look alike to it. */
-export const readPrivateKey = (pem: string, passphrase: string | undefined): KeyObject =>
-  createPrivateKey(passphrase === undefined ? pem : { key: pem, passphrase })

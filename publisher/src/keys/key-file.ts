@@ -7,8 +7,8 @@ import { UpdateError } from '@updraft/core/errors'
 import { makeDirectory, readFileIfThere, writeFileAtomic } from '@updraft/core/files/atomic'
 import { keyIdOf } from '@updraft/core/trust/keys'
 import type { PassphraseSource } from '../passphrase.ts'
-import { encryptPrivateKey, isEncryptedPem, plainPrivateKey, readPrivateKey } from './encrypted-pem.ts'
 import { keyFileName, keyFiles, readFingerprints } from './keys-directory.ts'
+import { isEncryptedPem, plainPrivateKey, readPrivateKey } from './pem.ts'
 import { generatePrivateKey, type KeyType, signerOf } from './private-key.ts'
 import { KEY_FILE_MAX_BYTES, type PublicKey, publicPemOf, tufKeyOf } from './public-key.ts'
 import type { KeySource, Signer } from './signer.ts'
@@ -43,7 +43,7 @@ export const writeKeyFile = async (
   const { keyId, publicKey } = signer
   const path = join(directory, keyFileName(role, keyId, 'pem'))
   await makeDirectory(directory, 0o700)
-  const pem = passphrase === undefined ? plainPrivateKey(privateKey) : await encryptPrivateKey(privateKey, passphrase)
+  const pem = passphrase === undefined ? plainPrivateKey(privateKey) : await encrypted(privateKey, passphrase)
   await writeFileAtomic(path, pem, { mode: 0o600 })
   const publicPath = join(directory, keyFileName(role, keyId, 'pub'))
   await writeFileAtomic(publicPath, publicPemOf(publicKey))
@@ -52,6 +52,12 @@ export const writeKeyFile = async (
     await rm(publicPath, { force: true })
   }
   return { role, path, keyId, publicKey, signer, [Symbol.asyncDispose]: remove }
+}
+
+const encrypted = async (privateKey: KeyObject, passphrase: string): Promise<string> => {
+  // Loaded only now: all who sign come by this file, and few of them make keys.
+  const { encryptPrivateKey } = await import('./encrypted-pem.ts')
+  return await encryptPrivateKey(privateKey, passphrase)
 }
 
 /** Keys that were made a moment ago, and are open still; `made` may grow. */

@@ -1,7 +1,7 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, sign } from 'node:crypto'
 import { describe, expect, test } from '@jest/globals'
 import { canonicalBytes } from '@updraft/core/trust/canonical'
-import { keyIdOf, publicKeyOf, verifySignature } from '@updraft/core/trust/keys'
+import { keyIdOf, publicKeyOf, spkiOf, verifySignature } from '@updraft/core/trust/keys'
 import type { TufKey } from '@updraft/core/trust/metadata'
 import { isSignedBy, signersOf } from '@updraft/core/trust/signatures'
 import { ecdsaKey, ed25519Key, fileOf, keysOf, roleOf, rsaKey } from '../../support/repository-simulator.ts'
@@ -23,6 +23,32 @@ test('a key id is the SHA-256 of the whole canonical key object', () => {
   const key = { keytype: 'ed25519', scheme: 'ed25519', keyval: { public: '00'.repeat(32) } }
   expect(keyIdOf(key)).toBe(keyIdOf({ scheme: 'ed25519', keyval: { public: '00'.repeat(32) }, keytype: 'ed25519' }))
   expect(keyIdOf({ ...key, 'x-name': 'somebody' })).not.toBe(keyIdOf(key))
+})
+
+describe('the one encoding of a key', () => {
+  test.each([
+    ['ed25519', () => ed25519Key().key],
+    ['ECDSA on P-256', () => ecdsaKey().key],
+    ['RSA-PSS with 3,072 bits', () => rsaKey(3_072).key],
+    ['ed25519 that is no point of the curve', (): TufKey => ed25519Of('ff'.repeat(32))],
+  ])('of %s is what OpenSSL writes', (_, make) => {
+    const key = make()
+    expect(spkiOf(key)).toBe(publicKeyOf(key).export({ format: 'der', type: 'spki' }).toString('hex'))
+  })
+
+  test.each([
+    ['upper case', ed25519Of('AB'.repeat(32))],
+    ['a digit less', ed25519Of('ab'.repeat(32).slice(1))],
+    ['another scheme', { ...ed25519Of('ab'.repeat(32)), scheme: 'ed25519ph' }],
+  ])('is refused for %s, as the key is', (_, key) => {
+    const refused = expect.objectContaining({ code: 'METADATA_POLICY' })
+    expect(() => spkiOf(key)).toThrow(refused)
+    expect(() => publicKeyOf(key)).toThrow(refused)
+  })
+
+  function ed25519Of(hex: string): TufKey {
+    return { keytype: 'ed25519', scheme: 'ed25519', keyval: { public: hex } }
+  }
 })
 
 describe('signatures', () => {

@@ -1,6 +1,6 @@
 // Rules about keys and about the roles that use them.
 import { messageOf } from '../../errors.ts'
-import { keyIdOf, publicKeyOf } from '../keys.ts'
+import { keyIdOf, spkiOf } from '../keys.ts'
 import type { TufKeys, TufRole } from '../metadata.ts'
 import type { PolicyContext, PolicyFault } from '../policy.ts'
 
@@ -14,7 +14,7 @@ export const keyFaults = (place: string, keys: TufKeys): readonly PolicyFault[] 
       const computed = keyIdOf(key)
       if (computed !== id) fault(`the id of this key is ${computed}`)
       // Compared in one encoding: two spellings of a key, or the same one under another scheme, would count twice.
-      const value = publicKeyOf(key).export({ format: 'der', type: 'spki' }).toString('base64')
+      const value = spkiOf(key)
       const other = idByValue.get(value)
       if (other !== undefined) fault(`is the same key as ${other}, which would count twice towards a threshold`)
       idByValue.set(value, id)
