@@ -1,7 +1,8 @@
 // `npm run bench:publish`: what it takes to publish a tree of large files and one of many small ones, and again with a hundredth
 // changed, beside casync, zchunk, and mktorrent with a compressed tar, on the same trees in the same run; and to change what is
 // signed in a repository with many releases. Prints seconds, MB of the tree per second, peak memory and what has to be stored.
-// `--json FILE` writes the same figures; `--mib`, `--files`, `--products`, `--releases` make it smaller.
+// `--json FILE` writes the same figures; `--mib`, `--files`, `--products`, `--releases` make it smaller, and `--only` (large, small,
+// metadata) runs one part.
 import { cp, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -19,6 +20,7 @@ const { values } = parseArgs({
     files: { type: 'string', default: '20000' },
     products: { type: 'string', default: '1000' },
     releases: { type: 'string', default: '10000' },
+    only: { type: 'string' },
   },
 })
 const [mib, files, products, releases] = [values.mib, values.files, values.products, values.releases].map(Number)
@@ -28,6 +30,7 @@ interface Row {
   readonly tree: string
   readonly way: string
   readonly seconds: number
+  readonly cpuSeconds: number
   readonly peakMib: number
   /** What a server has to hold for the release, bytes. */
   readonly stored: number
@@ -42,9 +45,15 @@ if (packages.missing.includes('time'))
 
 const scratch = await mkdtemp(join(tmpdir(), 'updraft-publish-'))
 try {
-  await compare('large files', (folder) => makeLargeTree(folder, mib), true)
-  await compare('small files', (folder) => makeSmallTree(folder, files), false)
-  await changeMetadata()
+  const parts: Readonly<Record<string, () => Promise<void>>> = {
+    large: () => compare('large files', (folder) => makeLargeTree(folder, mib), true),
+    small: () => compare('small files', (folder) => makeSmallTree(folder, files), false),
+    metadata: changeMetadata,
+  }
+  const { only } = values
+  if (only !== undefined && !Object.hasOwn(parts, only))
+    throw new Error(`--only takes ${Object.keys(parts).join(', ')}`)
+  for (const [name, run] of Object.entries(parts)) if (only === undefined || only === name) await run()
   if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(rows, null, 2)}\n`)
 } finally {
   await rm(scratch, { recursive: true, force: true })
@@ -61,8 +70,9 @@ async function compare(tree: string, make: (folder: string) => Promise<void>, is
   print(`\n${tree}: ${(treeBytes / 1e6).toFixed(0)} MB`)
   const told = (way: string, measured: readonly Measured[], stored: number): void => {
     const seconds = measured.reduce((sum, each) => sum + each.seconds, 0)
+    const cpuSeconds = measured.reduce((sum, each) => sum + each.cpuSeconds, 0)
     const peakMib = Math.max(...measured.map((each) => each.peakMib))
-    rows.push({ tree, way, seconds, peakMib, stored })
+    rows.push({ tree, way, seconds, cpuSeconds, peakMib, stored })
     const speed = treeBytes / 1e6 / seconds
     print(
       `  ${way.padEnd(28)} ${seconds.toFixed(1).padStart(7)} s ${speed.toFixed(1).padStart(7)} MB/s ${peakMib.toFixed(0).padStart(6)} MiB ${(stored / 1e6).toFixed(1).padStart(8)} MB`,
@@ -128,13 +138,22 @@ async function changeMetadata(): Promise<void> {
   const commands: readonly (readonly [string, ...string[]])[] = [
     ['rollout', '10%'],
     ['promote', '--to', 'beta'],
+    ['notes', 'what is new'],
+    ['urgent'],
     ['yank', '--reason', 'it breaks'],
   ]
-  for (const [command, ...args] of commands) {
-    const { seconds, peakMib } = publisher(command, product, version, ...args, '--repo', repository)
-    rows.push({ tree: 'metadata', way: command, seconds, peakMib, stored: 0 })
-    print(`  updraft ${command.padEnd(20)} ${seconds.toFixed(2).padStart(7)} s ${peakMib.toFixed(0).padStart(6)} MiB`)
+  const taken = (way: string, { seconds, cpuSeconds, peakMib }: Measured): void => {
+    rows.push({ tree: 'metadata', way, seconds, cpuSeconds, peakMib, stored: 0 })
+    print(
+      `  ${way.padEnd(28)} ${seconds.toFixed(2).padStart(7)} s ${cpuSeconds.toFixed(2).padStart(7)} CPU-s ${peakMib.toFixed(0).padStart(6)} MiB`,
+    )
   }
+  for (const [command, ...args] of commands) {
+    taken(`updraft ${command}`, publisher(command, product, version, ...args, '--repo', repository))
+  }
+  // What opens all of it, for comparison.
+  taken('updraft renew', publisher('renew', repository, '--role', 'snapshot'))
+  taken('updraft doctor', publisher('doctor', repository, '--no-network'))
 }
 
 function publisher(...args: readonly string[]): Measured {
