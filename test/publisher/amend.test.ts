@@ -1,5 +1,4 @@
 // Changing what is signed about a published release: what is signed then, what is refused, and that no byte moves.
-import { cp } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import type { ErrorCode } from '@updraft/core/errors'
 import { parseChannel, parsePlatform, parseProduct, parseReleaseVersion } from '@updraft/core/names'
@@ -13,11 +12,11 @@ import { openRepository } from '../../publisher/src/repository.ts'
 import { runPublisher } from './program.ts'
 import { release } from './release.ts'
 import {
+  copyWorkspace,
   fingerprintTree,
   hoursAfter,
   NOW,
   openRepositoryWorkspace,
-  openWorkspace,
   type Workspace,
 } from './workspace.ts'
 
@@ -72,11 +71,7 @@ afterAll(async () => {
 })
 
 /** 1.0.0 on stable, 1.1.0 on stable and beta, 2.0.0 on beta. */
-const published = async (): Promise<Workspace> => {
-  const workspace = await openWorkspace()
-  await cp(template.directory, workspace.directory, { recursive: true })
-  return workspace
-}
+const published = (): Promise<Workspace> => copyWorkspace(template)
 
 describe('what is signed', () => {
   test('a promotion adds channels, and keeps those that were', async () => {

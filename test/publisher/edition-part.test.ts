@@ -1,7 +1,7 @@
 // What a change to one product looks at in a repository of several: all that it signs anew, and of the others that their files
 // are what the snapshot lists. What it passes over is told by whoever opens the whole.
 import { createHash } from 'node:crypto'
-import { appendFile, copyFile, cp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { appendFile, copyFile, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { parseProduct } from '@updraft/core/names'
@@ -20,11 +20,11 @@ import { signRole } from '../../publisher/src/sign/role.ts'
 import { signChange } from '../../publisher/src/sign.ts'
 import { release } from './release.ts'
 import {
+  copyWorkspace,
   fingerprintTree,
   hoursAfter,
   NOW,
   openRepositoryWorkspace,
-  openWorkspace,
   type Workspace,
   writeTree,
 } from './workspace.ts'
@@ -57,11 +57,7 @@ afterAll(async () => {
 })
 
 /** acme, beta and zeta, of each 1.0.0 on stable; and the role urgent. */
-const published = async (): Promise<Workspace> => {
-  const workspace = await openWorkspace()
-  await cp(template.directory, workspace.directory, { recursive: true })
-  return workspace
-}
+const published = (): Promise<Workspace> => copyWorkspace(template)
 
 describe('what is signed', () => {
   test('is what it would be had all been opened, and all other lines of the snapshot stay', async () => {

@@ -1,7 +1,7 @@
 // A folder of its own for one test: a repository with unencrypted keys, a build, and a way to see whether anything in
 // them has changed.
 import { createHash } from 'node:crypto'
-import { mkdir, mkdtemp, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { parseProduct } from '@updraft/core/names'
@@ -40,6 +40,13 @@ export const openRepositoryWorkspace = async (request: Partial<InitRequest> = {}
   const workspace = await openWorkspace()
   await init(workspace, request)
   await writeTree(workspace.build, { 'bin/acme': 'the program', 'README.md': 'read me\n' })
+  return workspace
+}
+
+/** Another one with the same in it. */
+export const copyWorkspace = async (from: Workspace): Promise<Workspace> => {
+  const workspace = await openWorkspace()
+  await cp(from.directory, workspace.directory, { recursive: true })
   return workspace
 }
 
