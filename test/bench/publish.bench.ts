@@ -1,30 +1,32 @@
 // `npm run bench:publish`: what it takes to publish a tree of large files and one of many small ones, and again with a hundredth
 // changed, beside casync, zchunk, and mktorrent with a compressed tar, on the same trees in the same run; and to change what is
 // signed in a repository with many releases. Prints seconds, MB of the tree per second, peak memory and what has to be stored.
-// `--json FILE` writes the same figures; `--mib`, `--files`, `--products`, `--releases` make it smaller, and `--only` (large, small,
-// metadata) runs one part.
 import { cp, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { ensureDebianPackages, PUBLISH_PACKAGES } from '../../scripts/debian-packages.ts'
+import { optionsOf } from '../../scripts/options.ts'
 import { makeTar } from './delta/competitors.ts'
 import { isInstalled, type Measured, measure } from './delta/measured.ts'
 import { makeManyReleases } from './publish/many-releases.ts'
 import { changeHundredth, makeLargeTree, makeSmallTree } from './publish/trees.ts'
 
-const { values } = parseArgs({
-  options: {
-    json: { type: 'string' },
-    mib: { type: 'string', default: '1024' },
-    files: { type: 'string', default: '20000' },
-    products: { type: 'string', default: '1000' },
-    releases: { type: 'string', default: '10000' },
-    only: { type: 'string' },
-  },
+const USAGE = `npm run bench:publish -- [options]
+
+What it takes to publish, beside casync, zchunk, and mktorrent with a compressed tar; and to change what is signed.
+
+  --only PART    large, small (trees of such files) or metadata (many releases)
+  --mib N        size of the tree of large files (1024)
+  --files N      of the tree of small files (20000)
+  --products N   of the repository of many releases (1000)
+  --releases N   in all of it (10000)
+  --json FILE    the same figures
+
+Example: npm run bench:publish -- --only metadata`
+const { mib, files, products, releases, only, json } = optionsOf(USAGE, {
+  numbers: { mib: 1_024, files: 20_000, products: 1_000, releases: 10_000 },
+  texts: ['only', 'json'],
 })
-const [mib, files, products, releases] = [values.mib, values.files, values.products, values.releases].map(Number)
-if (mib === undefined || files === undefined || products === undefined || releases === undefined) throw new Error()
 
 interface Row {
   readonly tree: string
@@ -50,11 +52,10 @@ try {
     small: () => compare('small files', (folder) => makeSmallTree(folder, files), false),
     metadata: changeMetadata,
   }
-  const { only } = values
   if (only !== undefined && !Object.hasOwn(parts, only))
     throw new Error(`--only takes ${Object.keys(parts).join(', ')}`)
   for (const [name, run] of Object.entries(parts)) if (only === undefined || only === name) await run()
-  if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(rows, null, 2)}\n`)
+  if (json !== undefined) await writeFile(json, `${JSON.stringify(rows, null, 2)}\n`)
 } finally {
   await rm(scratch, { recursive: true, force: true })
 }
@@ -65,7 +66,7 @@ async function compare(tree: string, make: (folder: string) => Promise<void>, is
   const after = join(work, 'after')
   await make(before)
   await cp(before, after, { recursive: true })
-  await changeHundredth(after, files ?? 0, isLarge, mib ?? 0)
+  await changeHundredth(after, files, isLarge, mib)
   const treeBytes = await sizeOf(before)
   print(`\n${tree}: ${(treeBytes / 1e6).toFixed(0)} MB`)
   const told = (way: string, measured: readonly Measured[], stored: number): void => {
@@ -132,7 +133,7 @@ async function changeMetadata(): Promise<void> {
   const build = join(scratch, 'build')
   await mkdir(build)
   await writeFile(join(build, 'file'), 'content')
-  const size = { products: products ?? 0, releases: releases ?? 0 }
+  const size = { products, releases }
   const { repository, product, version } = await makeManyReleases(scratch, build, size)
   print(`\n${size.products} products, ${size.releases} releases`)
   const commands: readonly (readonly [string, ...string[]])[] = [
