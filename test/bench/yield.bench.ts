@@ -8,6 +8,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { UpdateError } from '@updraft/core/errors'
 import { createMetainfo, pieceLengthFor } from '@updraft/core/swarm/metainfo'
 import { printFailure } from '@updraft/core/terminal/failure'
+import { optionsOf } from '../../scripts/options.ts'
 import { NODE, type Speaker, startSpeaker } from './processes.ts'
 import { workFolder, writeRandomFile } from './samples.ts'
 import { HEADER_RATIO } from './swarm/bound.ts'
@@ -36,6 +37,13 @@ interface Figures {
   /** And before. */
   readonly aloneShare: number
 }
+
+const USAGE = `npm run bench:yield
+
+What is left of a link for others while our swarm moves bytes, with yielding and without. Needs root and iproute2.
+
+Example: npm run bench:yield`
+optionsOf(USAGE, {})
 
 try {
   if (process.getuid?.() !== 0) {
