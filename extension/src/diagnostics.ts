@@ -22,8 +22,9 @@ export const diagnosticsOf = (model: Model, extensionVersion: string): string =>
   )
 
 /** Without what is kept exactly as the agent says it. */
-const cleaned = ({ key: _name, installed, available, ...product }: ProductView): object => ({
+const cleaned = ({ key: _name, installed, available, toApprove, ...product }: ProductView): object => ({
   ...product,
+  toApprove: toApprove?.version,
   ...(installed === undefined
     ? {}
     : { installed: { version: installed.version, path: installed.path, at: installed.at } }),

@@ -41,10 +41,11 @@ const findingNotice = (product: ProductView, finding: FindingView): readonly Not
   return [{ kind, key: keyOf(product, finding.code, which), product, finding }]
 }
 
+/** Where somebody else has signed, the finding says so, and nobody shall approve it with one click. */
 const approvalNotice = (product: ProductView): readonly Notice[] =>
-  product.toApprove === undefined
+  product.toApprove === undefined || product.toApprove.newSigner !== undefined
     ? []
-    : [{ kind: 'approvals', key: keyOf(product, 'approval', product.toApprove), product, finding: undefined }]
+    : [{ kind: 'approvals', key: keyOf(product, 'approval', product.toApprove.version), product, finding: undefined }]
 
 /** The first installation is somebody's own doing, and no news to them. */
 const installedNotice = (product: ProductView): readonly Notice[] => {

@@ -152,8 +152,16 @@ export interface ProductView {
   readonly seeding: ProductStatus['seeding']
   /** Its owner has said that it stays at its version. */
   readonly isHeld: boolean
-  /** The version that only waits for somebody to approve it. */
-  readonly toApprove: Shown | undefined
+  /** The version that waits for somebody to approve it. */
+  readonly toApprove: ToApprove | undefined
+}
+
+export interface ToApprove {
+  readonly version: Shown
+  /** The version exactly as the agent says it. */
+  readonly key: string
+  /** Somebody else has signed it than the installed version: a decision about trust. Who, in a sentence. */
+  readonly newSigner: Shown | undefined
 }
 
 export interface InstalledView {
@@ -246,9 +254,14 @@ export const productView = (product: ProductStatus): ProductView => ({
   toApprove: versionToApprove(product),
 })
 
-const versionToApprove = ({ decision }: ProductStatus): Shown | undefined => {
-  const version = decision.find(({ rule, passed }) => rule === 'approved' && !passed)?.version
-  return version === undefined ? undefined : name(version)
+/** Both rules are satisfied by the same approval. */
+const versionToApprove = ({ decision, trust: { findings } }: ProductStatus): ToApprove | undefined => {
+  const asks = decision.filter(({ rule, passed }) => (rule === 'approved' || rule === 'same-signer') && !passed)
+  const version = asks[0]?.version
+  if (version === undefined) return undefined
+  const change = asks.find((ask) => ask.rule === 'same-signer' && ask.version === version)
+  const message = findings.find(({ code }) => code === 'identity-changed')?.message
+  return { version: name(version), key: version, newSigner: change && show(message ?? change.detail) }
 }
 
 const ruleView = ({ rule, passed, detail, version, recheckAt }: Rule): RuleView => ({

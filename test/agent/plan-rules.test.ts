@@ -410,7 +410,7 @@ describe('the finding of a yank', () => {
     expect(findingsOfYank(settingsOf(), releases, parseReleaseVersion('1.1.0'))).toEqual([
       {
         code: 'release-yanked',
-        message: '1.1.0 was yanked at 2026-01-03 00:00 UTC: loses settings',
+        message: '1.1.0 was withdrawn at 2026-01-03 00:00 UTC: loses settings',
         hint: 'the agent goes to 1.0.0 by itself, unless a rule is in the way: updraft-agent why acme',
       },
     ])

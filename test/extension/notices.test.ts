@@ -42,6 +42,17 @@ describe('what is told', () => {
     expect(kinds(productOf('acme', { decision }))).toEqual(['approvals'])
   })
 
+  test('not what somebody else has signed: that is told as a refusal, and approved only by who has read it', () => {
+    const decision = ['approved', 'same-signer'].map((rule) => ({
+      rule,
+      passed: false,
+      detail: 'waits',
+      version: '1.1.0',
+    }))
+    const product = withFindings(finding({ code: 'identity-changed', message: 'it was A; now it is B' }))
+    expect(kinds({ ...product, decision })).toEqual(['blocked'])
+  })
+
   test('a version that was installed', () => {
     expect(kinds(productOf('acme', { update: updateOf({ version: '1.0.0', state: 'committed' }) }))).toEqual([
       'installed',

@@ -68,6 +68,35 @@ describe('reduce', () => {
   })
 })
 
+describe('a version that waits for approval', () => {
+  const waits = (rule: string, version: string) => ({ rule, passed: false, detail: `${version} waits`, version })
+  const toApprove = (changes: Partial<ProductStatus>) =>
+    modelAfter(statusNews([productOf('acme', changes)])).products.get('acme')?.toApprove
+
+  test('is the first one that waits, under the name that the agent knows it by', () => {
+    expect(toApprove({ decision: [waits('approved', '1.2.0'), waits('approved', '1.1.0')] })).toEqual({
+      version: '1.2.0',
+      key: '1.2.0',
+      newSigner: undefined,
+    })
+    expect(toApprove({ decision: [{ ...waits('approved', '1.2.0'), passed: true }] })).toBeUndefined()
+  })
+
+  test('says who has signed it if that is somebody else', () => {
+    const finding = {
+      code: 'identity-changed',
+      severity: 'error',
+      message: 'it was A; now it is B',
+      hint: '',
+      since: '',
+    } as const
+    const trust = { level: 'untrusted', signers: [], threshold: 1, findings: [finding] } as const
+    const decision = [waits('approved', '1.2.0'), waits('same-signer', '1.2.0')]
+    expect(toApprove({ decision, trust })?.newSigner).toBe('it was A; now it is B')
+    expect(toApprove({ decision: [waits('same-signer', '1.2.0')] })?.newSigner).toBe('1.2.0 waits')
+  })
+})
+
 describe('settings that the agent has refused', () => {
   const settings = (error?: Problem) => ({ kind: 'settings', ...(error === undefined ? {} : { error }) }) as const
   const problem = { type: 't', title: 't', status: 400, detail: 'agent.json:2:3: no', code: 'SETTINGS_INVALID' }

@@ -105,7 +105,7 @@ test('a yank brings both back to the older version, which is shared again; no fl
     expect(status).toMatchObject({ installed: { version: '1.0.0' }, available: { version: '1.0.0' } })
     const { stdout } = await agent.run(['events', '--after', String(cursors[index]), '--json'])
     expect(stdout).toContain('"code":"release-yanked"')
-    expect(stdout).toMatch(/1\.1\.0 was yanked at .+ UTC: loses settings/)
+    expect(stdout).toMatch(/1\.1\.0 was withdrawn at .+ UTC: loses settings/)
     for (const [role, version] of Object.entries(before[index] ?? {})) {
       expect(floorsOf(agent)[role]).toBeGreaterThanOrEqual(version)
     }

@@ -103,6 +103,24 @@ export const everyFindingTests = (context: () => WindowContext): void => {
     const classes = await window.statusItem(STATUS_ITEM).getAttribute('class')
     expect(classes).toContain('error-kind')
   })
+
+  step('a new signer is let in by a person who has read who it is, and by nothing less', async () => {
+    const question = window.dialog.getByText('Approve taken-over 1.1.0, although its signer is new?')
+    await window.runCommand('Updraft: Approve Update')
+    await question.waitFor()
+    await window.dialog.getByText(/Acme Releases .* now it is Mallory/).waitFor()
+    await picture('new-signer')
+    await window.page.keyboard.press('Escape')
+    await question.waitFor({ state: 'detached' })
+    expect((await productOf('taken-over'))?.installed?.version).toBe('1.0.0')
+
+    await window.runCommand('Updraft: Approve Update')
+    await window.dialog.getByRole('button', { name: 'Approve the New Signer' }).click()
+    await untilNone(async () => {
+      const product = await productOf('taken-over')
+      return product?.installed?.version === '1.1.0' ? [] : [JSON.stringify(product)]
+    })
+  })
 }
 
 const isTitle = ({ label }: ShownRow, title: string, product: string): boolean =>

@@ -62,7 +62,7 @@ export const realFindingTests = (step: Step, context: () => RealContext): void =
     await picture('rollback-attempt')
     await notification.getByRole('button', { name: 'Show Details' }).click()
     const frame = await context().window.frameWith('What the agent did')
-    expect(await frame.locator('body').textContent()).toContain('refused the old list')
+    expect(await frame.locator('body').textContent()).toContain('refused the older list')
     await picture('finding-page')
     await context().window.runCommand('Updraft: Explain All Warnings')
     await context().window.frameWith('The agent installs only what the publisher has signed')
@@ -110,17 +110,18 @@ export const realFindingTests = (step: Step, context: () => RealContext): void =
   })
 
   step('a source that is not trusted any more is a problem of the settings', async () => {
-    const { window, home, client } = context()
+    const { window, home, client, product } = context()
     const source = (await client.status()).sources[0]
     const environment = { UPDRAFT_HOME: home }
-    await runProgram('updraft-agent', ['trust', 'remove', source?.name ?? ''], { environment })
-    await checkNow()
+    await window.runCommand('Updraft: Stop Trusting a Source')
+    await picture('stop-trusting')
+    await window.dialog.getByRole('button', { name: 'Stop Trusting' }).click()
     await isShown('root-unknown')
     expect(await colour()).toBe('warning-kind')
     await window.runCommand('Problems: Focus on Problems View')
     await window.page
       .locator('.markers-panel')
-      .getByText('not the publisher’s keys that this machine knows')
+      .getByText('does not trust the source of these updates')
       .first()
       .waitFor()
     await picture('root-unknown')
@@ -133,6 +134,9 @@ export const realFindingTests = (step: Step, context: () => RealContext): void =
     await window.runCommand('Updraft: Compare Fingerprint')
     await window.dialog.getByRole('button', { name: 'They Are the Same' }).click()
     await until(async () => (await client.status()).sources[0]?.root.pinnedBy === 'fingerprint')
+    await until(
+      async () => (await product())?.trust.findings.every(({ code }) => code !== 'root-on-first-use') === true,
+    )
   })
 
   step('somebody else in the place of the publisher is not believed', async () => {

@@ -50,7 +50,7 @@ export const findingsOfYank = <T extends Described>(
   return [
     {
       code: 'release-yanked',
-      message: `${release.version} was yanked at ${minuteText(new Date(at))}: ${reason}`,
+      message: `${release.version} was withdrawn at ${minuteText(new Date(at))}: ${reason}`,
       hint:
         goTo === undefined
           ? `it stays until a newer release comes; whether to go on using it is for you to decide`

@@ -7,24 +7,33 @@ export type Severity = (typeof SEVERITIES)[number]
 
 /** One row per finding: how bad it is, and the one line that names it. */
 export const FINDINGS = {
-  'root-on-first-use': { severity: 'info', title: 'the root was trusted on first use and never compared' },
-  'root-unknown': { severity: 'error', title: 'the source has no pinned root, or shows a different one' },
+  'root-on-first-use': {
+    severity: 'info',
+    title: 'the root was taken from the server on first use, and nobody has compared it',
+  },
+  'root-unknown': {
+    severity: 'error',
+    title: 'no root is pinned for the source, or an imported file is of another one',
+  },
   'metadata-untrusted': { severity: 'error', title: 'metadata is not signed as the trusted root demands' },
-  'metadata-rollback': { severity: 'error', title: 'the source offers metadata older than what was trusted' },
+  'metadata-rollback': { severity: 'error', title: 'the source offers older metadata than it did before' },
   'metadata-expired': { severity: 'warning', title: 'metadata has expired' },
   'metadata-expiring': { severity: 'info', title: 'metadata expires soon' },
   'metadata-policy': { severity: 'error', title: 'metadata breaks a rule that Updraft adds to TUF' },
-  'identity-unknown': { severity: 'error', title: 'no trusted authority vouches for who signed the product' },
-  'identity-changed': { severity: 'error', title: 'the product is signed by somebody else than the installed version' },
-  'identity-expired': { severity: 'error', title: 'a certificate of who signed the product is not valid now' },
-  'identity-revoked': { severity: 'error', title: 'a certificate of who signed the product has been revoked' },
-  'urgent-unknown': { severity: 'warning', title: 'which releases are urgent cannot be told' },
-  'release-invalid': { severity: 'error', title: 'the signed description of a release is malformed' },
+  'identity-unknown': { severity: 'error', title: 'no pinned authority vouches for who signed the product' },
+  'identity-changed': {
+    severity: 'error',
+    title: 'the product is signed by somebody other than the installed version',
+  },
+  'identity-expired': { severity: 'error', title: 'a certificate of a signer of the product is not valid now' },
+  'identity-revoked': { severity: 'error', title: 'a certificate of a signer of the product has been revoked' },
+  'urgent-unknown': { severity: 'warning', title: 'it is not known which releases are urgent' },
+  'release-invalid': { severity: 'error', title: 'the signed description of a release is not valid' },
   'release-yanked': { severity: 'warning', title: 'the publisher has withdrawn the installed release' },
   'bundle-tampered': { severity: 'error', title: 'downloaded bytes do not match what was signed' },
   'swarm-stalled': { severity: 'warning', title: 'nobody delivers what is missing of a release' },
   'release-unhealthy': { severity: 'warning', title: 'a release did not work on this machine and was rolled back' },
-  'not-in-use': { severity: 'warning', title: 'what is in use is not the installed version' },
+  'not-in-use': { severity: 'warning', title: 'the installed version is not in use' },
   'source-unreachable': { severity: 'warning', title: 'the source cannot be reached' },
 } as const satisfies Record<string, { severity: Severity; title: string }>
 

@@ -66,8 +66,30 @@ export const agentCommands = ({ connection, log, model, program, agentLog, act, 
     const question = l10n.t('Is this the fingerprint of {0}?', show(name, 64))
     if ((await window.showWarningMessage(question, { modal: true, detail }, same)) !== same) return false
     await run('trust', 'add', url, '--name', name, '--fingerprint', fingerprint)
-    connection.refresh()
+    await lookAgain()
     return true
+  }
+
+  /** What was wrong with the source is over only when the agent has looked. Without an agent there is nobody to look. */
+  const lookAgain = async (): Promise<void> => {
+    if (model().link === 'connected') await connection.ask((client, options) => client.check({}, options))
+    connection.refresh()
+  }
+
+  /**
+   * Under which name to trust a source: products say from which one they come, so a name that they miss comes before the one
+   * that its address gives. Undefined if the person chose none.
+   */
+  const nameFor = async (offered: string): Promise<string | undefined> => {
+    const { sources, products } = model()
+    const known = new Set<string>([...sources.values()].map(({ name }) => name))
+    const missing = [...new Set([...products.values()].map(({ source }) => source))].filter((name) => !known.has(name))
+    if (missing.length === 0 || missing.some((name) => name === offered)) return offered
+    const items = [
+      ...missing.map((name) => ({ label: name, description: l10n.t('products wait for this source') })),
+      { label: offered, description: l10n.t('a new source') },
+    ]
+    return (await window.showQuickPick(items, { placeHolder: l10n.t('Which source is this?') }))?.label
   }
 
   const pickSource = async (target?: Target): Promise<SourceView | undefined> => {
@@ -117,9 +139,24 @@ export const agentCommands = ({ connection, log, model, program, agentLog, act, 
         })
         if (url === undefined || !(await mayAct('trust', 'add', url, '--fingerprint', 'sha256:…'))) return
         const offered = JSON.parse(await run('trust', 'show', url, '--json')) as Offered
-        if (await confirm(offered)) {
-          window.setStatusBarMessage(l10n.t('Updraft: {0} is trusted now', show(offered.name, 64)), 5_000)
+        const name = await nameFor(offered.name)
+        if (name !== undefined && (await confirm({ ...offered, name }))) {
+          window.setStatusBarMessage(l10n.t('Updraft: {0} is trusted now', show(name, 64)), 5_000)
         }
+      }),
+
+    stopTrusting: (target) =>
+      act(l10n.t('Updraft could not stop trusting the source'), async () => {
+        const source = await pickSource(target)
+        if (source === undefined || !(await mayAct('trust', 'remove', source.name))) return
+        const stop = l10n.t('Stop Trusting')
+        const detail = l10n.t(
+          'What is installed from it stays and keeps working, but gets no updates until you trust the source again: then you compare its fingerprint as if for the first time.',
+        )
+        const question = l10n.t('Stop trusting the source {0}?', source.name)
+        if ((await window.showWarningMessage(question, { modal: true, detail }, stop)) !== stop) return
+        await run('trust', 'remove', source.name)
+        await lookAgain()
       }),
 
     compareFingerprint: (target) =>

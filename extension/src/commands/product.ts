@@ -2,10 +2,10 @@
 import type { Wish } from '@updraft/core/control/api'
 import { l10n, ProgressLocation, window } from 'vscode'
 import type { CommandContext, Commands, Target } from '../commands.ts'
-import { show } from '../text.ts'
-import type { ProductView } from '../view-model.ts'
+import { type Shown, show } from '../text.ts'
+import type { ProductView, ToApprove } from '../view-model.ts'
 import { proofPage } from '../views/proof-page.ts'
-import { versionsOf } from '../views/words.ts'
+import { sentence, versionsOf } from '../views/words.ts'
 
 export const productCommands = ({ connection, model, pages, act, tell }: CommandContext): Commands => {
   const pick = (target: Target, suits: (product: ProductView) => boolean): Promise<ProductView | undefined> =>
@@ -14,6 +14,13 @@ export const productCommands = ({ connection, model, pages, act, tell }: Command
   const wish = async (product: ProductView, wanted: Wish, done: string): Promise<void> => {
     await connection.ask((client, options) => client.wish(product.key, wanted, options))
     window.setStatusBarMessage(done, MESSAGE_MS)
+  }
+  /** Exactly the version that the person has seen. False if they did not want it after all. */
+  const approve = async (product: ProductView, { version, key, newSigner }: ToApprove): Promise<boolean> => {
+    if (newSigner !== undefined && !(await believes(product, version, newSigner))) return false
+    const wanted: Wish = { kind: 'approve', version: key }
+    await wish(product, wanted, l10n.t('Updraft: {0} {1} is approved', product.name, version))
+    return true
   }
   const check = (product?: ProductView): Promise<void> =>
     inView(async () => {
@@ -32,21 +39,14 @@ export const productCommands = ({ connection, model, pages, act, tell }: Command
       act(l10n.t('Updraft could not update'), async () => {
         const product = await pick(target, hasNewer)
         if (product === undefined) return
-        if (product.toApprove !== undefined) {
-          await wish(product, { kind: 'approve' }, l10n.t('Updraft: {0} is approved', product.name))
-        }
+        if (product.toApprove !== undefined && !(await approve(product, product.toApprove))) return
         await check(product)
       }),
 
     approve: (target) =>
       act(l10n.t('Updraft could not approve the update'), async () => {
         const product = await pick(target, ({ toApprove }) => toApprove !== undefined)
-        if (product === undefined) return
-        await wish(
-          product,
-          { kind: 'approve' },
-          l10n.t('Updraft: {0} {1} is approved', product.name, product.toApprove ?? ''),
-        )
+        if (product?.toApprove !== undefined) await approve(product, product.toApprove)
       }),
 
     hold: (target) =>
@@ -138,6 +138,19 @@ const HOUR_MS = 3_600_000
 
 const inView = async (action: () => Promise<void>): Promise<void> =>
   await window.withProgress({ location: { viewId: 'updraft.products' } }, action)
+
+/** Whoever approves what somebody else has signed decides about trust: they see who, and are told what to ask first. */
+const believes = async ({ name }: ProductView, version: string, newSigner: Shown): Promise<boolean> => {
+  const approve = l10n.t('Approve the New Signer')
+  const question = l10n.t('Approve {0} {1}, although its signer is new?', name, version)
+  const detail = [
+    `${sentence(newSigner)}.`,
+    l10n.t(
+      'Approve it only if the publisher has told you that the new signer is theirs, in a way that you have used before. If they know nothing of it, somebody else may have their keys: close this.',
+    ),
+  ].join('\n\n')
+  return (await window.showWarningMessage(question, { modal: true, detail }, approve)) === approve
+}
 
 const hasNewer = ({ available, installed }: ProductView): boolean =>
   available !== undefined && available.version !== installed?.version

@@ -1,6 +1,7 @@
 // What each finding means, for a developer who has never heard of The Update Framework: what has happened, what the agent has
-// done about it, and what there is to do. The agent's own message has the values; these are the words around it.
-import { type FindingCode, isFindingCode, type Severity } from '@updraft/core/trust/finding'
+// done about it, and what there is to do. The agent's own message has the values; these are the words around it. Each text
+// stands alone as well, on the page of all warnings: it may speak of the message, but not of a place on the screen.
+import { FINDINGS, type FindingCode, isFindingCode, type Severity } from '@updraft/core/trust/finding'
 import { l10n } from 'vscode'
 import { findingTitle } from './words.ts'
 
@@ -13,7 +14,12 @@ export interface FindingText {
 }
 
 export const findingText = (code: string, severity: Severity): FindingText => {
-  return { title: findingTitle(code), ...(isFindingCode(code) ? TEXTS[code]() : unknownFinding(severity)) }
+  const title = findingTitle(code)
+  if (!isFindingCode(code)) return { title, ...unknownFinding(severity) }
+  const text = TEXTS[code]()
+  // What usually stops updates, and is only told here, has not stopped them.
+  const isOnlyTold = FINDINGS[code].severity === 'error' && severity !== 'error'
+  return { title, ...text, ...(isOnlyTold ? { did: onlyTold(code) } : {}) }
 }
 
 type Explanation = Omit<FindingText, 'title'>
@@ -22,192 +28,222 @@ type Explanation = Omit<FindingText, 'title'>
 const TEXTS: Readonly<Record<FindingCode, () => Explanation>> = {
   'root-on-first-use': () => ({
     happened: l10n.t(
-      'Every check of a signature begins with one file of the publisher, the root, which lists the publisher’s keys. On this machine the root was taken from the server as it was, and nobody has compared it with the publisher. If the server was not the right one that day, everything since then was checked against somebody else’s keys.',
+      'Everything that the agent checks starts from one file, the “root”, which lists the publisher’s keys. On this machine the root was taken from the server as it was, and nobody has compared it with what the publisher says. If that was the wrong server, every later check used somebody else’s keys.',
     ),
-    did: l10n.t('The agent installs updates, and accepts only those that the keys in this root have signed.'),
+    did: l10n.t('The agent installs updates as usual, but only those that are signed with the keys in this root.'),
     todo: l10n.t(
-      'Get the root’s fingerprint from the publisher in another way (their website, a colleague, a phone call) and compare it: run “Compare Fingerprint” on the source in the Trust view. Once it is confirmed, this goes away.',
+      'Ask the publisher for the fingerprint of their root in some other way: their website, a colleague, a phone call. Then run “Updraft: Compare Fingerprint”. Once you have confirmed that it is the same, this notice goes away.',
     ),
   }),
   'root-unknown': () => ({
     happened: l10n.t(
-      'The agent does not know which keys to believe for this source: no root (the publisher’s list of keys) is stored for it here, or the server shows one that does not follow from the stored one. The second happens when the server was replaced by somebody else, or when the publisher has started again with new keys.',
+      'To check signatures, the agent needs the “root” of the source: the file that lists the publisher’s keys. No root is stored here for the source that this product comes from: it was never added, or somebody has removed it. Or a file was imported that another publisher has made.',
     ),
-    did: l10n.t('The agent takes nothing from this source. What is installed stays and keeps working.'),
+    did: l10n.t(
+      'The agent takes nothing from this source. What is installed stays and keeps working, but gets no updates.',
+    ),
     todo: l10n.t(
-      'Ask the publisher whether they have moved or changed their root, and for its fingerprint. Only if the fingerprints are the same, run “Trust a Source” and confirm it. If the publisher knows nothing of it, do not: somebody else is answering in their name.',
+      'If this product should be updated, run “Updraft: Trust a Source” and compare the fingerprint with what the publisher tells you. If it should not, take it out of the agent’s settings: run “Updraft: Open Agent Settings”.',
     ),
   }),
   'metadata-untrusted': () => ({
     happened: l10n.t(
-      'The list of releases that the server offers does not carry enough valid signatures of the publisher. It was changed after it was signed, or somebody without the keys has signed it.',
+      'The list of releases on the server does not carry enough valid signatures of the publisher. It was changed after it was signed, or somebody without the publisher’s keys has made it, or the publisher has started again with new keys.',
     ),
     did: l10n.t(
-      'The agent has refused the whole list: nothing of it was downloaded or installed. What is installed stays, and was signed correctly.',
+      'The agent has refused the whole list: nothing of it was downloaded or installed. What is installed was checked when it was installed; it stays and keeps working.',
     ),
     todo: l10n.t(
-      'Nothing on this machine is broken, and there is nothing to repair here. Tell the publisher, with the message above. The warning goes away by itself when the server offers a correctly signed list again.',
+      'Nothing on this machine is broken, and there is nothing to repair here. Tell the publisher, and send them the message. The warning goes away by itself once the server offers a correctly signed list. Only if the publisher confirms that they have new keys: run “Updraft: Stop Trusting a Source”, then “Updraft: Trust a Source”, and compare the new fingerprint.',
     ),
   }),
   'metadata-rollback': () => ({
     happened: l10n.t(
-      'The server offers an older list of releases than the one that this machine has already seen. That is how somebody would bring back an old version with a known hole. A mirror that was restored from a backup looks the same.',
+      'The server offers an older list of releases than one that this machine has already seen. An attacker does that to bring back an old version with a known security hole. A mirror that lags behind, or was restored from a backup, looks the same.',
     ),
-    did: l10n.t('The agent has refused the old list and keeps to the newer one. What is installed stays.'),
+    did: l10n.t(
+      'The agent has refused the older list and keeps the newer one. What is installed stays and keeps working.',
+    ),
     todo: l10n.t(
-      'If you run the mirror, bring it up to date. Otherwise tell the publisher, with both numbers from the message. Do not delete the agent’s files to “fix” it: the agent remembers for a reason.',
+      'If you run the mirror, bring it up to date. Otherwise tell the publisher, and send them the message. Do not delete the agent’s files to get rid of this: its memory is what protects you here.',
     ),
   }),
   'metadata-expired': () => ({
     happened: l10n.t(
-      'The publisher signs the list of releases for a limited time, so that nobody can hide a new release by showing an old list for ever. This time is over. The publisher has forgotten to renew it, somebody keeps this machine from seeing the new list, or the clock of this machine is wrong.',
+      'The publisher signs the list of releases for a limited time, so that nobody can hide a new release by showing an old list forever. That time is over: the publisher has not renewed the list, or somebody keeps the new one from this machine, or the clock of this machine is wrong.',
     ),
-    did: l10n.t('The agent installs no updates until it sees a fresh list. What is installed stays and keeps working.'),
+    did: l10n.t(
+      'The agent installs no updates until it gets a fresh list, unless the setting “verification” of this product is “permissive” or “audit”: then it goes on, and only warns. What is installed stays and keeps working.',
+    ),
     todo: l10n.t(
-      'Look at the clock of this machine first. If it is right, tell the publisher that the list has expired; the message says which part of it, and since when.',
+      'Check the clock of this machine first. If it is right, tell the publisher that their list has expired; the message says which part of it, and when.',
     ),
   }),
   'metadata-expiring': () => ({
     happened: l10n.t(
-      'The publisher signs the list of releases for a limited time, and this time is almost over. Usually it is renewed before that.',
+      'The publisher signs the list of releases for a limited time, and that time is almost over. Usually it is renewed earlier.',
     ),
     did: l10n.t('The agent goes on as usual.'),
-    todo: l10n.t('Nothing for now. If it is still here when the time is over, updates stop; tell the publisher then.'),
+    todo: l10n.t(
+      'Nothing yet. If the list is not renewed in time, updates stop, and a warning says so. If you know the publisher, remind them.',
+    ),
   }),
   'metadata-policy': () => ({
     happened: l10n.t(
-      'The list of releases is signed, but in a way that makes its signatures worth little: a key is too weak, one key counts twice, a checksum is missing, or a name could lead out of its folder.',
+      'The list of releases breaks a rule that keeps this machine safe, whoever has signed it. For example, a key is too weak, one key is counted twice, a checksum is missing, a file is too large, or a name could lead out of its folder. The message names the rule.',
     ),
-    did: l10n.t('The agent has refused the list, although its signatures may be valid. What is installed stays.'),
+    did: l10n.t(
+      'The agent has refused the list, even if its signatures are valid. What is installed stays and keeps working.',
+    ),
     todo: l10n.t(
-      'Tell the publisher, with the message above: it names the rule. It is a mistake on their side, or somebody got hold of some of their keys.',
+      'Tell the publisher, and send them the message. Either it is a mistake of theirs, or somebody has got hold of some of their keys.',
     ),
   }),
   'identity-unknown': () => ({
     happened: l10n.t(
-      'The owner of this machine has said that somebody they trust must vouch for whoever publishes this product. A newer release has the right keys behind it, but nobody on that list vouches for the people who hold them.',
+      'For this product your settings ask for more than the right keys: an authority that you trust has to confirm, with a certificate, who holds them. For those who have signed now, none of your authorities confirms it.',
     ),
-    did: l10n.t('The agent has not taken the release. What is installed stays and keeps working.'),
+    did: l10n.t(
+      'The agent installs no updates of this product for as long as that is so. What is installed stays and keeps working.',
+    ),
     todo: l10n.t(
-      'Ask the publisher for a certificate from one of the authorities in the setting “authorities” of this product. If they use another authority, compare it with them first, and then add it there.',
+      'Ask the publisher for a certificate of one of the authorities in the setting “authorities” of this product. If they use another authority, make sure with them that it is the right one, and then add it there: run “Updraft: Open Agent Settings”.',
     ),
   }),
   'identity-changed': () => ({
     happened: l10n.t(
-      'Somebody else than before has signed the newest release: the names are in the message. That is so when a publisher changes its people, and also when somebody has taken over its keys.',
+      'Whoever signs now is not who signed the installed version; the message has both names. That happens when a publisher changes its staff, and also when somebody has taken over its keys.',
     ),
-    did: l10n.t('The agent waits with the update. What is installed stays, and was signed by the people from before.'),
+    did: l10n.t(
+      'The agent holds the update back until you approve it. What is installed stays and keeps working; the people from before have signed it.',
+    ),
     todo: l10n.t(
-      'Ask the publisher, by a way that you know, whether the new name is theirs. If it is, choose “Approve” for the version; if not, tell them, and leave it.',
+      'Ask the publisher whether the new signer is theirs, in a way that you have used before: not by an address that came with the update. If it is, run “Updraft: Approve Update”. If not, tell them, and do not approve it.',
     ),
   }),
   'identity-expired': () => ({
     happened: l10n.t(
-      'The certificate of somebody who signs this product has run out, or is not valid yet. Certificates have dates so that a lost one is not good for ever. A clock of this machine that is wrong looks the same.',
+      'The certificate of somebody who signs this product has expired, or is not valid yet. Certificates have an end date, so that a lost one is not good forever. If the clock of this machine is wrong, it looks the same.',
     ),
     did: l10n.t(
-      'The agent takes no update until it is put right, unless the setting “verification” of this product says that it is only to be told. What is installed stays and keeps working.',
+      'The agent installs no updates of this product until that is put right. What is installed stays and keeps working.',
     ),
     todo: l10n.t(
-      'Look at this machine’s clock first. If it is right, the publisher has to sign with a new certificate: tell them.',
+      'Check the clock of this machine first. If it is right, tell the publisher that they have to sign with a new certificate.',
     ),
   }),
   'identity-revoked': () => ({
     happened: l10n.t(
-      'The authority has taken back the certificate of somebody who signs this product. That is done when a key was stolen or somebody has left.',
+      'The authority that vouched for somebody who signs this product has revoked the certificate, or its list of revoked certificates cannot be read. A certificate is revoked when its key was stolen, or when somebody has left.',
     ),
     did: l10n.t(
-      'The agent takes no update that this person signed, unless the setting “verification” of this product says that it is only to be told. What is installed stays and keeps working.',
+      'The agent installs no updates of this product until enough others sign. What is installed stays and keeps working.',
     ),
     todo: l10n.t(
-      'Ask the publisher whether a key was stolen, and since when. If so, look at what was installed since then. Updates go on when somebody else signs.',
+      'Ask the publisher whether a key was stolen, and since when. If it was, look closely at what was installed since then. Updates go on when somebody else signs.',
     ),
   }),
   'urgent-unknown': () => ({
     happened: l10n.t(
-      'Your settings let releases grow old before they are installed, unless the publisher signs that one is urgent. Who may sign that is known, but what they have signed could not be fetched, or does not hold.',
+      'Your settings hold new releases back for a while before they are installed, except for those that the publisher marks as urgent. These marks could not be fetched, or are not signed correctly.',
     ),
     did: l10n.t(
-      'The agent takes no release for urgent. Everything else goes on: each release is installed at its age.',
+      'The agent treats no release as urgent. Everything else goes on: each release is installed once it is old enough.',
     ),
     todo: l10n.t(
-      'Nothing at once: the source is asked again. If it stays like this, tell the publisher, with the message above. If you know of a release that cannot wait, lower the minimum age of the product.',
+      'Nothing for now: the agent asks again. If this stays, tell the publisher, and send them the message. If you know of a release that cannot wait, lower “minimumAgeHours” of the product: run “Updraft: Open Agent Settings”.',
     ),
   }),
   'release-invalid': () => ({
     happened: l10n.t(
-      'The publisher has signed the description of a release, but something in it is missing or has a value that cannot be.',
+      'The publisher has signed the description of a release, but something in it is missing or makes no sense.',
     ),
-    did: l10n.t('The agent passes over this release. Other releases are not affected, and what is installed stays.'),
+    did: l10n.t('The agent skips this release; others are not affected. What is installed stays and keeps working.'),
     todo: l10n.t(
-      'Tell the publisher, with the message above. If the agent on this machine is old, update it first: a newer publisher may say things that it does not know yet.',
+      'Tell the publisher, and send them the message. If the agent on this machine is old, update it first: the release may use something that came after it.',
     ),
   }),
   'release-yanked': () => ({
     happened: l10n.t(
-      'The publisher has taken back the version that is installed here, and has signed why: it is in the message above. Usually it has a serious fault.',
+      'The publisher has withdrawn the version that is installed here. The message says why; usually the version has a serious fault.',
     ),
     did: l10n.t(
-      'The agent goes to the version that the publisher has named, as soon as your own settings allow it. If none is named, it stays until a newer one comes.',
+      'If the publisher has named a version to go to, the agent installs that one as soon as your settings allow it. If not, the withdrawn version stays until a newer one comes. It is not stopped: it can still be used.',
     ),
     todo: l10n.t(
-      'Read the reason. If the version stays although another one is there, “Why” below the product says what holds it back: a hold, a time window, a missing approval.',
+      'Read the reason, and decide whether to use this version until then. “Updraft: Roll Back” goes to the version before it, if that is still here. If the agent does not move on by itself, “Why” below the product says what holds it back: a hold, a time window, a missing approval.',
     ),
   }),
   'bundle-tampered': () => ({
     happened: l10n.t(
-      'What was downloaded is not what the publisher has signed. A peer or a server has sent something else, or it was damaged on the way or on this disk.',
+      'What was downloaded is not what the publisher has signed. Another machine or a server has sent something else, or it was damaged on the way or on this disk.',
     ),
     did: l10n.t(
-      'The agent has thrown it away: it was never unpacked, never run, and not passed on. Peers that send such data are banned. What is installed stays.',
+      'The agent has thrown it away: it was never installed, never run, and never passed on. Machines that send such data are banned. What is installed stays and keeps working.',
     ),
     todo: l10n.t(
-      'Usually nothing: the agent tries again with other peers. If it stays, tell the publisher; their server may hold a damaged file.',
+      'Usually nothing: the agent tries again, with other machines. If this stays, tell the publisher, and send them the message: their server may hold a damaged file.',
     ),
   }),
   'swarm-stalled': () => ({
     happened: l10n.t(
-      'The new release is signed and wanted, but nobody sends its missing parts: no other machine has them, or what they send is wrong, and the publisher’s server does not deliver them. Nothing can get in this way; at worst an update comes late.',
+      'A new release is there and is signed correctly, but its missing parts do not arrive: no other machine has them, or what they send is wrong, and the publisher’s server does not deliver them. This is not dangerous: the update only comes late.',
     ),
     did: l10n.t(
-      'The agent keeps what it has, has thrown away and banned whatever was wrong, and tries again at its next look.',
+      'The agent keeps what has arrived, has thrown away whatever was wrong, and tries again at the next check.',
     ),
     todo: l10n.t(
-      'See whether this machine’s firewall and proxy let the agent out. If others have the same, tell the publisher: their server may not offer this release.',
+      'Make sure that the firewall and the proxy of this machine let the agent out. If others have the same problem, tell the publisher: their server may not offer this release.',
     ),
   }),
   'not-in-use': () => ({
     happened: l10n.t(
-      'The installed version is on this machine and was checked, but what runs is still something else: the place that the agent’s settings name for it (a file, a command, VS Code) is taken, cannot be written, or has refused it.',
+      'The installed version is on this machine and was checked, but something else is still in use: the place that the agent’s settings name for it (a file, a command, VS Code) is taken, cannot be written, or has refused it.',
     ),
-    did: l10n.t('The agent has changed nothing that it did not put there itself, and tries again with every look.'),
+    did: l10n.t(
+      'The agent has not overwritten anything that it did not put there itself. It tries again at every check.',
+    ),
     todo: l10n.t(
-      'The message says what stands in the way. Move it away or name another place in “install” of the product in the agent’s settings; the next look does the rest.',
+      'The message says what is in the way. Move it away, or name another place in “install” of the product: run “Updraft: Open Agent Settings”. Then run “Updraft: Check for Updates”.',
     ),
   }),
   'release-unhealthy': () => ({
-    happened: l10n.t('A new version was installed and then failed the test that is set for it on this machine.'),
+    happened: l10n.t(
+      'A new version was installed and did not work here: it failed the test that your settings ask for, or could not be put into use, or did not start.',
+    ),
     did: l10n.t(
-      'The agent has gone back to the version before it, and does not try the failed one again. A newer version is tried by itself.',
+      'The agent has gone back to the version before it, if there was one, and does not try the failed one again. Newer versions are tried as usual.',
     ),
     todo: l10n.t(
-      'The message says what the test answered. If the fault is in the version, tell the publisher, and wait for the next one. If it was this machine’s, set it right and run “Try Again” on the product.',
+      'The message says what went wrong. If the version is to blame, tell the publisher, and wait for the next one. If this machine was, put it right and run “Updraft: Try Again”.',
     ),
   }),
   'source-unreachable': () => ({
     happened: l10n.t(
-      'The server that says which releases there are does not answer. This is a matter of networks, not of trust. But while it lasts, this machine does not hear of new releases.',
+      'The server that says which releases there are does not answer, or does not have a file that it should have. That is a matter of networks, not of trust. While it lasts, this machine hears of new releases from other machines at best.',
     ),
-    did: l10n.t('The agent tries again by itself. What is installed stays and keeps working.'),
-    todo: l10n.t('Look at the network, the proxy and the firewall of this machine, and at the address of the source.'),
+    did: l10n.t('The agent keeps trying by itself. What is installed stays and keeps working.'),
+    todo: l10n.t(
+      'Check the network, the proxy and the firewall of this machine, and the address of the source, which stands in the Trust view. If they are right, tell the publisher.',
+    ),
   }),
 }
 
+/** Because the owner wants it so, or because another machine has what the source should have. */
+const onlyTold = (code: FindingCode): string =>
+  code.startsWith('identity-')
+    ? l10n.t(
+        'The agent only warns of this and goes on with updates, because the setting “verification” of this product says so.',
+      )
+    : l10n.t(
+        'The agent has used nothing of what is wrong here. It gets the list of releases from another machine meanwhile and checks it in the same way, so updates go on.',
+      )
+
 const unknownFinding = (severity: Severity): Explanation => ({
-  happened: l10n.t('The agent is newer than this extension and tells something that the extension has no words for.'),
+  happened: l10n.t('The agent is newer than this extension, and reports something that the extension cannot explain.'),
   did:
     severity === 'error'
       ? l10n.t('The agent calls it an error, so it has refused something. What is installed stays.')
-      : l10n.t('The agent goes on as usual.'),
-  todo: l10n.t('Read the agent’s own message above, and update this extension.'),
+      : l10n.t('The agent does not call it an error, so it has refused nothing for it.'),
+  todo: l10n.t('Read the agent’s own message, and update this extension.'),
 })

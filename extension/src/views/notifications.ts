@@ -4,8 +4,10 @@ import { commands, type Disposable, l10n, type Memento, window, workspace } from
 import { createTurns } from '../notice-turns.ts'
 import { NOTICE_KINDS, type Notice, type NoticeKind, noticesOf } from '../notices.ts'
 import type { Model } from '../state.ts'
+import type { FindingView } from '../view-model.ts'
+import { findingText } from './finding-texts.ts'
 import type { About } from './row.ts'
-import { findingName, sentence } from './words.ts'
+import { findingName } from './words.ts'
 
 /** What is told: enough for years, and bounded whatever an agent says. */
 const REMEMBERED_MAX = 1_000
@@ -81,20 +83,15 @@ const messageOf = (kind: NoticeKind, { product, finding }: Notice, notices: read
   switch (kind) {
     case 'blocked':
       return finding !== undefined && count === 1
-        ? l10n.t(
-            'Updraft has blocked an update of {0}: {1}. {2}. Nothing of it was installed.',
-            product.name,
-            findingName(finding.code),
-            sentence(finding.message),
-          )
-        : l10n.t('Updraft has blocked updates for {0} reasons: {1}. Nothing of them was installed.', count, names)
+        ? l10n.t('Updraft has blocked an update of {0}: {1}. {2}', product.name, ...summaryOf(finding))
+        : l10n.t('Updraft has blocked updates: {0}. Nothing of them was installed. {1} warnings say why.', names, count)
     case 'warnings':
       return finding !== undefined && count === 1
-        ? l10n.t('Updraft, {0}: {1}. {2}.', product.name, findingName(finding.code), sentence(finding.message))
-        : l10n.t('Updraft has {0} warnings: {1}.', count, names)
+        ? l10n.t('Updraft warns of {0}: {1}. {2}', product.name, ...summaryOf(finding))
+        : l10n.t('Updraft has {0} warnings, about {1}.', count, names)
     case 'approvals':
       return count === 1
-        ? l10n.t('{0} {1} is ready and waits for your approval.', product.name, product.toApprove ?? '')
+        ? l10n.t('{0} {1} is ready and waits for your approval.', product.name, product.toApprove?.version ?? '')
         : l10n.t('{0} updates wait for your approval: {1}.', count, names)
     case 'installed':
       return count === 1
@@ -102,6 +99,12 @@ const messageOf = (kind: NoticeKind, { product, finding }: Notice, notices: read
         : l10n.t('{0} updates were installed: {1}.', count, names)
   }
 }
+
+/** What it is called, and what the agent has done: the values, and what to do, are in the details. */
+const summaryOf = ({ code, severity }: FindingView): readonly [string, string] => [
+  findingName(code),
+  findingText(code, severity).did,
+]
 
 const NAMES_MAX = 3
 

@@ -7,6 +7,7 @@ import type { Model } from '../state.ts'
 import { asMarkdown, type Shown, show, showMarkdown } from '../text.ts'
 import type { FindingView, ProductView, SignerView, SourceView } from '../view-model.ts'
 import { findingText } from './finding-texts.ts'
+import { wordsIn } from './message-words.ts'
 import { groupsOf, levelWord, pinnedWord, sentence, severityWord, signaturesOf, time } from './words.ts'
 
 const SCHEME = 'updraft'
@@ -88,6 +89,7 @@ const notesPage = ({ name, available }: ProductView): string =>
 export const findingPage = (product: ProductView, finding: FindingView, source: SourceView | undefined): string => {
   const { code, severity, message, hint, since } = finding
   const { title, happened, did, todo } = findingText(code, severity)
+  const words = wordsIn(message)
   return [
     `# ${plain(title)}`,
     [
@@ -97,14 +99,16 @@ export const findingPage = (product: ProductView, finding: FindingView, source: 
       `\`${code.replaceAll('`', '')}\``,
     ].join(' · '),
     heading(l10n.t('What happened')),
-    `> ${plain(sentence(message))}`,
     plain(happened),
+    plain(l10n.t('In the words of the agent:')),
+    `> ${plain(sentence(message))}`,
+    ...(words.length === 0 ? [] : [words.map((word) => `- ${plain(word)}`).join('\n')]),
     heading(l10n.t('What the agent did')),
     plain(did),
     heading(l10n.t('What you can do')),
     plain(todo),
-    ...(hint === undefined ? [] : [plain(l10n.t('The agent adds: {0}', sentence(hint)))]),
-    heading(l10n.t('The state of things')),
+    ...(hint === undefined ? [] : [plain(l10n.t('The agent adds: {0}.', sentence(hint)))]),
+    heading(l10n.t('How things stand')),
     table(factsOf(product, source)),
     // A preview follows no link to a page like this one, and runs no command.
     plain(l10n.t('What every other warning means: run “Updraft: Explain All Warnings”.')),
@@ -131,15 +135,11 @@ const signerText = ({ name, keyId, organization, authority, validUntil }: Signer
 
 const factsOfSource = (source: SourceView): readonly (readonly [string, string])[] => [
   [l10n.t('Source'), `${source.name}, ${source.url}`],
-  [l10n.t('Root'), l10n.t('version {0}, {1}', source.rootVersion, pinnedWord(source.pinnedBy))],
-  [l10n.t('Fingerprint'), groupsOf(source.fingerprint).join(' ')],
-  ...(source.expires === undefined
-    ? []
-    : [[l10n.t('Valid until'), `${time(source.expires.at)} (${source.expires.role})`] as const]),
+  [l10n.t('Publisher’s keys (root)'), l10n.t('version {0}, {1}', source.rootVersion, pinnedWord(source.pinnedBy))],
+  [l10n.t('Fingerprint of the root'), groupsOf(source.fingerprint).join(' ')],
+  ...(source.expires === undefined ? [] : [[l10n.t('Signed list valid until'), time(source.expires.at)] as const]),
   ...(source.lastCheck === undefined ? [] : [[l10n.t('Last checked'), time(source.lastCheck.at)] as const]),
 ]
-
-const WARNINGS_TITLE = 'Updraft warnings'
 
 /** The documentation of all findings, made of the same words. */
 export const allWarnings = (): string =>
@@ -147,7 +147,7 @@ export const allWarnings = (): string =>
     `# ${plain(l10n.t('What every warning means'))}`,
     plain(
       l10n.t(
-        'The agent installs only what the publisher has signed. It begins with one file, the root, that lists the publisher’s keys. With these keys the publisher signs a list of all releases with their checksums, and renews it regularly. Everything that is downloaded, from whomever, is compared with this list.',
+        'The agent installs only what the publisher has signed. It starts from one file, the “root”, which lists the publisher’s keys. With these keys the publisher signs a list of all releases and their checksums, and renews it regularly. Whatever is downloaded, and from whom, is compared with this list. Where a text speaks of the message: it stands with the warning in the Trust view.',
       ),
     ),
     ...Object.entries(FINDINGS).flatMap(([code, { severity }]) => {
@@ -156,8 +156,8 @@ export const allWarnings = (): string =>
         heading(title),
         `${plain(severityWord(severity))} · \`${code}\``,
         plain(happened),
-        plain(did),
-        `**${plain(l10n.t('What you can do'))}** ${plain(todo)}`,
+        `**${plain(l10n.t('What the agent does:'))}** ${plain(did)}`,
+        `**${plain(l10n.t('What you can do:'))}** ${plain(todo)}`,
       ]
     }),
   ].join('\n\n')
@@ -170,4 +170,4 @@ const table = (rows: readonly (readonly [string, string])[]): string =>
 /** Sentences that may be longer than what the agent says; the agent's part of them is clean already. */
 const plain = (text: string): string => asMarkdown(show(text, 2_000))
 
-export const warningsTitle = (): Shown => show(WARNINGS_TITLE)
+export const warningsTitle = (): Shown => show(l10n.t('Updraft warnings'))

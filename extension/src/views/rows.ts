@@ -51,7 +51,7 @@ const availableRows = ({ key, installed, available, toApprove }: ProductView): r
     : [
         {
           id: 'available',
-          label: toApprove === available.version ? l10n.t('Waits for your approval') : l10n.t('Available'),
+          label: toApprove?.version === available.version ? l10n.t('Waits for your approval') : l10n.t('Available'),
           description: available.version,
           tooltip: l10n.t('Published {0}', time(available.published)),
           icon: new ThemeIcon('cloud-download'),

@@ -1,7 +1,9 @@
 // The rows that say whether to trust a product: who signed it, what is wrong, how fresh it is, where it comes from.
+import { isFindingCode } from '@updraft/core/trust/finding'
 import { l10n, ThemeIcon } from 'vscode'
 import type { FindingView, ProductView, SourceView } from '../view-model.ts'
 import { findingText } from './finding-texts.ts'
+import { wordsIn } from './message-words.ts'
 import { lines, type Row } from './row.ts'
 import { signerRow } from './signer-rows.ts'
 import {
@@ -28,28 +30,33 @@ export const trustRow = (product: ProductView): Row => ({
 /** What happened, what the agent did, what to do: enough to know without opening anything else. */
 export const findingRow = (product: string, finding: FindingView, index: number): Row => {
   const { code, severity, message, hint, since } = finding
-  const { title, did, todo } = findingText(code, severity)
+  const { title, happened, did, todo } = findingText(code, severity)
+  // What the extension cannot explain, the agent has a word about; otherwise its own is for those who use it in a terminal.
+  const advice = isFindingCode(code) || hint === undefined ? todo : sentence(hint)
+  const more = hint === undefined || advice !== todo ? [] : [l10n.t('The agent adds: {0}.', sentence(hint))]
   return {
     id: `finding ${index} ${code}`,
     label: title,
-    tooltip: lines(sentence(message), hint === undefined ? '' : sentence(hint), l10n.t('Since {0}', time(since))),
+    tooltip: lines(title, happened, l10n.t('Since {0}', time(since))),
     icon: severityIcon(severity),
     spoken: severityWord(severity),
     isOpen: severity !== 'info',
     context: 'finding',
     about: { kind: 'finding', product, code },
     children: [
-      textRow('message', sentence(message), 'comment'),
-      textRow('did', did, 'shield'),
-      textRow('hint', hint === undefined ? todo : sentence(hint), 'lightbulb'),
+      textRow('message', l10n.t('What happened'), sentence(message), 'comment', ...wordsIn(message)),
+      textRow('did', l10n.t('What the agent did'), did, 'shield'),
+      textRow('todo', l10n.t('What you can do'), advice, 'lightbulb', ...more),
     ],
   }
 }
 
-const textRow = (id: string, text: string, icon: string): Row => ({
+/** A side bar cuts the text; its whole is in the tooltip, with whatever explains it. Icons say nothing to those who do not see. */
+const textRow = (id: string, heading: string, text: string, icon: string, ...more: readonly string[]): Row => ({
   id,
   label: text,
-  tooltip: text,
+  tooltip: lines(heading, text, ...more),
+  spoken: heading,
   icon: new ThemeIcon(icon),
 })
 
@@ -63,7 +70,7 @@ export const freshnessRows = (source: SourceView | undefined): readonly Row[] =>
           label: l10n.t('Signed list valid until'),
           description: time(source.expires.at),
           tooltip: lines(
-            l10n.t('{0} expires first', source.expires.role),
+            l10n.t('The part of it that expires first: {0}', source.expires.role),
             source.lastCheck === undefined
               ? l10n.t('Not checked yet')
               : l10n.t('Last checked {0}', time(source.lastCheck.at)),
@@ -88,7 +95,7 @@ export const rowsOfSource = (source: SourceView): readonly Row[] => {
     {
       id: 'root',
       label: rootLine(source),
-      tooltip: groupsOf(fingerprint).join('\n'),
+      tooltip: lines(l10n.t('Fingerprint of the root'), ...groupsOf(fingerprint)),
       icon: new ThemeIcon(source.pinnedBy === 'first-use' ? 'unverified' : 'verified'),
     },
     {
@@ -107,4 +114,4 @@ export const rowsOfSource = (source: SourceView): readonly Row[] => {
 }
 
 const rootLine = ({ rootVersion, pinnedBy }: SourceView): string =>
-  l10n.t('Root version {0}, {1}', rootVersion, pinnedWord(pinnedBy))
+  l10n.t('Publisher’s keys (root), version {0}: {1}', rootVersion, pinnedWord(pinnedBy))

@@ -49,7 +49,7 @@ const rowOfSource = (source: SourceView): Row => ({
   description: pinnedWord(source.pinnedBy),
   tooltip: source.url,
   icon: new ThemeIcon(source.pinnedBy === 'first-use' ? 'unverified' : 'key'),
-  context: 'source',
+  context: source.pinnedBy === 'first-use' ? 'source uncompared' : 'source',
   about: { kind: 'source', source: source.name },
   children: rowsOfSource(source),
 })

@@ -19,7 +19,7 @@ export const levelWord = (level: TrustLevel): string => {
     case 'attention':
       return l10n.t('Needs attention')
     case 'untrusted':
-      return l10n.t('Not trusted')
+      return l10n.t('Update blocked')
   }
 }
 
@@ -122,10 +122,12 @@ const RULES: Readonly<Record<string, (() => string) | undefined>> = {
   rollout: () => l10n.t('The rollout has reached this machine'),
   'minimum-age': () => l10n.t('Old enough'),
   approved: () => l10n.t('Approved'),
+  'same-signer': () => l10n.t('Signed by the same people as before'),
   'disk-space': () => l10n.t('Fits on the disk'),
   'not-held': () => l10n.t('Not held'),
   window: () => l10n.t('Inside a maintenance window'),
   battery: () => l10n.t('Enough power'),
+  metered: () => l10n.t('The connection may be used'),
   load: () => l10n.t('The machine has time for it'),
   chosen: () => l10n.t('Chosen'),
 }
@@ -144,7 +146,7 @@ export const sentence = (text: string): string =>
 export const severityWord = (severity: Severity): string => {
   switch (severity) {
     case 'info':
-      return l10n.t('To know')
+      return l10n.t('For information')
     case 'warning':
       return l10n.t('Warning')
     case 'error':

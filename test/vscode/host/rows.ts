@@ -132,10 +132,15 @@ export const rowTests: HostTests = {
     })
     const row = rows.find(({ label }) => label === 'The list of releases has expired')
     assert.equal(row?.isOpen, true)
+    assert.match(
+      row?.children?.[0]?.tooltip ?? '',
+      /^What happened\nTimestamp 9 expired\nTimestamp: the part of the list/,
+    )
+    assert.match(row?.children?.[2]?.tooltip ?? '', /The agent adds: Ask the publisher\.$/)
     assert.deepEqual(summaries(row?.children ?? []), [
       ['Timestamp 9 expired', undefined],
       [findingText('metadata-expired', 'warning').did, undefined],
-      ['Ask the publisher', undefined],
+      [findingText('metadata-expired', 'warning').todo, undefined],
     ])
   },
 
@@ -175,7 +180,8 @@ export const rowTests: HostTests = {
     for (const state of UPDATE_STATES) assert.match(stateWord(state), /^[A-Z]/)
     for (const level of TRUST_LEVELS) assert.match(levelWord(level), /^[A-Z]/)
     for (const code of Object.keys(FINDINGS) as FindingCode[]) assert.match(findingTitle(code), /^[A-Z]/)
-    for (const rule of ['not-held', 'window', 'rollout']) assert.notEqual(ruleWord(rule), rule)
+    for (const rule of ['not-held', 'window', 'rollout', 'same-signer', 'metered'])
+      assert.notEqual(ruleWord(rule), rule)
     assert.equal(ruleWord('constructor'), 'constructor')
   },
 
