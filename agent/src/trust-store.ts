@@ -80,7 +80,7 @@ export const readTrustedSource = async (stateDirectory: string, name: string): P
   const source = await readIfThere(stateDirectory, parseSourceName(name))
   if (source !== undefined) return source
   throw new UpdateError('ROOT_UNKNOWN', `no root is pinned for the source ${name}`, {
-    hint: 'run: updraft-agent trust add SOURCE --root FILE (or --fingerprint, or --on-first-use)',
+    hint: `run: updraft-agent trust add URL --root FILE --name ${name} (or --fingerprint, or --on-first-use)`,
   })
 }
 

@@ -19,6 +19,8 @@ export interface CommandContext {
   readonly model: () => Model
   readonly pages: Pages
   readonly program: () => AgentProgramOptions
+  /** Where an agent is looked for, in this order. Errors: USAGE. */
+  readonly sockets: () => readonly string[]
   /** Where the agent that is started here writes its log. */
   readonly agentLog: string
   readonly showActivity: () => void

@@ -33,8 +33,9 @@ export const activate = (context: ExtensionContext): void => {
   statusBar.draw(model)
   const painted = sinceLoading()
 
+  const sockets = () => socketsToTry(setting('socketPath'), process.env)
   const connection = followAgent({
-    sockets: () => socketsToTry(setting('socketPath'), process.env),
+    sockets,
     onNews: (news) => {
       const { link } = model
       model = reduce(model, news)
@@ -77,6 +78,7 @@ export const activate = (context: ExtensionContext): void => {
       model: () => model,
       pages,
       program: () => programOf(context),
+      sockets,
       agentLog: join(context.globalStorageUri.fsPath, 'agent.log'),
       showActivity: dashboard.open,
       version,

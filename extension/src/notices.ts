@@ -43,7 +43,7 @@ const findingNotice = (product: ProductView, finding: FindingView): readonly Not
 
 /** Where somebody else has signed, the finding says so, and nobody shall approve it with one click. */
 const approvalNotice = (product: ProductView): readonly Notice[] =>
-  product.toApprove === undefined || product.toApprove.newSigner !== undefined
+  product.toApprove === undefined || product.toApprove.isSkipped || product.toApprove.newSigner !== undefined
     ? []
     : [{ kind: 'approvals', key: keyOf(product, 'approval', product.toApprove.version), product, finding: undefined }]
 

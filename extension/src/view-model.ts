@@ -152,14 +152,19 @@ export interface ProductView {
   readonly seeding: ProductStatus['seeding']
   /** Its owner has said that it stays at its version. */
   readonly isHeld: boolean
-  /** The version that waits for somebody to approve it. */
+  /** The version that an approval would let in. */
   readonly toApprove: ToApprove | undefined
 }
+
+/** Rules that an approval satisfies. */
+export const APPROVAL_RULES: ReadonlySet<string> = new Set(['approved', 'same-signer', 'not-skipped'])
 
 export interface ToApprove {
   readonly version: Shown
   /** The version exactly as the agent says it. */
   readonly key: string
+  /** The person has said that it is never to be installed, and may change their mind. */
+  readonly isSkipped: boolean
   /** Somebody else has signed it than the installed version: a decision about trust. Who, in a sentence. */
   readonly newSigner: Shown | undefined
 }
@@ -254,14 +259,15 @@ export const productView = (product: ProductStatus): ProductView => ({
   toApprove: versionToApprove(product),
 })
 
-/** Both rules are satisfied by the same approval. */
 const versionToApprove = ({ decision, trust: { findings } }: ProductStatus): ToApprove | undefined => {
-  const asks = decision.filter(({ rule, passed }) => (rule === 'approved' || rule === 'same-signer') && !passed)
-  const version = asks[0]?.version
+  const notPassed = decision.filter(({ passed }) => !passed)
+  const asks = notPassed.filter(({ rule }) => rule === 'approved' || rule === 'same-signer')
+  const isSkipped = asks.length === 0
+  const version = (asks[0] ?? notPassed.find(({ rule }) => rule === 'not-skipped'))?.version
   if (version === undefined) return undefined
   const change = asks.find((ask) => ask.rule === 'same-signer' && ask.version === version)
   const message = findings.find(({ code }) => code === 'identity-changed')?.message
-  return { version: name(version), key: version, newSigner: change && show(message ?? change.detail) }
+  return { version: name(version), key: version, isSkipped, newSigner: change && show(message ?? change.detail) }
 }
 
 const ruleView = ({ rule, passed, detail, version, recheckAt }: Rule): RuleView => ({

@@ -53,6 +53,11 @@ describe('what is told', () => {
     expect(kinds({ ...product, decision })).toEqual(['blocked'])
   })
 
+  test('not a version that was skipped', () => {
+    const decision = [{ rule: 'not-skipped', passed: false, detail: 'skipped', version: '1.1.0' }]
+    expect(kinds(productOf('acme', { decision }))).toEqual([])
+  })
+
   test('a version that was installed', () => {
     expect(kinds(productOf('acme', { update: updateOf({ version: '1.0.0', state: 'committed' }) }))).toEqual([
       'installed',

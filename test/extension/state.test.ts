@@ -77,9 +77,19 @@ describe('a version that waits for approval', () => {
     expect(toApprove({ decision: [waits('approved', '1.2.0'), waits('approved', '1.1.0')] })).toEqual({
       version: '1.2.0',
       key: '1.2.0',
+      isSkipped: false,
       newSigner: undefined,
     })
     expect(toApprove({ decision: [{ ...waits('approved', '1.2.0'), passed: true }] })).toBeUndefined()
+  })
+
+  test('may be one that was skipped, for who changes their mind', () => {
+    expect(toApprove({ decision: [waits('not-skipped', '1.2.0')] })).toMatchObject({
+      version: '1.2.0',
+      isSkipped: true,
+    })
+    const decision = [waits('not-skipped', '1.2.0'), waits('approved', '1.1.0')]
+    expect(toApprove({ decision })).toMatchObject({ version: '1.1.0', isSkipped: false })
   })
 
   test('says who has signed it if that is somebody else', () => {

@@ -162,7 +162,7 @@ export const realProductTests = (context: () => WindowContext): void => {
     await past.waitFor()
     await past.hover()
     await picture('history')
-    const question = window.dialog.getByText('Leave acme 1.1.0 for 1.0.0?')
+    const question = window.dialog.getByText('Roll acme back from 1.1.0 to 1.0.0?')
     await until(async () => {
       // The row may be drawn anew under the pointer, and then the click reaches nothing.
       await past.getByRole('button', { name: 'Roll Back' }).click()
@@ -206,7 +206,7 @@ export const realProductTests = (context: () => WindowContext): void => {
     const frame = await window.frameWith('Peers by kind')
     await frame.locator('#rates canvas').waitFor()
     await frame.locator('#transfers tr', { hasText: 'acme 1.0.0' }).waitFor()
-    await frame.locator('#sources tr', { hasText: 'From the origin' }).waitFor()
+    await frame.locator('#sources tr', { hasText: 'From the publisher' }).waitFor()
     // As the real origin says it: this machine is the one that has it.
     await frame.locator('#fleet tr', { hasText: '1 machine' }).first().waitFor()
     await frame.locator('summary').click()

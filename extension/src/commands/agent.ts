@@ -20,7 +20,16 @@ interface Offered {
   readonly fingerprint: string
 }
 
-export const agentCommands = ({ connection, log, model, program, agentLog, act, tell }: CommandContext): Commands => {
+export const agentCommands = ({
+  connection,
+  log,
+  model,
+  program,
+  sockets,
+  agentLog,
+  act,
+  tell,
+}: CommandContext): Commands => {
   /** Errors: what the command of the agent printed. */
   const run = async (...args: string[]): Promise<string> => {
     const { exitCode, stdout, stderr } = await runAgentCommand(program(), args)
@@ -36,11 +45,11 @@ export const agentCommands = ({ connection, log, model, program, agentLog, act, 
     const command = `sudo updraft-agent ${args.join(' ')}`
     const copy = l10n.t('Copy Command')
     const detail = l10n.t(
-      'This agent is not yours, so its trust is for its owner to say. In a terminal: {0}',
+      'This agent belongs to the machine or to somebody else. Its owner can do this in a terminal: {0}',
       show(command),
     )
     const chosen = await window.showInformationMessage(
-      l10n.t('This needs the owner of the agent'),
+      l10n.t('Only the owner of the agent can do this'),
       { modal: true, detail },
       copy,
     )
@@ -94,7 +103,8 @@ export const agentCommands = ({ connection, log, model, program, agentLog, act, 
 
   const pickSource = async (target?: Target): Promise<SourceView | undefined> => {
     const sources = [...model().sources.values()]
-    const wanted = target?.about?.kind === 'source' ? target.about.source : undefined
+    const about = target?.about
+    const wanted = about?.kind === 'source' ? about.source : model().products.get(about?.product ?? '')?.source
     const known = sources.find(({ name }) => name === wanted)
     if (known !== undefined || sources.length === 1) return known ?? sources[0]
     if (sources.length === 0) throw new Error(l10n.t('no source is trusted yet; run “Trust a Source” first'))
@@ -106,7 +116,7 @@ export const agentCommands = ({ connection, log, model, program, agentLog, act, 
     const socketPath = connection.socketPath() ?? homeOf(process.env).socketPath
     const place = placeOf(socketPath, process.env)
     if (place !== undefined) return place.settingsFile
-    throw new UpdateError('USAGE', l10n.t('nobody says where the agent on {0} has its settings', socketPath), {
+    throw new UpdateError('USAGE', l10n.t('it is not known where the agent on {0} keeps its settings', socketPath), {
       hint: l10n.t('it prints the path with: updraft-agent doctor'),
     })
   }
@@ -114,8 +124,14 @@ export const agentCommands = ({ connection, log, model, program, agentLog, act, 
   return {
     startAgent: () =>
       act(l10n.t('Updraft could not start the agent'), async () => {
-        await mkdir(dirname(agentLog), { recursive: true })
         const { socketPath } = homeOf(process.env)
+        const [wanted] = sockets()
+        if (wanted !== socketPath) {
+          throw new Error(
+            l10n.t('the setting updraft.socketPath names another agent, {0}: empty it first', show(wanted ?? '')),
+          )
+        }
+        await mkdir(dirname(agentLog), { recursive: true })
         const isReady = () =>
           controlClient(socketPath)
             .status()
@@ -173,7 +189,7 @@ export const agentCommands = ({ connection, log, model, program, agentLog, act, 
         if (source === undefined) return
         const product = await window.showInputBox({
           title: l10n.t('Add a Product'),
-          prompt: l10n.t('Its name, as the publisher of {0} says it', source.name),
+          prompt: l10n.t('Name of the product, as the publisher of {0} writes it', source.name),
           placeHolder: 'acme',
           validateInput: (text) =>
             /^[a-z][a-z0-9-]*$/.test(text) ? undefined : l10n.t('Small letters, digits and dashes, a letter first.'),

@@ -1,9 +1,9 @@
 // Commands about one product: what its owner wants of the agent. From the palette they ask which product is meant.
 import type { Wish } from '@updraft/core/control/api'
-import { l10n, ProgressLocation, window } from 'vscode'
+import { commands, l10n, ProgressLocation, window } from 'vscode'
 import type { CommandContext, Commands, Target } from '../commands.ts'
 import { type Shown, show } from '../text.ts'
-import type { ProductView, ToApprove } from '../view-model.ts'
+import { APPROVAL_RULES, type ProductView, type ToApprove } from '../view-model.ts'
 import { proofPage } from '../views/proof-page.ts'
 import { sentence, versionsOf } from '../views/words.ts'
 
@@ -32,7 +32,7 @@ export const productCommands = ({ connection, model, pages, act, tell }: Command
     checkForUpdates: (target) =>
       act(l10n.t('Updraft could not check for updates'), async () => {
         const about = target?.about
-        await check(about?.kind === 'product' ? model().products.get(about.product) : undefined)
+        await check(about === undefined || about.kind === 'source' ? undefined : model().products.get(about.product))
       }),
 
     updateNow: (target) =>
@@ -41,12 +41,24 @@ export const productCommands = ({ connection, model, pages, act, tell }: Command
         if (product === undefined) return
         if (product.toApprove !== undefined && !(await approve(product, product.toApprove))) return
         await check(product)
+        const inTheWay = product.decision.find(({ rule, passed }) => !passed && !APPROVAL_RULES.has(rule))
+        if (inTheWay === undefined) return
+        const show = l10n.t('Show')
+        const text = l10n.t(
+          'Updraft looks for an update of {0} now. At the last check this held it back: {1}.',
+          product.name,
+          inTheWay.detail,
+        )
+        if ((await window.showInformationMessage(text, show)) === show)
+          await commands.executeCommand('updraft.products.focus')
       }),
 
     approve: (target) =>
       act(l10n.t('Updraft could not approve the update'), async () => {
         const product = await pick(target, ({ toApprove }) => toApprove !== undefined)
-        if (product?.toApprove !== undefined) await approve(product, product.toApprove)
+        if (product === undefined) return
+        if (product.toApprove !== undefined) await approve(product, product.toApprove)
+        else void window.showInformationMessage(l10n.t('No version of {0} waits for your approval now.', product.name))
       }),
 
     hold: (target) =>
@@ -71,7 +83,10 @@ export const productCommands = ({ connection, model, pages, act, tell }: Command
         if (product?.available === undefined) return
         const { version, key } = product.available
         const skip = l10n.t('Skip')
-        const detail = l10n.t('This machine waits for the version after it. Approving {0} later undoes this.', version)
+        const detail = l10n.t(
+          'This machine then waits for the version after it. “Approve Update” lets {0} in again.',
+          version,
+        )
         const question = l10n.t('Skip {0} {1}?', product.name, version)
         if ((await window.showWarningMessage(question, { modal: true, detail }, skip)) !== skip) return
         await wish(
@@ -90,10 +105,11 @@ export const productCommands = ({ connection, model, pages, act, tell }: Command
         const rollBack = l10n.t('Roll Back')
         const question =
           version === undefined
-            ? l10n.t('Leave {0} {1} for the version before it?', product.name, product.installed.version)
-            : l10n.t('Leave {0} {1} for {2}?', product.name, product.installed.version, show(version, 64))
+            ? l10n.t('Roll {0} back from {1} to the version before it?', product.name, product.installed.version)
+            : l10n.t('Roll {0} back from {1} to {2}?', product.name, product.installed.version, show(version, 64))
         const detail = l10n.t(
-          'The version that is left is not tried again on this machine, unless you say “Try Again”. A newer one is.',
+          '{0} is then not installed again on this machine unless you run “Try Again”. Newer versions are installed as usual.',
+          product.installed.version,
         )
         if ((await window.showWarningMessage(question, { modal: true, detail }, rollBack)) !== rollBack) return
         await inView(async () => {
@@ -128,7 +144,7 @@ export const productCommands = ({ connection, model, pages, act, tell }: Command
         const proof = await window.withProgress({ location: ProgressLocation.Notification, title }, () =>
           connection.ask((client, options) => client.proof(product.key, options)),
         )
-        await pages.openText(show(l10n.t('Verified: {0}', product.name)), proofPage(product.name, proof))
+        await pages.openText(show(l10n.t('Verification of {0}', product.name)), proofPage(product.name, proof))
       }),
   }
 }
@@ -165,7 +181,7 @@ const productFor = async (
   if (about !== undefined && about.kind !== 'source') return products.find(({ key }) => key === about.product)
   const fitting = products.filter(suits)
   if (fitting.length === 0) {
-    void window.showInformationMessage(l10n.t('There is no product for which this makes sense now.'))
+    void window.showInformationMessage(l10n.t('No product needs this now.'))
     return undefined
   }
   if (fitting.length === 1) return fitting[0]
@@ -180,6 +196,6 @@ const pickHold = async ({ name }: ProductView): Promise<Date | 'ever' | undefine
     { label: l10n.t('For a week'), until: after(7 * 24) },
     { label: l10n.t('Until I end it'), until: 'ever' as const },
   ]
-  const placeHolder = l10n.t('How long shall {0} stay as it is, whatever its publisher says?', name)
+  const placeHolder = l10n.t('How long should {0} stay at its version, even if the publisher withdraws it?', name)
   return (await window.showQuickPick(items, { placeHolder }))?.until
 }

@@ -59,7 +59,8 @@ export const readingCommands = ({
       tell(l10n.t('Updraft could not open the folder'), async () => {
         const path = productOf(target)?.installed?.key
         if (path === undefined) return
-        if (!isAbsolute(path) || path.includes('\0')) throw new Error(l10n.t('the agent names no absolute path'))
+        if (!isAbsolute(path) || path.includes('\0'))
+          throw new Error(l10n.t('the agent has not named an absolute path'))
         const folder = Uri.file(path)
         const isLocal = env.uiKind === UIKind.Desktop && env.remoteName === undefined
         if (isLocal) await commands.executeCommand('revealFileInOS', folder)

@@ -40,7 +40,7 @@ const outgoingRow = ({ key, name, seeding }: ProductView): readonly Row[] =>
           label: l10n.t('{0}: shared', name),
           description: [
             seeding.peers === 1 ? l10n.t('1 peer') : l10n.t('{0} peers', seeding.peers),
-            l10n.t('{0} given', bytes(seeding.uploadedBytes)),
+            l10n.t('{0} sent', bytes(seeding.uploadedBytes)),
           ].join(', '),
           icon: new ThemeIcon('arrow-up'),
         },

@@ -131,7 +131,7 @@ const sourcesOf = ({ products }: Model): readonly Part[] => {
   }
   return [
     partOf(l10n.t('From peers'), 'peers'),
-    partOf(l10n.t('From the origin'), 'origin'),
+    partOf(l10n.t('From the publisher'), 'origin'),
     partOf(l10n.t('Reused from this machine'), 'reused'),
   ]
 }
@@ -149,11 +149,11 @@ const rowOf = ({ name, haveBytes, totalBytes, uploadedBytes, peers }: Transfer):
 
 const wordsOfPage = (): DashboardWords => ({
   fromPeers: l10n.t('From peers'),
-  fromOrigin: l10n.t('From the origin'),
-  upload: l10n.t('Given to peers'),
+  fromOrigin: l10n.t('From the publisher'),
+  upload: l10n.t('Sent to peers'),
   time: l10n.t('Time'),
   noTransfers: l10n.t('Nothing is in the swarm.'),
-  cursorHelp: l10n.t('Left and right move through the last ten minutes.'),
+  cursorHelp: l10n.t('The left and right arrow keys move through the last ten minutes.'),
 })
 
 /** Everything that does not change; texts of ours only. */
@@ -189,12 +189,12 @@ const htmlOf = (webview: Webview, folder: Uri): string => {
 </div>
 <section id="fleet-section" aria-labelledby="fleet-title" hidden>
 <h2 id="fleet-title">${text(l10n.t('Versions in the fleet'))}</h2>
-<p class="soft">${text(l10n.t('As the publisher’s origin sees them: machines that share are counted, others are not.'))}</p>
+<p class="soft">${text(l10n.t('As the publisher’s server sees them. Only machines that share are counted.'))}</p>
 <div id="fleet" class="pair"></div>
 </section>
 <section>
 <h2 id="swarm-title">${text(l10n.t('In the swarm now'))}</h2>
-<table aria-labelledby="swarm-title"><thead><tr>${[l10n.t('What'), l10n.t('Here'), l10n.t('Peers'), l10n.t('Given')].map(column).join('')}</tr></thead>
+<table aria-labelledby="swarm-title"><thead><tr>${[l10n.t('What'), l10n.t('Here'), l10n.t('Peers'), l10n.t('Sent')].map(column).join('')}</tr></thead>
 <tbody id="transfers"></tbody></table>
 </section>
 </main>

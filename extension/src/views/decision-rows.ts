@@ -17,7 +17,7 @@ export const decisionRow = ({ decision, level, decidedAt, nextCheckAt }: Product
       : [
           {
             id: 'again',
-            label: l10n.t('Looked at again {0}', time(nextCheckAt)),
+            label: l10n.t('Next check {0}', time(nextCheckAt)),
             tooltip: decidedAt === undefined ? '' : l10n.t('Decided {0}', time(decidedAt)),
             icon: new ThemeIcon('clock'),
           },
@@ -35,7 +35,7 @@ const ruleRow = ({ rule, passed, detail, version, recheckAt }: RuleView, index: 
     tooltip: lines(
       passed ? l10n.t('Passed: {0}', word) : l10n.t('Not passed: {0}', word),
       sentence(text),
-      recheckAt === undefined ? '' : l10n.t('Asked again {0}', time(recheckAt)),
+      recheckAt === undefined ? '' : l10n.t('Checked again {0}', time(recheckAt)),
     ),
     icon: new ThemeIcon(passed ? 'pass' : 'circle-slash'),
     spoken: passed ? l10n.t('passed') : l10n.t('not passed'),

@@ -30,7 +30,7 @@ const pastRow = (product: string, current: string | undefined, update: PastUpdat
     label: version,
     description: `${stateWord(state)}, ${time(endedAt ?? startedAt)}`,
     tooltip: lines(
-      l10n.t('Begun {0}', time(startedAt)),
+      l10n.t('Started {0}', time(startedAt)),
       endedAt === undefined ? '' : l10n.t('Ended {0}', time(endedAt)),
       bytesFrom(bytes),
       error === undefined ? '' : sentence(error.message),

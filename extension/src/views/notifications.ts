@@ -84,7 +84,11 @@ const messageOf = (kind: NoticeKind, { product, finding }: Notice, notices: read
     case 'blocked':
       return finding !== undefined && count === 1
         ? l10n.t('Updraft has blocked an update of {0}: {1}. {2}', product.name, ...summaryOf(finding))
-        : l10n.t('Updraft has blocked updates: {0}. Nothing of them was installed. {1} warnings say why.', names, count)
+        : l10n.t(
+            'Updraft has blocked updates of {0}: {1} warnings say why. Nothing of them was installed.',
+            names,
+            count,
+          )
     case 'warnings':
       return finding !== undefined && count === 1
         ? l10n.t('Updraft warns of {0}: {1}. {2}', product.name, ...summaryOf(finding))

@@ -117,7 +117,7 @@ export const findingPage = (product: ProductView, finding: FindingView, source: 
 
 const factsOf = (product: ProductView, source: SourceView | undefined): readonly (readonly [string, string])[] => [
   [l10n.t('Installed'), product.installed?.version ?? l10n.t('nothing')],
-  [l10n.t('Available'), product.available?.version ?? l10n.t('nothing that may be trusted')],
+  [l10n.t('Available'), product.available?.version ?? l10n.t('nothing that can be trusted')],
   [l10n.t('Trust'), `${levelWord(product.level)}, ${signaturesOf(product)}`],
   ...product.signers.map((signer) => [l10n.t('Signed by'), signerText(signer)] as const),
   ...(source === undefined ? [] : factsOfSource(source)),

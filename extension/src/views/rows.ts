@@ -1,6 +1,6 @@
 // The rows below a product in the tree: plain values, so that what is shown can be tested without a screen.
 import { l10n, ThemeIcon } from 'vscode'
-import type { ProductView, SourceView, UpdateView } from '../view-model.ts'
+import type { ProductView, SourceView, ToApprove, UpdateView } from '../view-model.ts'
 import { decisionRow, rolloutRows } from './decision-rows.ts'
 import { historyRow } from './history-rows.ts'
 import { lines, type Row } from './row.ts'
@@ -51,14 +51,21 @@ const availableRows = ({ key, installed, available, toApprove }: ProductView): r
     : [
         {
           id: 'available',
-          label: toApprove?.version === available.version ? l10n.t('Waits for your approval') : l10n.t('Available'),
+          label: toApprove?.version === available.version ? approvalWord(toApprove) : l10n.t('Available'),
           description: available.version,
           tooltip: l10n.t('Published {0}', time(available.published)),
           icon: new ThemeIcon('cloud-download'),
-          context: available.notes === undefined ? 'available' : 'available notes',
+          context: [
+            'available',
+            ...(available.notes === undefined ? [] : ['notes']),
+            ...(toApprove?.version === available.version ? ['waiting'] : []),
+          ].join(' '),
           about: { kind: 'product', product: key },
         },
       ]
+
+const approvalWord = ({ isSkipped }: ToApprove): string =>
+  isSkipped ? l10n.t('Skipped') : l10n.t('Waits for your approval')
 
 const updateRow = (update: UpdateView, recheckAt: Date | undefined): Row => {
   const { phase, version, error } = update
@@ -89,7 +96,7 @@ const updateRow = (update: UpdateView, recheckAt: Date | undefined): Row => {
 
 /** When what waits is looked at again; empty if time does not decide it. */
 const againText = (recheckAt: Date | undefined): string =>
-  recheckAt === undefined ? '' : l10n.t('looked at again {0}', time(recheckAt))
+  recheckAt === undefined ? '' : l10n.t('checked again {0}', time(recheckAt))
 
 const hintRow = (hint: string): Row => ({
   id: 'hint',
@@ -110,7 +117,7 @@ const bytesRows = (update: UpdateView | undefined): readonly Row[] => {
       description: bytesFrom(update.bytes),
       tooltip: lines(
         bytesFrom(update.bytes),
-        l10n.t('Peers are other machines that have the release; the origin is the publisher’s server.'),
+        l10n.t('Peers are other machines that have the release; the rest came from the publisher’s server.'),
         l10n.t('Reused bytes were on this machine already.'),
       ),
       icon: new ThemeIcon('arrow-down'),
@@ -128,7 +135,7 @@ const sharingRows = ({ seeding: { releases, peers, uploadedBytes } }: ProductVie
           description: [
             releases === 1 ? l10n.t('1 release') : l10n.t('{0} releases', releases),
             peers === 1 ? l10n.t('1 peer') : l10n.t('{0} peers', peers),
-            l10n.t('{0} given', bytes(uploadedBytes)),
+            l10n.t('{0} sent', bytes(uploadedBytes)),
           ].join(', '),
           tooltip: l10n.t('Verified releases are passed on to other machines.'),
           icon: new ThemeIcon('arrow-up'),

@@ -29,7 +29,9 @@ export const signerRow = (signer: SignerView, index: number): Row => {
 }
 
 const certificateFacts = ({ keyId, organization, authority, validUntil }: SignerView): readonly Row[] => [
-  ...(organization === undefined ? [] : [fact('organization', l10n.t('Of {0}', organization), 'organization')]),
+  ...(organization === undefined
+    ? []
+    : [fact('organization', l10n.t('Organization: {0}', organization), 'organization')]),
   ...(authority === undefined ? [] : [fact('authority', l10n.t('{0} vouches for it', authority), 'verified')]),
   ...(validUntil === undefined
     ? []

@@ -41,7 +41,7 @@ export const findingRow = (product: string, finding: FindingView, index: number)
     icon: severityIcon(severity),
     spoken: severityWord(severity),
     isOpen: severity !== 'info',
-    context: 'finding',
+    context: `finding ${code}`,
     about: { kind: 'finding', product, code },
     children: [
       textRow('message', l10n.t('What happened'), sentence(message), 'comment', ...wordsIn(message)),
@@ -56,7 +56,7 @@ const textRow = (id: string, heading: string, text: string, icon: string, ...mor
   id,
   label: text,
   tooltip: lines(heading, text, ...more),
-  spoken: heading,
+  spokenFirst: heading,
   icon: new ThemeIcon(icon),
 })
 
@@ -105,7 +105,13 @@ export const rowsOfSource = (source: SourceView): readonly Row[] => {
       icon: new ThemeIcon('history'),
     },
     ...(source.importOnly
-      ? [{ id: 'import', label: l10n.t('Updates come by import only'), icon: new ThemeIcon('desktop-download') }]
+      ? [
+          {
+            id: 'import',
+            label: l10n.t('Updates come as files only; the server is not asked'),
+            icon: new ThemeIcon('desktop-download'),
+          },
+        ]
       : []),
     ...(nextCheckAt === undefined
       ? []

@@ -54,7 +54,7 @@ export const badRows = ({ key, bad }: ProductView): readonly Row[] =>
           label: l10n.t('Not tried again here'),
           description: bad.map(({ version }) => version).join(', '),
           tooltip: l10n.t(
-            'The agent leaves these versions out until “Try Again” is said. Newer ones are not affected.',
+            'The agent does not install these versions again unless you run “Try Again”. Newer ones are not affected.',
           ),
           icon: new ThemeIcon('circle-slash'),
           context: 'bad',
@@ -78,9 +78,9 @@ const judgeWord = (by: string): string => {
     case 'probe':
       return l10n.t('failed its test')
     case 'person':
-      return l10n.t('left by a person')
+      return l10n.t('rolled back by a person')
     case 'install':
-      return l10n.t('could not be brought into use')
+      return l10n.t('could not be put into use')
     case 'start':
       return l10n.t('did not start')
     default:

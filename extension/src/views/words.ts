@@ -87,9 +87,9 @@ export const transferOf = ({ haveBytes, totalBytes, peers }: UpdateView): string
     peers === 1 ? l10n.t('1 peer') : l10n.t('{0} peers', peers),
   ].join(', ')
 
-/** `12 MB from peers, 3 MB from the origin, 40 MB reused` */
+/** `12 MB from peers, 3 MB from the publisher, 40 MB reused` */
 export const bytesFrom = ({ peers, origin, reused }: UpdateView['bytes']): string =>
-  l10n.t('{0} from peers, {1} from the origin, {2} reused', bytes(peers), bytes(origin), bytes(reused))
+  l10n.t('{0} from peers, {1} from the publisher, {2} reused', bytes(peers), bytes(origin), bytes(reused))
 
 /** A fingerprint as two people read it to each other: two lines of eight groups of four digits. */
 export const groupsOf = (fingerprint: string): readonly string[] =>
@@ -107,12 +107,12 @@ export const ruleWord = (rule: string): string => RULES[rule]?.() ?? rule
 /** Functions, because the language of the screen is known only when they are asked. */
 const RULES: Readonly<Record<string, (() => string) | undefined>> = {
   __proto__: null as never,
-  subscribed: () => l10n.t('Subscribed to'),
+  subscribed: () => l10n.t('In the agent’s settings'),
   signed: () => l10n.t('Signed by the publisher'),
   channel: () => l10n.t('In the channel'),
   platform: () => l10n.t('For this platform'),
   'not-yanked': () => l10n.t('Not withdrawn'),
-  'way-out': () => l10n.t('A way out of what was withdrawn'),
+  'way-out': () => l10n.t('A replacement for the withdrawn version'),
   'version-range': () => l10n.t('In the version range'),
   newer: () => l10n.t('Newer than what is installed'),
   'bad-mark': () => l10n.t('Worked on this machine'),
@@ -127,8 +127,8 @@ const RULES: Readonly<Record<string, (() => string) | undefined>> = {
   'not-held': () => l10n.t('Not held'),
   window: () => l10n.t('Inside a maintenance window'),
   battery: () => l10n.t('Enough power'),
-  metered: () => l10n.t('The connection may be used'),
-  load: () => l10n.t('The machine has time for it'),
+  metered: () => l10n.t('Not on a metered connection'),
+  load: () => l10n.t('The machine is not too busy'),
   chosen: () => l10n.t('Chosen'),
 }
 
@@ -188,8 +188,8 @@ export const linkWord = (link: Model['link']): string => {
     case 'no-permission':
       return l10n.t('no permission to talk to the agent')
     case 'incompatible':
-      return l10n.t('the agent is not understood')
+      return l10n.t('the agent’s answer is not understood')
     case 'misconfigured':
-      return l10n.t('the place of the agent is not usable')
+      return l10n.t('the agent’s address is not usable')
   }
 }

@@ -35,9 +35,9 @@ export const rowTests: HostTests = {
       ['Downloading 42%', '42 MB of 100 MB, 3 peers'],
       ['Trusted', '2 signatures, 2 needed'],
       ['Signed list valid until', time(new Date('2026-03-10T08:00:00.000Z'))],
-      ['Bytes of 1.1.0', '40 MB from peers, 1.5 MB from the origin, 500 kB reused'],
+      ['Bytes of 1.1.0', '40 MB from peers, 1.5 MB from the publisher, 500 kB reused'],
       ['Source', 'main, channel stable, linux-x64'],
-      ['Shared', '1 release, 0 peers, 0 bytes given'],
+      ['Shared', '1 release, 0 peers, 0 bytes sent'],
       ['History', undefined],
       ['Why', 'every rule passed'],
     ])
@@ -65,7 +65,7 @@ export const rowTests: HostTests = {
     assert.deepEqual(
       row?.children?.map(({ label }) => label),
       [
-        'Of Acme GmbH',
+        'Organization: Acme GmbH',
         'Acme CA vouches for it',
         `Certificate valid until ${time(new Date(signer.validUntil))}`,
         'Key 1a2b3c4d',
@@ -160,7 +160,7 @@ export const rowTests: HostTests = {
       { rule: 'window', passed: false, detail: 'it opens at 22:00', recheckAt: '2026-03-03T22:00:00.000Z' },
     ]
     const [waiting] = rowsFor('acme', { update, decision }).filter(({ id }) => id === 'update')
-    assert.match(waiting?.description ?? '', /^looked at again .*2026/)
+    assert.match(waiting?.description ?? '', /^checked again .*2026/)
     const [held] = rowsFor('acme', { update }).filter(({ id }) => id === 'update')
     assert.doesNotMatch(held?.description ?? '', /again/)
   },
