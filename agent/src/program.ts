@@ -1,4 +1,5 @@
 // The agent's command line: reads it, runs one command, and turns whatever that throws into an exit code.
+import { exitHelp } from '@updraft/core/terminal/exit-help'
 import { exitCodeOfUsage, printFailure } from '@updraft/core/terminal/failure'
 import { Command, CommanderError } from 'commander'
 import { addApproveCommands } from './commands/approve.ts'
@@ -28,17 +29,33 @@ The agent of this user (or with UPDRAFT_HOME=DIR the one that has everything und
   $ updraft-agent install acme
   $ updraft-agent run
 
-Exit codes: 0 well, 1 a defect, 2 usage, 3 input, 4 conflict, 5 credentials, 6 untrusted, 7 unreachable, 8 this machine,
-9 no agent runs, 10 replaced by another version of itself, 130 interrupted.`
+The agent of the machine, as a service (for its users: UPDRAFT_SYSTEM=1 updraft-agent status):
+  $ sudo updraft-agent service install
+  $ sudo updraft-agent trust add https://updates.example.com --root /usr/local/share/updraft/root.json
+  $ sudo updraft-agent install acme`
 
 /** Runs the command of `argv` (as in process.argv), and says through the context what the process should exit with. */
 export const runProgram = async (context: Context, argv: readonly string[]): Promise<void> => {
+  try {
+    await agentProgram(context).parseAsync(argv)
+  } catch (error) {
+    context.setExitCode(
+      error instanceof CommanderError
+        ? exitCodeOfUsage(error.exitCode)
+        : printFailure(NAME, error, argv.includes('--json')),
+    )
+  }
+}
+
+/** The tree of commands: what there is, in the order that help shows it. Runs none of them. */
+export const agentProgram = (context: Context): Command => {
   const program = new Command(NAME)
     .description('Keeps the software on this machine up to date, from a swarm, and trusts only what is signed')
     .version(context.version)
     .exitOverride()
     .showHelpAfterError('(--help shows what there is)')
     .addHelpText('after', HELP)
+    .addHelpText('afterAll', exitHelp(NAME, true))
   addTrustCommand(program, context)
   addInstallCommand(program, context)
   addImportCommand(program, context)
@@ -56,14 +73,5 @@ export const runProgram = async (context: Context, argv: readonly string[]): Pro
   addSettingsCommand(program, context)
   addServiceCommand(program, context)
   addCompletionCommand(program, context)
-
-  try {
-    await program.parseAsync(argv)
-  } catch (error) {
-    context.setExitCode(
-      error instanceof CommanderError
-        ? exitCodeOfUsage(error.exitCode)
-        : printFailure(NAME, error, argv.includes('--json')),
-    )
-  }
+  return program
 }

@@ -1,9 +1,16 @@
 // The publisher's tree of commands: what there is, in the order that help shows it. Runs none of them.
+import { exitHelp } from '@updraft/core/terminal/exit-help'
 import { Command } from 'commander'
 import manifest from '../package.json' with { type: 'json' }
 import type { Context } from './context.ts'
 
 export const NAME = 'updraft-publisher'
+
+const HELP = `
+A repository, its first release, and the server that machines update from:
+  $ updraft-publisher init r --product acme
+  $ updraft-publisher publish ./build --repo r --product acme --version 1.0.0
+  $ updraft-publisher serve r`
 
 type AddCommand = (program: Command, context: Context) => void
 
@@ -42,6 +49,8 @@ export const publisherProgram = async (context: Context, asked?: string): Promis
     .exitOverride()
     .enablePositionalOptions() // So that --version after `publish` is the release's.
     .showHelpAfterError('(--help shows what there is)')
+    .addHelpText('after', HELP)
+    .addHelpText('afterAll', exitHelp(NAME, false))
   // The completion of a shell has all commands in it.
   const isAlone = asked !== undefined && asked !== 'completion' && Object.hasOwn(COMMANDS, asked)
   for (const [name, load] of Object.entries(COMMANDS)) {

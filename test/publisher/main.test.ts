@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
+import { EXIT_CODES } from '@updraft/core/errors'
 import { publisherProgram } from '../../publisher/src/program.ts'
 import { openRepository } from '../../publisher/src/repository.ts'
 import { PUBLISHER, runPublisher } from './program.ts'
@@ -140,6 +141,16 @@ describe('help', () => {
     command.configureOutput({ writeOut: (text) => (help += text) }).outputHelp()
     expect(help).toMatch(new RegExp(`Examples?:\n {2}\\$ (\\w+=\\S+ |source <\\()?updraft-publisher ${path} `))
     if (path !== 'completion') expect(help).toContain('--json')
+    expect(help).toMatch(/\nWhat the exit codes mean: updraft-publisher --help\n$/)
+  })
+
+  test('of the whole begins with a first release, and ends with every exit code that there is', () => {
+    let help = ''
+    whole.configureOutput({ writeOut: (text) => (help += text) }).outputHelp()
+    expect(help).toContain('$ updraft-publisher init r --product acme')
+    const { notRunning, replaced, ...codes } = EXIT_CODES
+    expect([...(help.split('Exit codes: ')[1] ?? '').matchAll(/\b\d+/g)].map(Number)).toEqual(Object.values(codes))
+    expect([notRunning, replaced]).toEqual([9, 10])
   })
 
   test.each(whole.commands.map((command) => command.name()))(

@@ -9,7 +9,8 @@ Examples:
   $ updraft-agent approve acme 1.4.0
 
 With "approval": "required" in agent.json, nothing else is installed. Without a version, the newest one that waits for its
-approval; see: updraft-agent why acme. Also undoes a skip. Works with and without a running agent.`
+approval; see: updraft-agent why acme. A version that was signed by somebody else than before has to be named: ask the publisher
+first. Also undoes a skip. Works with and without a running agent.`
 
 const SKIP_HELP = `
 Example:

@@ -36,7 +36,20 @@ Exactly one of --root, --fingerprint and --on-first-use says why the source dese
   $ updraft-agent trust add http://localhost:8080 --on-first-use --name local
 
 Adding a source again with the same root adds the address as a mirror, and remembers the stronger reason: this is how to
-confirm a root that was taken on first use. Another root is refused.`
+confirm a root that was taken on first use. Another root is refused: see trust remove. As root this acts as the user of the
+service, who has to be able to read the file.`
+
+const LIST_HELP = `
+Examples:
+  $ updraft-agent trust list
+  $ updraft-agent trust list --json`
+
+const REMOVE_HELP = `
+Example:
+  $ updraft-agent trust remove updates-example-com
+
+Products of the source get no updates until it is trusted again, under the same name. This is how to go over to other keys, if
+the publisher has confirmed to you that they started again with new ones: trust remove, then trust add with their new root.`
 
 const SHOW_HELP = `
 Example:
@@ -68,11 +81,13 @@ export const addTrustCommand = (program: Command, context: Context): void => {
     .command('list')
     .description('show the sources that are trusted, and why')
     .option('--json', 'print one JSON object')
+    .addHelpText('after', LIST_HELP)
     .action(({ json = false }: { readonly json?: boolean }) => list(json, context))
   trust
     .command('remove')
     .description('trust a source no longer; what is installed stays')
     .argument('<name>', 'name of the source, as trust list shows it')
+    .addHelpText('after', REMOVE_HELP)
     .action((name: string) => remove(name, context))
 }
 
