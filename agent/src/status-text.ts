@@ -34,8 +34,11 @@ export const textOfStatus = ({ agent, products, sources, sharing }: StatusView, 
     ...sharingText(sharing),
   ].join('\n\n')
 
+const NOT_RUNNING = `No agent is running; this is what it last knew. Start it with: updraft-agent run
+(If the agent of the machine is meant: updraft-agent service status; UPDRAFT_SYSTEM=1 updraft-agent status)`
+
 const headOf = (agent: Status['agent'] | null, now: Date): string => {
-  if (agent === null) return 'No agent is running; this is what it last knew. Start it with: updraft-agent run'
+  if (agent === null) return NOT_RUNNING
   const { version, hostname, pid, startedAt, swarmPort, home, controlUrl } = agent
   const port = swarmPort === 0 ? 'its swarm is not open' : `peers reach port ${swarmPort}`
   return `Agent ${version} runs on ${hostname} since ${span(startedAt, now)} (process ${pid}, ${port}, home ${home})${

@@ -3,8 +3,8 @@
 const [major] = process.versions.node.split('.').map(Number)
 if (major < 24) {
   process.stderr.write(
-    `updraft-publisher: needs Node 24 or newer, this is ${process.version}; inside the project run it as: npx updraft-publisher\n`,
+    `updraft-publisher: needs Node 24 or newer, this is ${process.version}; see https://nodejs.org, or inside the project: npx updraft-publisher\n`,
   )
-  process.exit(1)
+  process.exit(8) // This machine's matter, and no defect: EXIT_CODES.local.
 }
 await import('../src/main.ts')

@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { expect, test } from '@jest/globals'
+import { EXIT_CODES } from '@updraft/core/errors'
 import { PROJECT } from '../../scripts/steps.ts'
 
 /** This Node, as it would be if it were an old one. */
@@ -12,6 +13,6 @@ test.each([['publisher'], ['agent']])('updraft-%s on Node 20', (name) => {
   const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', OLD, file, '--help'], {
     encoding: 'utf8',
   })
-  expect({ status, stdout }).toEqual({ status: 1, stdout: '' })
+  expect({ status, stdout }).toEqual({ status: EXIT_CODES.local, stdout: '' })
   expect(stderr).toMatch(/^updraft-\w+: needs Node 24 or newer, this is v[\d.]+; .*\n$/)
 })

@@ -2,7 +2,7 @@
 // store of roots is trust-store.ts.
 import { isIPv4 } from 'node:net'
 import { homeOf } from '@updraft/core/control/home'
-import { UpdateError } from '@updraft/core/errors'
+import { hasCode, messageOf, UpdateError } from '@updraft/core/errors'
 import { readFileIfThere } from '@updraft/core/files/atomic'
 import { LIMITS } from '@updraft/core/limits'
 import type { Command } from 'commander'
@@ -154,7 +154,7 @@ const rootFor = async (
     })
   }
   if (root !== undefined) {
-    const rootBytes = await readFileIfThere(root, LIMITS.rootLengthBytes)
+    const rootBytes = await readRoot(root)
     if (rootBytes === undefined) throw new UpdateError('USAGE', `there is no file ${root}`)
     return { rootBytes, pinnedBy: 'file' }
   }
@@ -163,6 +163,19 @@ const rootFor = async (
     return { rootBytes, pinnedBy: 'fingerprint' }
   }
   return { rootBytes: await fetchFirstRoot(url, { signal }), pinnedBy: 'first-use' }
+}
+
+/** Errors: PERMISSION, with what it may be that is closed: root's commands act as the user of the service. */
+const readRoot = async (file: string): Promise<Buffer | undefined> => {
+  try {
+    return await readFileIfThere(file, LIMITS.rootLengthBytes)
+  } catch (error) {
+    if (!hasCode(error, 'PERMISSION')) throw error
+    throw new UpdateError('PERMISSION', messageOf(error), {
+      cause: error,
+      hint: 'the user of the agent has to be able to read it (of the service: updraft): put it below /usr/local/share, for example',
+    })
+  }
 }
 
 /** Spaces and upper case are how people copy such things. */

@@ -295,12 +295,13 @@ const fromConnection = (error: unknown, { address, signal }: Call): unknown => {
     case 'ECONNREFUSED':
       return new UpdateError('AGENT_NOT_RUNNING', `no agent answers on ${where}`, {
         cause: error,
-        hint: 'start it with: updraft-agent run',
+        hint: 'start it with: updraft-agent run; or is the agent of the machine meant? It is asked with UPDRAFT_SYSTEM=1',
       })
     case 'EACCES':
     case 'EPERM':
       return new UpdateError('PERMISSION', `the agent's socket ${where} is not open to this user`, {
         cause: error,
+        hint: 'its owner and the members of its group may ask; for the service: sudo usermod -aG updraft NAME, and sign in again',
       })
     case 'ECONNRESET':
     case 'EPIPE':
