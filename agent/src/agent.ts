@@ -12,6 +12,7 @@ import { removeTemporaries } from '@updraft/core/files/atomic'
 import { LIMITS } from '@updraft/core/limits'
 import { isNewer, type Product, parseReleaseVersion, type ReleaseVersion } from '@updraft/core/names'
 import { answersOf } from './answers.ts'
+import { tellBan } from './ban-notice.ts'
 import { watchClock } from './clock.ts'
 import { serveControl } from './control.ts'
 import type { Cycle } from './cycle-types.ts'
@@ -131,7 +132,7 @@ export const runAgent = async (options: AgentOptions): Promise<Failures> => {
   await using sharing = openSharing({
     openSwarm: parts.openSwarm,
     network: initial.network,
-    bans: rememberedBans({ store: store.bans, log, now }),
+    bans: rememberedBans({ store: store.bans, log, now, onBan: (bundle) => tellBan(bundle, store, now()) }),
     onMachine: (address) => news?.met(address),
     resume: (swarm, stopped) => {
       news?.reopened()

@@ -3,6 +3,8 @@
 import type { X509Certificate } from 'node:crypto'
 import type { Signer } from '@updraft/core/control/api'
 import { UpdateError } from '@updraft/core/errors'
+import { LIMITS } from '@updraft/core/limits'
+import { FINDINGS } from '@updraft/core/trust/finding'
 import { type Holder, holdersOf, type SignedRole } from '@updraft/core/trust/holders'
 import { actionOn, severityAt, type VerificationLevel } from '@updraft/core/trust/verification'
 import type { NewFinding } from './store/findings.ts'
@@ -38,6 +40,7 @@ export const identify = ({ role, authorities, level, installedSigners, now }: Id
   const signers = holders.map(signerOf)
   const change = changeBetween(installedSigners, signers)
   const findings = [
+    ...expiringSoon(good, role.threshold, now),
     ...faults.map(({ code, message }) => ({ code, message, hint: HINTS[code], severity: severityAt(code, level) })),
     ...(change === undefined
       ? []
@@ -82,8 +85,23 @@ const HINTS = {
     'ask the publisher for a certificate of an authority that you trust, or pin theirs after comparing it',
   'identity-expired': 'the publisher has to sign a new certificate; also compare the clock of this machine',
   'identity-revoked': 'ask the publisher whether a key was stolen; nothing is updated until another one signs',
+  'identity-expiring':
+    'nothing yet; if nobody signs with a new one until then, updates stop, and the publisher should know',
   'identity-changed': 'ask the publisher; then let the version in: updraft-agent approve PRODUCT VERSION',
 } as const
+
+/** Certificates without which not enough would be left, once they are over. What is over already is another finding. */
+const expiringSoon = (good: readonly Holder[], threshold: number, now: Date): readonly NewFinding[] => {
+  const leftMs = ({ validUntil }: Holder) => (validUntil?.getTime() ?? 0) - now.getTime()
+  const close = good.filter((holder) => leftMs(holder) > 0 && leftMs(holder) < LIMITS.offlineExpiryNoticeMs)
+  if (good.length < threshold || good.length - close.length >= threshold) return []
+  return close.map(({ name, validUntil }) => ({
+    code: 'identity-expiring' as const,
+    message: `the certificate of ${name} expires at ${validUntil?.toISOString()}`,
+    hint: HINTS['identity-expiring'],
+    severity: FINDINGS['identity-expiring'].severity,
+  }))
+}
 
 /** Nobody in common. Signers without a verified name say nothing about who they are. */
 const changeBetween = (before: readonly Signer[], after: readonly Signer[]): string | undefined => {

@@ -9,23 +9,26 @@ export interface RememberedBansOptions {
   readonly store: Bans
   readonly log: Pick<Log, 'warn'>
   readonly now: () => Date
+  /** Somebody was banned for what they sent of this bundle. */
+  readonly onBan?: (bundle: string) => void
 }
 
-export const rememberedBans = ({ store, log, now }: RememberedBansOptions): BanList => {
+export const rememberedBans = ({ store, log, now, onBan = () => {} }: RememberedBansOptions): BanList => {
   const bans = memoryBans({
     now: () => now().getTime(),
     remembered: store.lasting(now().toISOString()).map(({ subject, until }) => [subject, Date.parse(until)] as const),
   })
   return {
     isBanned: bans.isBanned,
-    ban: (subject, reason) => {
+    ban: (subject, reason, bundle) => {
       bans.ban(subject, reason)
       // Worth a line: a person may want to know whose machine sends bad data.
       log.warn(`banned ${subject}: ${reason}`)
       const at = now()
       const until = new Date(at.getTime() + BAN_TERM_MS).toISOString()
       try {
-        store.put({ subject, reason, until }, at.toISOString(), BANNED_SUBJECTS_MAX)
+        store.put({ subject, reason, until, bundle }, at.toISOString(), BANNED_SUBJECTS_MAX)
+        if (bundle !== undefined) onBan(bundle)
       } catch (error) {
         log.warn(`the ban is forgotten when the agent stops: ${messageOf(error)}`)
       }

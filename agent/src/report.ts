@@ -5,6 +5,7 @@ import { problemOf } from '@updraft/core/control/problem'
 import { type ErrorCode, hasCode, isUpdateError, UpdateError } from '@updraft/core/errors'
 import { describeRelease, type ReleaseVersion } from '@updraft/core/names'
 import type { FindingCode } from '@updraft/core/trust/finding'
+import { banNotice } from './ban-notice.ts'
 import type { CycleReport } from './cycle-types.ts'
 import type { ProductSettings } from './settings.ts'
 import type { NewFinding } from './store/findings.ts'
@@ -60,11 +61,13 @@ export const openReport = ({ product, store, now, onWarning }: ReportOptions): O
     refreshed: ({ rootVersion, expires, findings }) =>
       store.transaction(() => {
         wasRefreshed = true
+        const banned = banNotice(store.bans.of(name, at()))
+        const all = banned === undefined ? findings : [...findings, banned]
         store.checks.succeeded({ source, product: name, at: at() }, expires, rootVersion)
         append({ kind: 'check', source })
-        const seen = new Set(findings.map(({ code }) => code))
+        const seen = new Set(all.map(({ code }) => code))
         for (const { code } of store.findings.open(name)) if (!seen.has(code) && !UNTIL_INSTALLED.has(code)) clear(code)
-        for (const finding of findings) raise(finding)
+        for (const finding of all) raise(finding)
       }),
 
     notAsked: () =>

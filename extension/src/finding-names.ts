@@ -13,6 +13,7 @@ const NAMES: Readonly<Partial<Record<FindingCode, string>>> = {
   'identity-unknown': 'nobody this machine trusts vouches for the signer',
   'identity-changed': 'the signer is not the same as before',
   'identity-expired': 'the signer’s certificate is not valid now',
+  'identity-expiring': 'the signer’s certificate expires soon',
   'identity-revoked': 'the signer’s certificate was revoked',
   'release-invalid': 'the publisher’s description of a release is not valid',
   'release-yanked': 'the publisher has withdrawn the installed version',

@@ -93,6 +93,26 @@ describe('as many as have to sign have to be known', () => {
   })
 })
 
+describe('a certificate that is over within a week', () => {
+  const SOON = '2026-06-05T00:00:00Z'
+  const soon = identityOf(one, [leaf(one, 'One', SOON)])
+  test.each<[string, unknown, Given, readonly string[]]>([
+    ['is told while it is needed', soon, { signers: [one] }, ['identity-expiring info']],
+    ['is told at the least level as well', soon, { signers: [one], level: 'audit' }, ['identity-expiring info']],
+    ['is not told while enough others sign', merged(soon, GOOD_TWO), {}, []],
+    ['is told if all of them have to', merged(soon, GOOD_TWO), { threshold: 2 }, ['identity-expiring info']],
+    [
+      'is not told of one that is good for longer',
+      identityOf(one, [leaf(one, 'One', '2026-06-09T00:00:00Z')]),
+      { signers: [one] },
+      [],
+    ],
+    ['is not told of what is over', OLD_TWO, { signers: [two], level: 'permissive' }, ['identity-expired warning']],
+  ])('%s', (_, identity, given, told) => {
+    expect(judge(identity, given)).toMatchObject({ told, refusal: undefined })
+  })
+})
+
 test('names are given only to those whom the authority vouches for', () => {
   expect(judge(GOOD_ONE).signers).toEqual([
     { keyId: one.keyId, name: 'One', authority: 'Acme CA', validUntil: '2099-01-01T00:00:00.000Z' },

@@ -3,19 +3,26 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
+import { tellBan } from '@updraft/agent/ban-notice'
 import { rememberedBans } from '@updraft/agent/remembered-bans'
+import { openReport } from '@updraft/agent/report'
+import { type ProductSettings, parseSettings } from '@updraft/agent/settings'
 import { openStore, type Store } from '@updraft/agent/store'
 import { BAN_TERM_MS } from '@updraft/core/swarm/peers/bans'
 
+const ACME = parseSettings('{"products": {"acme": {"source": "main"}}}', 'agent.json').products[0] as ProductSettings
+
 let directory: string
 let store: Store
-let time = Date.parse('2026-05-01T00:00:00Z')
+const BEGIN_MS = Date.parse('2026-05-01T00:00:00Z')
+let time = BEGIN_MS
 let warnings: string[] = []
 
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'updraft-bans-'))
   store = openStore(directory)
   warnings = []
+  time = BEGIN_MS
 })
 afterEach(() => {
   store[Symbol.dispose]()
@@ -27,6 +34,7 @@ const start = () =>
     store: store.bans,
     log: { warn: (message) => void warnings.push(message) },
     now: () => new Date(time),
+    onBan: (bundle) => tellBan(bundle, store, new Date(time)),
   })
 const restart = () => {
   store[Symbol.dispose]()
@@ -42,6 +50,37 @@ test('a ban holds over a restart, and ends when it would have ended', () => {
   time += 1
   expect([bans.isBanned('address 192.0.2.1'), restart().isBanned('address 192.0.2.1')]).toEqual([false, false])
   expect(warnings).toEqual(['banned address 192.0.2.1: sent bad data'])
+})
+
+test('whose product it was sent for hears of it at once, and until the ban ends', () => {
+  const bans = start()
+  bans.ban('address 192.0.2.1', 'bad data for piece 3', 'acme_1.0.0_any')
+  bans.ban('address 192.0.2.2', 'bad data for piece 4', 'acme-cli_1.0.0_any')
+  bans.ban('address 192.0.2.3', 'spoke nonsense')
+  const events = (store.events.after(0, 10) ?? []).map(({ event }) => event)
+  expect(events.map((event) => (event.kind === 'finding' ? [event.product, event.finding.code] : event))).toEqual([
+    ['acme', 'peer-banned'],
+    ['acme-cli', 'peer-banned'],
+  ])
+  const [finding, ...others] = store.findings.open(ACME.name)
+  expect([finding?.severity, finding?.message, others]).toEqual([
+    'info',
+    'bad data came from address 192.0.2.1 (until 2026-05-01T01:00:00.000Z)',
+    [],
+  ])
+
+  const look = () =>
+    openReport({ product: ACME, store, now: () => new Date(time), onWarning: () => {} }).report.refreshed({
+      rootVersion: 1,
+      expires: { role: 'timestamp', at: '2027-01-01T00:00:00Z' },
+      findings: [],
+    })
+  time += BAN_TERM_MS - 1
+  look()
+  expect(store.findings.open(ACME.name)).toEqual([finding])
+  time += 1
+  look()
+  expect(store.findings.open(ACME.name)).toEqual([])
 })
 
 test('a clock that was set back makes none longer than its term', () => {

@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { databasePathOf, openStore, type Store } from '@updraft/agent/store'
 import type { InstalledRecord } from '@updraft/agent/store/installed'
 import { timesInterrupted } from '@updraft/agent/store/journal'
+import { MIGRATIONS_KNOWN } from '@updraft/agent/store/schema'
 import type { RecordedEvent, UpdateState } from '@updraft/core/control/api'
 import { problemOf } from '@updraft/core/control/problem'
 import { UpdateError } from '@updraft/core/errors'
@@ -372,7 +373,7 @@ describe('a damaged database is never replaced by an empty one', () => {
       expect(refusalOf(() => openStore(directory))).toMatchObject({ code: 'STATE_DAMAGED' })
       using raw = new DatabaseSync(databasePathOf(directory))
       expect(raw.prepare('SELECT count(*) AS tables FROM tomorrow').get()).toEqual({ tables: 0 })
-      raw.exec('DROP TABLE tomorrow; PRAGMA user_version = 9')
+      raw.exec(`DROP TABLE tomorrow; PRAGMA user_version = ${MIGRATIONS_KNOWN}`)
       store = openStore(directory)
     })
 
@@ -392,7 +393,9 @@ describe('a damaged database is never replaced by an empty one', () => {
     writeFileSync(`${databasePathOf(directory)}.schema-1`, 'of long ago')
     {
       using raw = new DatabaseSync(databasePathOf(directory))
-      raw.exec('DROP TABLE uploaded; DROP TABLE activation; PRAGMA user_version = 7')
+      raw.exec(
+        'ALTER TABLE ban DROP COLUMN bundle; DROP TABLE uploaded; DROP TABLE activation; PRAGMA user_version = 7',
+      )
     }
     store = openStore(directory)
     reopen()

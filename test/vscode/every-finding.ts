@@ -69,6 +69,8 @@ export const everyFindingTests = (context: () => WindowContext): void => {
         })
       })
       expect(poisoner.sentBytes).toBeGreaterThan(0)
+      const banned = (await productOf('poisoned'))?.trust.findings.find(({ code }) => code === 'peer-banned')
+      expect(banned?.message).toMatch(/^bad data came from .*127\.0\.0\.1/)
     },
     200_000,
   )

@@ -32,6 +32,7 @@ export const WRONG_IN = {
   poisoned: 'swarm-stalled',
   stranger: 'identity-unknown',
   lapsed: 'identity-expired',
+  waning: 'identity-expiring',
   stolen: 'identity-revoked',
   weak: 'metadata-policy',
   fading: 'metadata-expiring',
@@ -116,6 +117,7 @@ export const openHostileWorld = async (folder: string, home: string): Promise<Ho
   }
   const keysNow = new Map<string, SimulatedKey>()
   vouch('lapsed', keys.lapsed, identityOf(keys.lapsed, [certificate('lapsed', 'Acme Nightly', '2021-01-01T00:00:00Z')]))
+  vouch('waning', keys.waning, identityOf(keys.waning, [certificate('waning', 'Acme Seasonal', inThreeDays())]))
   vouch(
     'stolen',
     keys.stolen,
@@ -141,7 +143,7 @@ export const openHostileWorld = async (folder: string, home: string): Promise<Ho
 
   let peers: readonly string[] = []
   const settle = async (displaced: object): Promise<void> => {
-    const demanding = ['stranger', 'lapsed', 'stolen', 'taken-over']
+    const demanding = ['stranger', 'lapsed', 'waning', 'stolen', 'taken-over']
     const products = Object.keys(WRONG_IN).map((name): [string, object] => [
       name,
       {
@@ -192,6 +194,8 @@ const SERIALS: Readonly<Partial<Record<keyof typeof WRONG_IN, number>>> & { read
   lapsed: 10,
   stolen: 11,
 }
+
+const inThreeDays = (): string => new Date(Date.now() + 3 * 24 * 60 * 60 * 1_000).toISOString()
 
 const SICK = '#!/bin/sh\necho "the database is of a newer version" >&2\nexit 1\n'
 

@@ -137,6 +137,10 @@ const MIGRATIONS: readonly string[] = [
     month TEXT PRIMARY KEY, lan_bytes INTEGER NOT NULL, outside_bytes INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- What the bad data was sent for, so that the product's owner hears of it; NULL if it was for none.
+  ALTER TABLE ban ADD COLUMN bundle TEXT;
+  `,
 ]
 
 /** How many migrations this agent knows. */

@@ -11,6 +11,7 @@ import type { Bandwidth } from './bandwidth.ts'
 import { type Completion, createCompletion } from './completion.ts'
 import { createExchange, isOrigin } from './exchange.ts'
 import { type Endpoint, formatEndpoint } from './peers/addresses.ts'
+import { bansFor } from './peers/bans.ts'
 import { admitConnection, type Gate } from './peers/connections.ts'
 import { createDownload, type Download } from './peers/download.ts'
 import type { Link } from './peers/link.ts'
@@ -161,7 +162,7 @@ export const joinTorrent = async (
         bits,
         isDone,
         port: client.torrentPort,
-        bans: gate.bans,
+        bans: bansFor(gate.bans, metainfo.name),
         ourselves: gate.ourselves,
         download,
         upload,
@@ -225,7 +226,7 @@ export const joinTorrent = async (
       metainfo,
       download,
       http,
-      bans: gate.bans,
+      bans: bansFor(gate.bans, metainfo.name),
       limiter: bandwidth.down.outside,
       now,
       facts: () => ({

@@ -25,10 +25,12 @@ export const VALIDATIONS: Readonly<Record<FindingCode, Validation>> = {
   // The owner chose it when the source was added; refusing it later would only be a second way to say so.
   'root-on-first-use': 'none',
   'metadata-expiring': 'none',
+  'identity-expiring': 'none',
   'urgent-unknown': 'none', // It lifts a delay, and without it the delay stays.
   'release-yanked': 'none',
   'release-unhealthy': 'none',
   'not-in-use': 'none',
+  'peer-banned': 'none', // What it sent was refused; the swarm goes on without it.
   'swarm-stalled': 'none',
   'source-unreachable': 'none',
 }

@@ -143,6 +143,15 @@ const TEXTS: Readonly<Record<FindingCode, () => Explanation>> = {
       'Ask the publisher whether a key was stolen, and since when. If it was, look closely at what was installed since then. Updates go on when somebody else signs.',
     ),
   }),
+  'identity-expiring': () => ({
+    happened: l10n.t(
+      'The certificate of somebody who signs this product is almost over. Certificates have an end date, so that a lost one is not good forever; usually there is a new one in time.',
+    ),
+    did: l10n.t('The agent goes on as usual.'),
+    todo: l10n.t(
+      'Nothing yet. If nobody signs with a new certificate in time, updates stop, and a warning says so. If you know the publisher, remind them.',
+    ),
+  }),
   'urgent-unknown': () => ({
     happened: l10n.t(
       'Your settings hold new releases back for a while before they are installed, except for those that the publisher marks as urgent. These marks could not be fetched, or are not signed correctly.',
@@ -183,6 +192,17 @@ const TEXTS: Readonly<Record<FindingCode, () => Explanation>> = {
     ),
     todo: l10n.t(
       'Usually nothing: the agent tries again, with other machines. If this stays, tell the publisher, and send them the message: their server may hold a damaged file.',
+    ),
+  }),
+  'peer-banned': () => ({
+    happened: l10n.t(
+      'Another machine, or a server, sent data for this product that is not what the publisher has signed; the message has its address. It may be broken, or somebody may try to disturb updates.',
+    ),
+    did: l10n.t(
+      'The agent has thrown the data away, and does not ask that machine any more until the time in the message. It gets the same parts from others.',
+    ),
+    todo: l10n.t(
+      'Nothing: what is installed is not affected. If it is a machine of yours, check its disk and its memory, and run “Updraft: Verify Installed Files” there.',
     ),
   }),
   'swarm-stalled': () => ({

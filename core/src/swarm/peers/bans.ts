@@ -4,9 +4,15 @@ import { isLoopback, plainAddress } from './addresses.ts'
 
 export interface BanList {
   isBanned(subject: string): boolean
-  /** Bans `subject` for the list's term. `reason` is for people. */
-  ban(subject: string, reason: string): void
+  /** Bans `subject` for the list's term. `reason` is for people; `bundle` is what the bad data was sent for, if it was. */
+  ban(subject: string, reason: string, bundle?: string): void
 }
+
+/** The same list, for what is sent of one bundle. */
+export const bansFor = (bans: BanList, bundle: string): BanList => ({
+  isBanned: bans.isBanned,
+  ban: (subject, reason) => bans.ban(subject, reason, bundle),
+})
 
 export interface MemoryBansOptions {
   readonly termMs?: number
