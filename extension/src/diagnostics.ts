@@ -8,6 +8,7 @@ import type { ProductView } from './view-model.ts'
 export const diagnosticsOf = (model: Model, extensionVersion: string): string =>
   JSON.stringify(
     {
+      at: new Date().toISOString(),
       extension: extensionVersion,
       editor: `${env.appName} ${editorVersion}`,
       remote: env.remoteName ?? null,

@@ -70,7 +70,7 @@ export const everyFindingTests = (context: () => WindowContext): void => {
       })
       expect(poisoner.sentBytes).toBeGreaterThan(0)
       const banned = (await productOf('poisoned'))?.trust.findings.find(({ code }) => code === 'peer-banned')
-      expect(banned?.message).toMatch(/^bad data came from .*127\.0\.0\.1/)
+      expect(banned?.message).toMatch(/^bad data came from address 127\./)
     },
     200_000,
   )
@@ -87,9 +87,10 @@ export const everyFindingTests = (context: () => WindowContext): void => {
       if (place === -1) throw new Error(`${code} is not shown:\n${rows.map(({ label }) => label).join('\n')}`)
       // What is only to be known stays closed.
       if (FINDINGS[code].severity === 'info') continue
-      const [title, happened, did, todo] = rows.slice(place, place + 4)
-      expect([happened, did, todo].map((row) => row?.level)).toEqual(Array(3).fill((title?.level ?? 0) + 1))
-      expect(happened?.label.toLowerCase()).toContain((found?.message ?? '?').slice(0, 60).toLowerCase())
+      const [title, happened, did, todo, message] = rows.slice(place, place + 5)
+      expect([happened, did, todo, message].map((row) => row?.level)).toEqual(Array(4).fill((title?.level ?? 0) + 1))
+      expect(happened?.label.length).toBeGreaterThan(60)
+      expect(message?.label.toLowerCase()).toContain((found?.message ?? '?').slice(0, 60).toLowerCase())
       expect(did?.label).toMatch(/agent/)
       expect(todo?.label.length).toBeGreaterThan(20)
     }

@@ -61,8 +61,9 @@ export const realFindingTests = (step: Step, context: () => RealContext): void =
     const notification = await context().window.notification('Updraft has blocked an update of acme')
     await picture('rollback-attempt')
     await notification.getByRole('button', { name: 'Show Details' }).click()
-    const frame = await context().window.frameWith('What the agent did')
+    const frame = await context().window.frameWith('Message of the agent')
     expect(await frame.locator('body').textContent()).toContain('refused the older list')
+    await frame.locator('h1').first().hover() // It stands still then, and is drawn.
     await picture('finding-page')
     await context().window.runCommand('Updraft: Explain All Warnings')
     await context().window.frameWith('The agent installs only what the publisher has signed')

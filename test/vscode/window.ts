@@ -115,8 +115,9 @@ export const windowTests = (context: () => WindowContext): void => {
     expect(await colour()).toBe('error-kind')
     for (const row of [
       'The list of releases is not signed',
-      'Root 4 has 1 of 2 signatures',
-      'Nothing on this machine is broken',
+      'What happened, The list of releases on the server',
+      'What you can do, Nothing on this machine is broken',
+      'Message, Root 4 has 1 of 2 signatures',
     ]) {
       await window.row(row).first().waitFor()
     }

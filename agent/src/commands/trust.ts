@@ -130,7 +130,7 @@ const show = async (text: string, json: boolean, { signal, print }: Context): Pr
   if (json) return print(JSON.stringify(offered))
   print(
     [
-      `${url} offers, and nobody here trusts it by that:`,
+      `${url} offers this root; to show it is not to trust it:`,
       `  root         version ${version}, signed by ${threshold} of ${keyids.length} ${keyids.length === 1 ? 'key' : 'keys'}`,
       `  fingerprint  ${offered.fingerprint}`,
       ...groupsOf(offered.fingerprint.slice('sha256:'.length)).map((line) => `               ${line}`),

@@ -62,7 +62,7 @@ export const agentCommands = ({
     const same = l10n.t('They Are the Same')
     const detail = [
       l10n.t(
-        'Ask the publisher of {0} for the fingerprint of their root in another way: on their website, by telephone, from a colleague. Compare every group:',
+        'Ask the publisher of {0} for the fingerprint of their root, the file that lists their keys, in another way: on their website, by telephone, from a colleague. Compare every group:',
         show(url),
       ),
       groupsOf(fingerprint)

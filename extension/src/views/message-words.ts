@@ -3,8 +3,10 @@
 import { l10n } from 'vscode'
 
 /** One line for each such word in the message, in the order in which a person needs them. */
-export const wordsIn = (message: string): readonly string[] =>
-  WORDS.filter(([pattern]) => pattern.test(message)).map(([, meaning]) => meaning())
+export const wordsIn = (message: string): readonly string[] => {
+  const text = message.replaceAll(/https?:\S+/g, '') // Each address of a repository has some of them in it.
+  return WORDS.filter(([pattern]) => pattern.test(text)).map(([, meaning]) => meaning())
+}
 
 /** Functions, because the language of the screen is known only when they are asked. */
 const WORDS: readonly (readonly [RegExp, () => string])[] = [

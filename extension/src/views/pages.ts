@@ -100,7 +100,7 @@ export const findingPage = (product: ProductView, finding: FindingView, source: 
     ].join(' · '),
     heading(l10n.t('What happened')),
     plain(happened),
-    plain(l10n.t('In the words of the agent:')),
+    `**${plain(l10n.t('Message of the agent:'))}**`,
     `> ${plain(sentence(message))}`,
     ...(words.length === 0 ? [] : [words.map((word) => `- ${plain(word)}`).join('\n')]),
     heading(l10n.t('What the agent did')),

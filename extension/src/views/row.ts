@@ -10,8 +10,6 @@ export interface Row {
   readonly tooltip?: string
   /** What only the icon says, for those who do not see it. */
   readonly spoken?: string
-  /** The same, where it has to come first. */
-  readonly spokenFirst?: string
   readonly icon?: ThemeIcon
   readonly children?: readonly Row[]
   readonly isOpen?: boolean
@@ -39,9 +37,7 @@ export const itemOfRow = (row: Row, id: string): TreeItem => {
   item.id = id
   item.tooltip = row.tooltip ?? row.label
   item.accessibilityInformation = {
-    label:
-      (row.spokenFirst === undefined ? '' : `${row.spokenFirst}: `) +
-      [row.label, row.description, row.spoken].filter((part) => part !== undefined).join(', '),
+    label: [row.label, row.description, row.spoken].filter((part) => part !== undefined).join(', '),
   }
   if (row.description !== undefined) item.description = row.description
   if (row.icon !== undefined) item.iconPath = row.icon

@@ -44,19 +44,20 @@ export const findingRow = (product: string, finding: FindingView, index: number)
     context: `finding ${code}`,
     about: { kind: 'finding', product, code },
     children: [
-      textRow('message', l10n.t('What happened'), sentence(message), 'comment', ...wordsIn(message)),
+      textRow('happened', l10n.t('What happened'), happened, 'comment'),
       textRow('did', l10n.t('What the agent did'), did, 'shield'),
       textRow('todo', l10n.t('What you can do'), advice, 'lightbulb', ...more),
+      textRow('message', l10n.t('Message'), sentence(message), 'output', ...wordsIn(message)),
     ],
   }
 }
 
-/** A side bar cuts the text; its whole is in the tooltip, with whatever explains it. Icons say nothing to those who do not see. */
+/** A side bar cuts the text; its whole is in the tooltip, with whatever explains it. */
 const textRow = (id: string, heading: string, text: string, icon: string, ...more: readonly string[]): Row => ({
   id,
-  label: text,
+  label: heading,
+  description: text,
   tooltip: lines(heading, text, ...more),
-  spokenFirst: heading,
   icon: new ThemeIcon(icon),
 })
 

@@ -132,16 +132,15 @@ export const rowTests: HostTests = {
     })
     const row = rows.find(({ label }) => label === 'The list of releases has expired')
     assert.equal(row?.isOpen, true)
-    assert.match(
-      row?.children?.[0]?.tooltip ?? '',
-      /^What happened\nTimestamp 9 expired\nTimestamp: the part of the list/,
-    )
-    assert.match(row?.children?.[2]?.tooltip ?? '', /The agent adds: Ask the publisher\.$/)
+    const { happened, did, todo } = findingText('metadata-expired', 'warning')
     assert.deepEqual(summaries(row?.children ?? []), [
-      ['Timestamp 9 expired', undefined],
-      [findingText('metadata-expired', 'warning').did, undefined],
-      [findingText('metadata-expired', 'warning').todo, undefined],
+      ['What happened', happened],
+      ['What the agent did', did],
+      ['What you can do', todo],
+      ['Message', 'Timestamp 9 expired'],
     ])
+    assert.match(row?.children?.[2]?.tooltip ?? '', /The agent adds: Ask the publisher\.$/)
+    assert.match(row?.children?.[3]?.tooltip ?? '', /^Message\nTimestamp 9 expired\nTimestamp: the part of the list/)
   },
 
   'the first rule that did not pass is the answer to "why"': () => {
