@@ -110,7 +110,10 @@ export const removeTrustedSource = async (stateDirectory: string, name: string):
   const path = join(directoryOf(stateDirectory), parseSourceName(name))
   try {
     await lstat(path)
-    await rm(path, { recursive: true })
+    const gone = join(directoryOf(stateDirectory), `.${name}.removed`)
+    await rm(gone, { recursive: true, force: true })
+    await renameDurably(path, gone) // An agent that reads meanwhile finds it whole, or not at all.
+    await rm(gone, { recursive: true })
     await rm(join(stateDirectory, 'metadata', name), { recursive: true, force: true })
   } catch (error) {
     if (systemCodeOf(error) === 'ENOENT') throw new UpdateError('ROOT_UNKNOWN', `there is no source ${name}`)
@@ -187,8 +190,15 @@ const PIN_LENGTH_BYTES = 64 * 1024
 
 const readIfThere = async (stateDirectory: string, name: string): Promise<TrustedSource | undefined> => {
   const directory = join(directoryOf(stateDirectory), name)
-  const rootBytes = await readFileIfThere(join(directory, 'root.json'), LIMITS.rootLengthBytes)
-  const pinBytes = await readFileIfThere(join(directory, 'pin.json'), PIN_LENGTH_BYTES)
+  const read = async () => ({
+    rootBytes: await readFileIfThere(join(directory, 'root.json'), LIMITS.rootLengthBytes),
+    pinBytes: await readFileIfThere(join(directory, 'pin.json'), PIN_LENGTH_BYTES),
+  })
+  const isHalf = ({ rootBytes, pinBytes }: Awaited<ReturnType<typeof read>>): boolean =>
+    (rootBytes === undefined) !== (pinBytes === undefined)
+  const first = await read()
+  // It may have been removed between the two: then neither is there now.
+  const { rootBytes, pinBytes } = isHalf(first) ? await read() : first
   if (rootBytes === undefined && pinBytes === undefined) return undefined
   if (rootBytes === undefined || pinBytes === undefined) {
     throw damaged(directory, `${rootBytes === undefined ? 'root.json' : 'pin.json'} is missing`)

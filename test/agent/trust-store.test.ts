@@ -159,6 +159,24 @@ test('a removed source is forgotten', async () => {
   expect(await pin({ rootBytes: otherRoot })).toMatchObject({ rootBytes: otherRoot })
 })
 
+test('a source that is removed while an agent reads it is there as a whole, or not at all', async () => {
+  for (let round = 0; round < 40; round += 1) {
+    await pin()
+    const removal = { isOver: false }
+    const reading = async () => {
+      const seen: (readonly string[])[] = []
+      while (!removal.isOver) seen.push((await readTrustedSources(state)).map(({ name }) => name))
+      return seen
+    }
+    const readers = [reading(), reading(), reading()]
+    await removeTrustedSource(state, 'acme').finally(() => {
+      removal.isOver = true
+    })
+    for (const names of (await Promise.all(readers)).flat()) expect([[], ['acme']]).toContainEqual(names)
+    expect(await readdir(join(state, 'trust'))).toEqual([])
+  }
+})
+
 test.each([
   ['http://localhost:8080/', 'localhost-8080'],
   ['https://Updates.Example.COM/acme/', 'updates-example-com'],
