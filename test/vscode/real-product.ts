@@ -163,18 +163,21 @@ export const realProductTests = (context: () => WindowContext): void => {
     await past.hover()
     await picture('history')
     const question = window.dialog.getByText('Roll acme back from 1.1.0 to 1.0.0?')
-    await until(async () => {
-      // The row may be drawn anew under the pointer: then its buttons are gone until the pointer comes back.
-      await past.hover()
-      await past
-        .getByRole('button', { name: 'Roll Back' })
-        .click({ timeout: 5_000 })
-        .catch(() => {})
-      return await question.waitFor({ timeout: 5_000 }).then(
+    const rollBack = async () => {
+      await past.hover({ timeout: 5_000 })
+      await past.getByRole('button', { name: 'Roll Back' }).click({ timeout: 5_000 })
+      await question.waitFor({ timeout: 10_000 })
+    }
+    await until(() =>
+      rollBack().then(
         () => true,
-        () => false,
-      )
-    })
+        async () => {
+          // The rows may be drawn anew under the pointer: then the button is gone, or it is that of another row.
+          await window.page.keyboard.press('Escape')
+          return false
+        },
+      ),
+    )
     await window.dialog.getByRole('button', { name: 'Roll Back' }).click()
     await installed('1.0.0')
     await window.row('Installed, 1.0.0').waitFor()
