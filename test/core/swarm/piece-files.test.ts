@@ -44,6 +44,30 @@ test('what is written by piece lies in the files as it should', async () => {
   expect(Buffer.from(await checkPieces(metainfo, files))).toEqual(Buffer.from([0b1111_0000]))
 })
 
+test('what lies in a file that was just made is missing unread, until something is written to it', async () => {
+  const [{ metainfo, all }, directory] = [await make(), await temporaryFolder()]
+  await mkdir(join(directory, 'acme', 'deep'), { recursive: true })
+  await writeFile(join(directory, 'acme', 'deep', '0'), all.subarray(0, 10))
+  await writeFile(join(directory, 'acme', 'deep', '2'), all.subarray(10, 40_010))
+  const files = await openIn(metainfo, directory, true)
+  const blank = () => [0, 1, 2, 3].map((index) => files.isBlank(index))
+  expect(blank()).toEqual([false, false, true, true])
+  const read: number[] = []
+  const counted = {
+    ...files,
+    read: (index: number, offset: number, length: number) => {
+      read.push(index)
+      return files.read(index, offset, length)
+    },
+  }
+  expect(Buffer.from(await checkPieces(metainfo, counted))).toEqual(Buffer.from([0b1100_0000]))
+  expect(read.sort()).toEqual([0, 1])
+  await files.write(3, all.subarray(3 * 16_384))
+  expect(blank()).toEqual([false, false, true, false])
+  await files.write(2, all.subarray(2 * 16_384, 3 * 16_384))
+  expect(Buffer.from(await checkPieces(metainfo, files))).toEqual(Buffer.from([0b1111_0000]))
+})
+
 test('any range of a piece can be read, and nothing beyond', async () => {
   const { metainfo, all, source } = await make()
   const files = await openIn(metainfo, source, false)

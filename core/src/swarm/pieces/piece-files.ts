@@ -14,6 +14,8 @@ import { geometryOf } from './geometry.ts'
 export interface PieceFiles {
   /** Reads part of a piece. Errors: IO if the file ends too early, PERMISSION. */
   read(index: number, offset: number, length: number): Promise<Buffer<ArrayBuffer>>
+  /** A part of the piece lies in a file that was made, or was empty, when it was opened, and nothing was written to it since. */
+  isBlank(index: number): boolean
   /** Writes a whole piece. Errors: DISK_FULL, IO, PERMISSION. */
   write(index: number, piece: Uint8Array): Promise<void>
   /** Returns once everything written is on the disk itself. */
@@ -52,6 +54,7 @@ export const openPieceFiles = async (options: PieceFilesOptions): Promise<PieceF
   const paths = kept.map(({ path }) => join(directory, metainfo.name, ...path.split('/')))
   const isWritable = (file: number): boolean => writable && kept[file]?.isFixed === false
   const written = new Set<number>()
+  const blank = new Set<number>()
   const opened = new Map<number, OpenFile>()
   let closed = false
 
@@ -98,6 +101,7 @@ export const openPieceFiles = async (options: PieceFilesOptions): Promise<PieceF
     await use(file, async (handle) => {
       const { size } = await handle.stat()
       if (size === expected) return
+      if (size === 0) blank.add(file)
       if (isWritable(file)) await handle.truncate(expected)
       else throw new UpdateError('IO', `${path} has ${size} bytes in the place of ${expected}`)
     })
@@ -134,11 +138,15 @@ export const openPieceFiles = async (options: PieceFilesOptions): Promise<PieceF
       return buffer
     },
 
+    isBlank: (index) =>
+      blank.size > 0 && partsOf(bytesAt(index, 0), pieceLengthOf(index)).some(({ file }) => blank.has(file)),
+
     write: async (index, piece) => {
       let at = 0
       for (const part of partsOf(bytesAt(index, 0), piece.length)) {
         if (isWritable(part.file)) {
           written.add(part.file)
+          blank.delete(part.file)
           await use(part.file, (handle) => writeFully(handle, piece.subarray(at, at + part.length), part.offset))
         }
         at += part.length

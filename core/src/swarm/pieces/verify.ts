@@ -18,7 +18,11 @@ export const isPiece = ({ pieceHashes }: Metainfo, index: number, bytes: Uint8Ar
 /** One piece is hashed while the next ones are read. */
 const READS_AT_ONCE = 4
 
-/** Hashes every piece on disk. Gives the bits of those that are right; a piece that cannot be read is simply missing. */
+/**
+ * Hashes every piece on disk. Gives the bits of those that are right; a piece that cannot be read is simply missing, and so is one
+ * in a file that was just made: hashing 64 MiB of nothing kept a machine from its peers for a tenth of a second, and a swarm
+ * of eight on two cores for half of one.
+ */
 export const checkPieces = async (metainfo: Metainfo, files: PieceFiles): Promise<Uint8Array> => {
   const { pieces, pieceLengthOf } = geometryOf(metainfo)
   const bits = bitsFor(pieces)
@@ -27,6 +31,7 @@ export const checkPieces = async (metainfo: Metainfo, files: PieceFiles): Promis
     while (next < pieces) {
       const index = next
       next += 1
+      if (files.isBlank(index)) continue
       const bytes = await files.read(index, 0, pieceLengthOf(index)).catch(() => undefined)
       if (bytes !== undefined && isPiece(metainfo, index, bytes)) setBit(bits, index)
     }
