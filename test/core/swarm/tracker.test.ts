@@ -289,6 +289,17 @@ describe('the announcer', () => {
     expect(events).toEqual(['started', 'completed', 'stopped'])
   })
 
+  test('at the end of the download nobody is called anew', async () => {
+    const answer = async () => ({ leechers: undefined, peers: [{ host: '10.0.0.1', port: 7 }] })
+    const { announcer, peers, events } = announcing(answer, () => false, 0)
+    await jest.advanceTimersByTimeAsync(1)
+    announcer.complete()
+    await jest.advanceTimersByTimeAsync(1)
+    expect(events).toEqual(['started', 'completed'])
+    expect(peers).toEqual([7])
+    await announcer.close()
+  })
+
   test('tells of the end once a slow announce has ended', async () => {
     let release = (): void => {}
     const held = new Promise<void>((resolve) => {

@@ -97,8 +97,9 @@ const announceForEver = (url: string, tracker: Tracker, options: AnnouncerOption
       isKnown = true
       seeders = answer.seeders ?? seeders
       failures = 0
-      // Two seeds have nothing to say to each other: a fleet at rest makes no connections at all.
-      const isOfUse = counts().leftBytes > 0 || answer.leechers !== 0
+      // Two seeds have nothing to say to each other: a fleet at rest makes no connections at all. And who has just become one is
+      // connected to those who lack something: in a fleet that ends together, it would call everybody once more for nothing.
+      const isOfUse = event !== 'completed' && (counts().leftBytes > 0 || answer.leechers !== 0)
       if (isOfUse) for (const peer of answer.peers) onPeer(peer)
       waitMs = nextWaitMs(answer.intervalMs ?? INTERVAL_DEFAULT_MS, answer.minIntervalMs ?? 0)
     } catch (error) {

@@ -10,8 +10,8 @@ import { type GuardedHttp, readBounded } from '../web/guarded-http.ts'
 import {
   type Announcement,
   type Identity,
-  PEERS_WANTED,
   parseCompactPeers,
+  peersWanted,
   type Tracker,
   type TrackerAnswer,
 } from './tracker.ts'
@@ -42,7 +42,7 @@ const queryOf = ({ infoHash, peerId, port }: Identity, announcement: Announcemen
     `downloaded=${announcement.downloadedBytes}`,
     `left=${announcement.leftBytes}`,
     'compact=1',
-    `numwant=${announcement.event === 'stopped' ? 0 : PEERS_WANTED}`,
+    `numwant=${peersWanted(announcement)}`,
     ...(announcement.event === undefined ? [] : [`event=${announcement.event}`]),
   ].join('&')
 

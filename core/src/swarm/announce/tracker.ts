@@ -36,8 +36,9 @@ export interface Identity {
   readonly port: number
 }
 
-/** Trackers give 50 unless asked; a longer list is not worth its bytes. */
-export const PEERS_WANTED = 50
+/** Trackers give 50 unless asked; a longer list is not worth its bytes. Nobody is called at the end of a download, or of everything. */
+export const peersWanted = ({ event }: Pick<Announcement, 'event'>): number =>
+  event === 'completed' || event === 'stopped' ? 0 : 50
 
 /** A tracker that sends more than it was asked for does not fill our memory. */
 const PEERS_KEPT_MAX = 200

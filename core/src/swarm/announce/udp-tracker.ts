@@ -9,8 +9,8 @@ import { type AddressPolicy, plainAddress, resolveAllowed } from '../peers/addre
 import {
   type Announcement,
   type Identity,
-  PEERS_WANTED,
   parseCompactPeers,
+  peersWanted,
   type Tracker,
   type TrackerAnswer,
 } from './tracker.ts'
@@ -57,7 +57,7 @@ const announceRequest = (
   request.writeBigUInt64BE(BigInt(uploadedBytes), 72)
   request.writeUInt32BE(EVENTS[event ?? 'none'], 80)
   request.set(key, 88) // Our address, at 84, stays 0: the tracker sees it.
-  request.writeInt32BE(event === 'stopped' ? 0 : PEERS_WANTED, 92)
+  request.writeInt32BE(peersWanted({ event }), 92)
   request.writeUInt16BE(port, 96)
   return request
 }
