@@ -6,10 +6,12 @@ import type Peer from 'webtorrent/lib/peer.js'
 import type { Bandwidth } from './bandwidth.ts'
 import type { BanList } from './peers/bans.ts'
 import { isBannedPeer } from './peers/connections.ts'
+import { pipeOf } from './peers/direct-pipe.ts'
 import type { Download } from './peers/download.ts'
 import { createLink, isOutgoing, type Link } from './peers/link.ts'
 import type { Ourselves } from './peers/ourselves.ts'
 import { createSuggester, type Suggester } from './peers/suggester.ts'
+import { createTeller } from './peers/teller.ts'
 import { REQUESTS_MAX, type Upload } from './peers/upload.ts'
 import { createWays } from './peers/ways.ts'
 import type { Source } from './pieces/picker.ts'
@@ -18,7 +20,7 @@ export interface Exchange {
   readonly links: ReadonlySet<Link>
   /** Payload that peers sent us, wanted or not; what the publisher's own seeder sent is counted apart. */
   readonly receivedBytes: { readonly peers: number; readonly origin: number }
-  /** We have this piece now: peers are told with the next turn of the event loop, all of one turn in one go. */
+  /** We have this piece now: peers are told, see teller.ts. */
   announce(index: number): void
   /** Bans whoever this is and ends its connections. */
   ban(source: Source, reason: string): void
@@ -63,12 +65,6 @@ const ORIGIN_PREFIX_HEX = Buffer.from(PEER_ID_PREFIXES.origin).toString('hex')
 export const isOrigin = ({ peerId }: Pick<Link, 'peerId'>): boolean => peerId.startsWith(ORIGIN_PREFIX_HEX)
 const isOurs = (peerId: string): boolean => peerId.startsWith(AGENT_PREFIX_HEX) || peerId.startsWith(ORIGIN_PREFIX_HEX)
 
-/**
- * Each `have` that leaves by itself is a packet, and every machine of a LAN sends one to everybody outside: with pieces of 16 KiB
- * they were an eighth of what came over the uplink.
- */
-const OUTSIDE_NEWS_MS = 250
-
 /** A peer says something at least every two minutes (BEP 3, keep-alive). */
 const DEAF_MS = 150_000
 
@@ -79,13 +75,10 @@ export const createExchange = (options: ExchangeOptions): Exchange => {
   const greeted = new Set<Link>()
   /** Made when it is needed: a thousand idle torrents need none. */
   let suggester: Suggester | undefined
-  const news: number[] = []
-  const newsForOutside: number[] = []
-  let laterOutside: NodeJS.Timeout | undefined
   const receivedBytes = { peers: 0, origin: 0 }
   const ways = createWays({ bandwidth, now, onRoom: upload.wake })
   let closed = false
-  let flush: NodeJS.Immediate | undefined
+  const teller = createTeller({ pieces, now, isDone, onTold: (link) => partIfUseless(link) }) // Seeds hear it too: they suggest.
 
   const enter = (wire: Wire): void => {
     const peer = peerOf(torrent, wire)
@@ -148,6 +141,9 @@ export const createExchange = (options: ExchangeOptions): Exchange => {
     if (isDone() && wire.hasFast) wire.haveAll()
     else if (wire.hasFast && bits.every((byte) => byte === 0)) wire.haveNone()
     else wire.bitfield(Uint8Array.from(bits))
+    const pipe = pipeOf(link.peer)
+    const tellNow = teller.add(link)
+    if (pipe !== undefined) pipe.onLeaving = tellNow
     advise(link)
     partIfUseless(link)
   }
@@ -174,6 +170,7 @@ export const createExchange = (options: ExchangeOptions): Exchange => {
     if (links.get(link.wire) !== link) return
     links.delete(link.wire)
     greeted.delete(link)
+    teller.remove(link)
     ways.remove(link)
     upload.remove(link)
     suggester?.remove(link)
@@ -184,31 +181,6 @@ export const createExchange = (options: ExchangeOptions): Exchange => {
   /** Two that have everything have nothing to say to each other. The other one may not know that yet. */
   const partIfUseless = (link: Link): void => {
     if (greeted.has(link) && link.isSeed && isDone()) setImmediate(() => link.close())
-  }
-
-  const tellNews = (): void => {
-    flush = undefined
-    const near = [...greeted].filter(({ isNear }) => isNear)
-    if (near.length === 0) {
-      tell(greeted, news.splice(0))
-      return
-    }
-    newsForOutside.push(...news)
-    tell(near, news.splice(0))
-    laterOutside ??= setTimeout(() => {
-      laterOutside = undefined
-      tell(
-        [...greeted].filter(({ isNear }) => !isNear),
-        newsForOutside.splice(0),
-      )
-    }, OUTSIDE_NEWS_MS)
-  }
-
-  const tell = (to: Iterable<Link>, indexes: readonly number[]): void => {
-    for (const link of to) {
-      for (const index of indexes) link.wire.have(index) // Seeds too: they suggest what is not out yet.
-      partIfUseless(link)
-    }
   }
 
   const rechoke = (): void => {
@@ -225,10 +197,7 @@ export const createExchange = (options: ExchangeOptions): Exchange => {
       return new Set(links.values())
     },
     receivedBytes,
-    announce: (index) => {
-      news.push(index)
-      flush ??= setImmediate(tellNews)
-    },
+    announce: teller.tell,
     ban: (source, reason) => {
       for (const subject of source.banSubjects) bans.ban(subject, reason)
       for (const link of [...links.values()]) if (isBannedPeer(bans, link.address, link.peerId)) link.close()
@@ -242,8 +211,7 @@ export const createExchange = (options: ExchangeOptions): Exchange => {
     isKnown: (endpoint) => [...links.values()].some((link) => link.endpoint === endpoint),
     close: () => {
       closed = true
-      clearImmediate(flush)
-      clearTimeout(laterOutside)
+      teller.close()
       ways.close()
       for (const link of [...links.values()]) link.close()
     },

@@ -18,6 +18,8 @@ export interface Pipe {
   hold(): () => void
   /** `isFlushed` is true again. */
   onFlushed: () => void
+  /** Something is about to leave: what is said now goes along with it. */
+  onLeaving: () => void
 }
 
 const pipes = new WeakMap<Peer, Pipe>()
@@ -35,7 +37,10 @@ export const pipeDirectly = (peer: Peer): void => {
     const { conn, wire } = peer
     if (conn === null || wire === null) return
     const onViolation = (reason: string): void => peer.destroy(new Error(reason))
-    const writer = createWireWriter(conn, onViolation, () => pipe.onFlushed())
+    const writer = createWireWriter(conn, onViolation, {
+      onFlushed: () => pipe.onFlushed(),
+      onLeaving: () => pipe.onLeaving(),
+    })
     const pipe: Pipe = {
       get isFlushed() {
         return writer.isFlushed
@@ -52,6 +57,7 @@ export const pipeDirectly = (peer: Peer): void => {
         }
       },
       onFlushed: () => {},
+      onLeaving: () => {},
     }
     let isHeld = false
     /** What a socket had read already when it was paused: one packet, seldom two. */

@@ -19,6 +19,8 @@ export interface Link extends Source {
   /** `host:port` where the peer can be reached, once it is known. */
   endpoint: string | undefined
   has(index: number): boolean
+  /** How many pieces it has. */
+  readonly pieces: number
   readonly isSeed: boolean
   /** The operating system has taken everything that was sent so far. */
   readonly isFlushed: boolean
@@ -61,6 +63,9 @@ export const createLink = (options: LinkOptions): Link => {
     banSubjects: banSubjectsOf({ address, peerId: wire.peerId ?? '' }),
     endpoint: isOutgoing(wire) && peer.addr !== null ? peer.addr : undefined,
     has: (index) => hasBit(bits, index),
+    get pieces() {
+      return count
+    },
     get isSeed() {
       return count === pieces
     },

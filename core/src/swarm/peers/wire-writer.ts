@@ -18,17 +18,24 @@ const SMALL = 1024
 /** What may wait in a WebRTC connection, which only tells when much has drained. */
 const UNTOLD_BYTES_MAX = 64 * 1024
 
-/** `onFlushed` is called when `isFlushed` is true again. */
+export interface WireWriterEvents {
+  /** `isFlushed` is true again. */
+  onFlushed(): void
+  /** Everything that waits is about to be sent, with what is written now. */
+  onLeaving(): void
+}
+
 export const createWireWriter = (
   connection: Socket,
   onViolation: (reason: string) => void,
-  onFlushed: () => void,
+  { onFlushed, onLeaving }: WireWriterEvents,
 ): WireWriter => {
   const isSocket = typeof connection.setNoDelay === 'function' // WebRTC connections have no such thing.
   let pending: Uint8Array[] = []
   let pendingBytes = 0
 
   const flush = (): void => {
+    onLeaving()
     const parts = pending
     pending = []
     pendingBytes = 0
