@@ -210,6 +210,25 @@ describe('a run', () => {
   })
 })
 
+test('everything is asked for once no block is left to claim, until one is given back', () => {
+  picker = make([0, 1, 2, 3, 4, 7])
+  expect(picker.isAllAsked).toBe(false)
+  const claims = Array.from({ length: 2 * BLOCKS }, () => claim(bob))
+  expect(picker.isAllAsked).toBe(true)
+  const [first] = claims
+  if (first !== undefined) picker.release(first, bob)
+  expect(picker.isAllAsked).toBe(false)
+  const again = claim(alice)
+  for (const claimed of claims.slice(1)) receive(claimed, bob)
+  receive(again, alice)
+  expect(picker.isAllAsked).toBe(true)
+  for (const index of [5, 6]) {
+    const piece = picker.startedPiece(index)
+    if (piece !== undefined) picker.finish(piece)
+  }
+  expect([picker.missing, picker.isAllAsked]).toEqual([0, false])
+})
+
 describe('taking over', () => {
   const fromBob = (loser: Source): boolean => loser === bob
 

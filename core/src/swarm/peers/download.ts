@@ -19,6 +19,7 @@ import { pipeOf } from './direct-pipe.ts'
 import { createIntake, type Intake } from './intake.ts'
 import type { Link } from './link.ts'
 import { createNeighbours, type Neighbours, OTHERS_TURN_MS } from './neighbours.ts'
+import { planRelief } from './relief.ts'
 import type { BlockSink } from './wire-reader.ts'
 
 export interface Download {
@@ -69,6 +70,9 @@ const SILENT_MS = 10_000
 /** And so long: it is gone. */
 const GONE_MS = 60_000
 
+/** At the end; in between, what was taken over last begins to come. */
+const RELIEVE_EVERY_MS = 50
+
 /** A neighbour that is asked and sends nothing for so long does not count as one. */
 const NEAR_SILENT_MS = 1_000
 
@@ -80,6 +84,7 @@ export const createDownload = (options: DownloadOptions): Download => {
   const intakes = new Map<Link, Intake>()
   let unwrittenBytes = 0
   let closed = false
+  let relievedAt = Number.NEGATIVE_INFINITY
   let pass: NodeJS.Immediate | undefined
   let passLater: NodeJS.Timeout | undefined
   const neighbours = createNeighbours({
@@ -111,6 +116,7 @@ export const createDownload = (options: DownloadOptions): Download => {
       pass = undefined
       // In random order, so that no peer is always the first to choose.
       for (const intake of shuffled([...intakes.values()], random)) fill(intake)
+      if (picker.isAllAsked) relieveAtEnd()
     })
   }
 
@@ -279,6 +285,41 @@ export const createDownload = (options: DownloadOptions): Download => {
     }
     for (const loser of losers) withdraw(loser)
   }
+
+  /** Everything is asked for: who has nothing to do takes over from whoever would be the last. */
+  const relieveAtEnd = (): void => {
+    if (now() - relievedAt < RELIEVE_EVERY_MS) return
+    relievedAt = now()
+    const all = [...intakes.values()]
+    const idle = all.filter(
+      (intake) =>
+        intake.claimCount === 0 &&
+        canAsk(intake) &&
+        kindOfClaim(intake) === 'shared' &&
+        limiterOf(intake.link).isReady(),
+    )
+    if (idle.length === 0) return
+    // The publisher's seed last: what others have, it need not send again.
+    idle.sort((a, b) => Number(a.link.isSeed) - Number(b.link.isSeed))
+    const busy = all.filter(({ claimCount }) => claimCount > 0)
+    const losers = new Set<Source>()
+    for (const { from, to, claim } of planRelief(idle, busy, mayTake)) {
+      const { index } = claim.piece
+      const taken = picker.takeOver(
+        to.link,
+        (other) => other === index,
+        'shared',
+        (loser) => loser === from.link,
+      )
+      if (taken === undefined) continue
+      losers.add(taken.loser)
+      ask(to, taken)
+    }
+    for (const loser of losers) withdraw(loser)
+  }
+
+  const mayTake = ({ link }: Intake, { piece, block }: BlockClaim): boolean =>
+    piece.alone === undefined && !piece.mustBeAlone && piece.senders[block] === undefined && freeOf(link)(piece.index)
 
   /** Much slower: a block that is asked for twice is often sent twice. */
   const slowerThan =

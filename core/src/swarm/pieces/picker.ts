@@ -44,6 +44,8 @@ export interface Picker {
   readonly missing: number
   /** Grows whenever there is something new to claim: who got nothing need not ask again before. */
   readonly openings: number
+  /** Something is missing, and every block of it is there or asked for. */
+  readonly isAllAsked: boolean
   /** One peer more, or fewer, has the piece. */
   countPeer(index: number, change: 1 | -1): void
   isMissing(index: number): boolean
@@ -112,6 +114,7 @@ export const createPicker = ({ pieces, pieceLengthOf, has: haveAlready, random }
   const bucketOfPiece = new Int32Array(pieces).fill(CLOSED)
   const placeOfPiece = new Uint32Array(pieces)
   let missingCount = 0
+  let openCount = 0
   let openings = 0
 
   const insert = (index: number): void => {
@@ -130,6 +133,7 @@ export const createPicker = ({ pieces, pieceLengthOf, has: haveAlready, random }
     bucket[place] = index
     placeOfPiece[index] = place
     bucketOfPiece[index] = key
+    openCount += 1
   }
 
   const remove = (index: number): void => {
@@ -143,6 +147,7 @@ export const createPicker = ({ pieces, pieceLengthOf, has: haveAlready, random }
       placeOfPiece[last] = place
     }
     bucketOfPiece[index] = CLOSED
+    openCount -= 1
   }
 
   /** Puts a piece where it belongs after anything about it changed. */
@@ -248,6 +253,10 @@ export const createPicker = ({ pieces, pieceLengthOf, has: haveAlready, random }
 
     get openings() {
       return openings
+    },
+
+    get isAllAsked() {
+      return missingCount > 0 && openCount === 0
     },
 
     isMissing: (index) => missing[index] === 1,
