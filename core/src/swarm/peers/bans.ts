@@ -1,5 +1,5 @@
 // Who sent bad data, for a term. The list is a seam: an agent may keep it on disk so that a restart forgets nothing.
-import { isIPv6 } from 'node:net'
+import { isIP } from 'node:net'
 import { isLoopback, plainAddress } from './addresses.ts'
 
 export interface BanList {
@@ -68,7 +68,7 @@ export const banSubjectsOf = ({ address, peerId }: BannablePeer): readonly strin
   if (address === undefined) return [`peer ${peerId}`]
   const plain = plainAddress(address)
   if (isLoopback(plain)) return [`address ${plain} peer ${peerId}`]
-  return [`address ${isIPv6(plain) ? networkOf(plain) : plain}`]
+  return [`address ${isIP(plain) === 6 ? networkOf(plain) : plain}`]
 }
 
 /** Of one torrent only: a server with one damaged file has others that are right. */

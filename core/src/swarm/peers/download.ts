@@ -124,7 +124,7 @@ export const createDownload = (options: DownloadOptions): Download => {
     !closed && !intake.link.wire.peerChoking && intake.wanted > 0 && unwrittenBytes < UNWRITTEN_BYTES_MAX
 
   const fill = (intake: Intake): void => {
-    if (!canAsk(intake)) return
+    if (!intake.hasRoom || !canAsk(intake)) return
     const limiter = limiterOf(intake.link)
     while (intake.claimCount < intake.window) {
       if (!limiter.isReady()) {

@@ -10,6 +10,8 @@ export interface Intake {
   readonly claimCount: number
   /** How many blocks may be asked for at once. */
   readonly window: number
+  /** There is room for so many more that it is worth a packet. */
+  readonly hasRoom: boolean
   /** Pieces that it has and we lack. */
   readonly wanted: number
   /** It had a part in a verified piece, and in no bad one since. */
@@ -54,6 +56,9 @@ const WINDOW_MAX_UNKNOWN = 250
 /** 8 MiB: more only fills buffers on the way. */
 const WINDOW_MAX = 512
 
+/** Requests that leave by themselves are a packet each: so many go together, where that leaves most of the window under way. */
+const TOGETHER = 4
+
 /**
  * Blocks for this long at the measured speed are kept under way, beyond the way there and back. Longer, and a piece that
  * others wait for stands in a queue; shorter, and the link runs dry between two looks at it.
@@ -96,6 +101,9 @@ export const createIntake = (link: Link, now: () => number, isShared: () => bool
     starvedAt: undefined,
     get window() {
       return window
+    },
+    get hasRoom() {
+      return window - claims.size >= Math.max(1, Math.min(TOGETHER, Math.floor(window / 4)))
     },
     get wanted() {
       return wanted
