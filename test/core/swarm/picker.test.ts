@@ -210,6 +210,17 @@ describe('a run', () => {
   })
 })
 
+test('how rare the rarest piece is that can still be claimed', () => {
+  expect([picker.leastRarity, picker.rarityOf(3)]).toEqual([0, 0])
+  for (let index = 0; index < PIECES; index += 1) picker.countPeer(index, 1)
+  for (let index = 0; index < PIECES; index += 1) if (index !== 3) picker.countPeer(index, 1)
+  expect([picker.leastRarity, picker.rarityOf(3), picker.rarityOf(4)]).toEqual([1, 1, 2])
+  for (let turn = 0; turn < BLOCKS; turn += 1) claim(alice, only(3))
+  expect(picker.leastRarity).toBe(2)
+  picker = make(Array.from({ length: PIECES }, (_, index) => index))
+  expect(picker.leastRarity).toBe(Number.POSITIVE_INFINITY)
+})
+
 test('everything is asked for once no block is left to claim, until one is given back', () => {
   picker = make([0, 1, 2, 3, 4, 7])
   expect(picker.isAllAsked).toBe(false)

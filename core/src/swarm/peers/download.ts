@@ -85,6 +85,8 @@ export const createDownload = (options: DownloadOptions): Download => {
   let unwrittenBytes = 0
   let closed = false
   let relievedAt = Number.NEGATIVE_INFINITY
+  /** When a peer last showed something that only seeds had, which say what to take from them. */
+  let broughtOutAt = Number.NEGATIVE_INFINITY
   let pass: NodeJS.Immediate | undefined
   let passLater: NodeJS.Timeout | undefined
   const neighbours = createNeighbours({
@@ -174,8 +176,22 @@ export const createDownload = (options: DownloadOptions): Download => {
     return claim
   }
 
-  /** A seed that says what to take from it has other plans with the rest. It gets to say the next before we choose. */
-  const isAdvised = ({ advisedAt }: Intake): boolean => advisedAt !== undefined && now() - advisedAt < ADVICE_MS
+  /**
+   * A seed that says what to take from it has other plans with the rest. It gets to say the next before we choose; and while it
+   * brings out what nobody else has, through others, whatever else we ask it for keeps everybody waiting.
+   */
+  const isAdvised = ({ advisedAt }: Intake): boolean => {
+    if (advisedAt === undefined) return false
+    const silentMs = now() - advisedAt
+    if (silentMs < ADVICE_MS) return true
+    return silentMs < ADVICE_MAX_MS && now() - broughtOutAt < ADVICE_MS && picker.leastRarity <= adviserCount()
+  }
+
+  const adviserCount = (): number => {
+    let count = 0
+    for (const { link, advisedAt } of intakes.values()) if (link.isSeed && advisedAt !== undefined) count += 1
+    return count
+  }
 
   /** Who is not trusted gets one piece at a time, and alone: if it is bad, there is only one who can have done it. */
   const kindOfClaim = ({ link, isTrusted }: Intake): 'shared' | 'alone' | 'own' =>
@@ -388,7 +404,9 @@ export const createDownload = (options: DownloadOptions): Download => {
     onShown: (link, indexes) => {
       const intake = intakes.get(link)
       if (intake === undefined) return
+      const onlySeeds = link.isSeed ? -1 : adviserCount()
       for (const index of indexes) {
+        if (picker.rarityOf(index) <= onlySeeds && picker.isMissing(index)) broughtOutAt = now()
         picker.countPeer(index, 1)
         if (picker.isMissing(index)) intake.want(1)
       }
@@ -422,8 +440,13 @@ export const createDownload = (options: DownloadOptions): Download => {
   }
 }
 
-/** Longer than a seed needs to answer a request with the next suggestion; then it has no more, or is none of ours. */
+/**
+ * Longer than a seed needs to answer a request with the next suggestion, and than a piece takes; then it has no more, or is none
+ * of ours, or those whom it told do not get on.
+ */
 const ADVICE_MS = 1_000
+/** What a slow seed has suggested ahead takes some seconds; and not everybody who has a piece is connected to us. */
+const ADVICE_MAX_MS = 5_000
 
 /** More than any seed of ours suggests ahead. */
 const SUGGESTIONS_MAX = 64

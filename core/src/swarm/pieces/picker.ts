@@ -49,6 +49,10 @@ export interface Picker {
   /** One peer more, or fewer, has the piece. */
   countPeer(index: number, change: 1 | -1): void
   isMissing(index: number): boolean
+  /** How many peers have it. */
+  rarityOf(index: number): number
+  /** Of what is missing and not all asked for, the piece that the fewest peers have: how many. Infinite if there is none. */
+  readonly leastRarity: number
   /** Undefined if nothing of it is there and nobody is asked for it. */
   startedPiece(index: number): StartedPiece | undefined
   /**
@@ -260,6 +264,11 @@ export const createPicker = ({ pieces, pieceLengthOf, has: haveAlready, random }
     },
 
     isMissing: (index) => missing[index] === 1,
+    rarityOf: (index) => rarity[index] ?? 0,
+    get leastRarity() {
+      const key = buckets.findIndex((bucket) => bucket !== undefined && bucket.length > 0)
+      return key === -1 ? Number.POSITIVE_INFINITY : key >> 1
+    },
     startedPiece: (index) => started.get(index),
 
     countPeer: (index, change) => {
