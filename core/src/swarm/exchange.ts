@@ -144,6 +144,7 @@ export const createExchange = (options: ExchangeOptions): Exchange => {
     const pipe = pipeOf(link.peer)
     const tellNow = teller.add(link)
     if (pipe !== undefined) pipe.onLeaving = tellNow
+    upload.greeted(link)
     advise(link)
     partIfUseless(link)
   }

@@ -12,6 +12,8 @@ import type { Link } from './link.ts'
 export interface Upload {
   readonly uploadedBytes: number
   add(link: Link): void
+  /** It has heard what we have. */
+  greeted(link: Link): void
   remove(link: Link): void
   /** There may be room for more. */
   wake(): void
@@ -122,11 +124,14 @@ export const createUpload = (options: UploadOptions): Upload => {
   /** Whom nothing may be sent to stays choked, and asks others. */
   const isOpenTo = ({ isNear }: Link): boolean => isNear || bandwidth.isOpenOutside
 
-  const unchokedCount = (): number => {
+  const unchokedCount = (isCounted: (outlet: Outlet) => boolean): number => {
     let count = 0
-    for (const { wire } of outlets.keys()) if (!wire.amChoking && wire.peerInterested) count += 1
+    for (const outlet of outlets.values()) if (!outlet.link.wire.amChoking && isCounted(outlet)) count += 1
     return count
   }
+
+  /** Who says that it wants something, or takes it without saying so. */
+  const isTaking = ({ link, sentBytes }: Outlet): boolean => link.wire.peerInterested || sentBytes > 0
 
   return {
     get uploadedBytes() {
@@ -149,10 +154,15 @@ export const createUpload = (options: UploadOptions): Upload => {
         }
       })
       wire.on('interested', () => {
-        if (isOpenTo(link) && unchokedCount() < UPLOAD_SLOTS) wire.unchoke()
+        if (isOpenTo(link) && unchokedCount(isTaking) < UPLOAD_SLOTS) wire.unchoke()
       })
       const pipe = pipeOf(link.peer)
       if (pipe !== undefined) pipe.onFlushed = pump
+    },
+
+    // Before it can say that it is interested: it hears what there is and asks for it at once, a way there and back earlier.
+    greeted: (link) => {
+      if (!link.isSeed && isOpenTo(link) && unchokedCount(() => true) < UPLOAD_SLOTS) link.wire.unchoke()
     },
 
     remove: (link) => void outlets.delete(link),
@@ -162,7 +172,7 @@ export const createUpload = (options: UploadOptions): Upload => {
       const seconds = Math.max(0.1, (now() - rechokedAt) / 1000)
       rechokedAt = now()
       const interested = [...outlets]
-        .filter(([link]) => link.wire.peerInterested && isOpenTo(link))
+        .filter(([link, outlet]) => isTaking(outlet) && isOpenTo(link))
         .map(([link, outlet]) => ({
           peer: link,
           bytesPerSecond: outlet.sentBytes / seconds,
@@ -170,9 +180,10 @@ export const createUpload = (options: UploadOptions): Upload => {
         }))
       const chosen = chooseUnchoked(interested, random)
       for (const [link, outlet] of outlets) {
+        const wasTaking = isTaking(outlet)
         outlet.sentBytes = 0
         if (chosen.has(link)) link.wire.unchoke()
-        else if (link.wire.peerInterested) {
+        else if (wasTaking || !isOpenTo(link)) {
           outlet.urgent.length = 0
           outlet.usual.length = 0
           link.wire.choke() // Rejects what was asked for, where the peer understands that (BEP 6).
