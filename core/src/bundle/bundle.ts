@@ -134,7 +134,9 @@ async function* makeUnrelated(
   frames: readonly (readonly number[])[],
 ): AsyncGenerator<MadeFrame, void, void> {
   const { tree, workers } = work
-  const bases = frames.length > 1 ? chooseBases(await sampleFrames(tree, frames, workers)) : []
+  const samples = frames.length > 1 ? await sampleFrames(tree, frames, workers) : []
+  const bases = chooseBases(samples)
+  for (const sample of samples) release(sample)
   const keys = new Map<number, Promise<NewFrame>>()
   const make = async (number: number): Promise<MadeFrame> => {
     const key = bases[number] ?? -1

@@ -2,6 +2,7 @@
 import type { ProgressListener } from '../progress.ts'
 import { gatherDigests, makeDigestTable } from './digest-table.ts'
 import { inOrder } from './in-order.ts'
+import { release } from './memory.ts'
 import { sampledBitsFor } from './similar.ts'
 import type { ChunkedFiles } from './threads/chunk-files.ts'
 import type { Workers } from './threads/workers.ts'
@@ -98,6 +99,7 @@ export const chunkTree = async (
       results.map((result) => result.samples),
     ),
   }
+  for (const { samples } of results) release(samples)
   return { tree, files, sampledBits, fileDigests: all.fileDigests, ...(await deduplicate(all, takeTurns(signal))) }
 }
 

@@ -4,6 +4,7 @@ import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { UpdateError } from '../errors.ts'
 import { LIMITS } from '../limits.ts'
 import { levelOf, type PackedLength } from './frame-level.ts'
+import { release } from './memory.ts'
 
 /** The lowest level at which zstd still finds matches megabytes back, which is what makes an update small. */
 const LEVEL_WITH_BASE = 9
@@ -27,7 +28,12 @@ const DICTIONARY_MAGIC = Buffer.from([0x37, 0xa4, 0x30, 0xec])
 export const packFrame = (content: Uint8Array, base?: Uint8Array): Buffer =>
   compress(content, base === undefined ? levelOf(content, packedLengthAt) : LEVEL_WITH_BASE, base)
 
-const packedLengthAt: PackedLength = (content, level) => compress(content, level).length
+const packedLengthAt: PackedLength = (content, level) => {
+  const packed = compress(content, level)
+  const { length } = packed
+  release(packed)
+  return length
+}
 
 const compress = (content: Uint8Array, level: number, base?: Uint8Array): Buffer =>
   zstdCompressSync(content, {

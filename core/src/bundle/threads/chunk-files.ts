@@ -91,7 +91,7 @@ const chunkFile = (root: string, file: TreeFile, chunks: Chunks, report: Report)
 }
 
 const chunkAtOnce: typeof chunkInBlocks = (handle, file, chunks, report) => {
-  const content = scratch('block', BLOCK_BYTES).subarray(0, file.lengthBytes)
+  const content = scratch('content', BLOCK_BYTES).subarray(0, file.lengthBytes)
   if (readFully(handle, content, 0) < content.length) throw changed(file.path)
   const before = chunks.lengths.length
   cutBlock(content, content.length, true, chunkSizesOf(content.length), chunks)
@@ -102,7 +102,7 @@ const chunkAtOnce: typeof chunkInBlocks = (handle, file, chunks, report) => {
 
 const chunkInBlocks = (handle: number, file: TreeFile, chunks: Chunks, report: Report): Buffer => {
   const sizes = chunkSizesOf(file.lengthBytes)
-  const block = scratch('block', BLOCK_BYTES)
+  const block = scratch('content', BLOCK_BYTES)
   const whole = createHash('sha256')
   let kept = 0
   for (let position = 0; position < file.lengthBytes; ) {
