@@ -74,30 +74,12 @@ export const chunkTree = async (
     results.push(result)
   }
   const all = {
-    counts: joined(
-      Uint32Array,
-      results.map((result) => result.counts),
-    ),
-    lengths: joined(
-      Uint32Array,
-      results.map((result) => result.lengths),
-    ),
-    digests: joined(
-      Uint8Array,
-      results.map((result) => result.digests),
-    ),
-    fileDigests: joined(
-      Uint8Array,
-      results.map((result) => result.fileDigests),
-    ),
-    sampleLengths: joined(
-      Uint32Array,
-      results.map((result) => result.sampleLengths),
-    ),
-    samples: joined(
-      Int32Array,
-      results.map((result) => result.samples),
-    ),
+    counts: joined(Uint32Array, results, ({ counts }) => counts),
+    lengths: joined(Uint32Array, results, ({ lengths }) => lengths),
+    digests: joined(Uint8Array, results, ({ digests }) => digests),
+    fileDigests: joined(Uint8Array, results, ({ fileDigests }) => fileDigests),
+    sampleLengths: joined(Uint32Array, results, ({ sampleLengths }) => sampleLengths),
+    samples: joined(Int32Array, results, ({ samples }) => samples),
   }
   for (const { samples } of results) release(samples)
   return { tree, files, sampledBits, fileDigests: all.fileDigests, ...(await deduplicate(all, takeTurns(signal))) }
@@ -168,14 +150,16 @@ const deduplicate = async (all: ChunkedFiles, turn: () => Promise<void>) => {
   return { firstReferences, references, chunks }
 }
 
-/** Columns end to end. */
+/** A column of all results, end to end. */
 const joined = <Column extends Uint8Array | Uint32Array | Int32Array>(
   Kind: new (length: number) => Column,
-  columns: readonly Column[],
+  results: readonly ChunkedFiles[],
+  columnOf: (result: ChunkedFiles) => Column,
 ): Column => {
-  const all = new Kind(columns.reduce((sum, column) => sum + column.length, 0))
+  const all = new Kind(results.reduce((sum, result) => sum + columnOf(result).length, 0))
   let at = 0
-  for (const column of columns) {
+  for (const result of results) {
+    const column = columnOf(result)
     all.set(column, at)
     at += column.length
   }
