@@ -1,5 +1,5 @@
 // First releases, each made for one rule of docs/bundle-format.md, and the frames that must come of each.
-import { type Nodes, noise, prose } from '../core/bundle/bundle-support.ts'
+import { flat, type Nodes, noise, prose } from '../core/bundle/bundle-support.ts'
 import { DICTIONARY_MAGIC, MIB, near } from './bundle-chains.ts'
 
 /** The third is most like the second, which would be based on the first if that could be a base. */
@@ -25,6 +25,12 @@ const windowOf = (end: number, lengthBytes: number): Nodes => {
   return { a: content, z: content.subarray(end - lengthBytes, end) }
 }
 
+/** Content in which nothing comes again, and then a part of it once more. */
+const flatWith = (repeatedBytes: number): Nodes => {
+  const content = flat(2 * MIB, 'flat')
+  return { a: Buffer.concat([content, Buffer.from('-'), content.subarray(0, repeatedBytes)]) }
+}
+
 /** Where the sum over the last 32 bytes begins with nine zero bits, that over the last 31 too; and where with eight only. */
 const NINE_BITS_AT = 1398
 const EIGHT_BITS_AT = 205
@@ -34,6 +40,8 @@ const BASED = ['made of new', 'made of new on 0']
 
 export const FIRST_RELEASES: readonly (readonly [what: string, make: () => Nodes, frames: readonly string[]])[] = [
   ['nothing but an empty file', () => ({ empty: '' }), []],
+  ['flat content', () => flatWith(0), ['made of new']],
+  ['flat content of which a part comes again', () => flatWith(300_000), ['made of new']],
   ['frames that are similar', () => ({ a: prose(17_000_000, 'long') }), [...BASED, 'made of new on 0']],
   ['frames similar to one that cannot be a base', misleading, [...ALONE, 'made of new']],
   ['frames with 22 % of their samples in common', () => sharing(0.22), ALONE],

@@ -10,6 +10,7 @@ import type { ReleasePayload } from '../release.ts'
 import { assembleIndex, type CarriedFrame } from './assemble.ts'
 import { type BundleIndex, frameOf, framesOfChunks, sizesOf } from './bundle-index.ts'
 import { type ChunkedTree, chunkTree } from './chunked-tree.ts'
+import { sampleFrames } from './frame-samples.ts'
 import { inOrder } from './in-order.ts'
 import { encodeIndex } from './index-file.ts'
 import { release } from './memory.ts'
@@ -79,7 +80,7 @@ export const writeBundle = async (options: WriteBundleOptions): Promise<WrittenB
 const packTree = async (scanned: Tree, options: WriteBundleOptions, packFile: PackFile) => {
   const { previous, onProgress, signal } = options
   await using workers = openWorkers({ count: options.workers, signal })
-  const tree = await chunkTree(scanned, workers, { signal, onProgress })
+  const tree = await chunkTree(scanned, workers, { isSampled: previous === undefined, signal, onProgress })
   assertWithinLimits(tree)
   const plan = await planPack(tree, previous?.index, takeTurns(signal))
   const work: Work = { tree, plan, previous, workers, packFile, report: reportPacked(tree, onProgress) }
@@ -133,12 +134,9 @@ async function* makeUnrelated(
   frames: readonly (readonly number[])[],
 ): AsyncGenerator<MadeFrame, void, void> {
   const { tree, workers } = work
-  const samples: Int32Array[] = []
-  if (frames.length > 1) {
-    const sample = (chunks: readonly number[]) => workers.run('sampleContent', { content: slicesOf(tree, chunks) })
-    for await (const each of inOrder(frames, workers.count + 1, sample)) samples.push(each.sample)
-  }
+  const samples = frames.length > 1 ? await sampleFrames(tree, frames, workers) : []
   const bases = chooseBases(samples)
+  for (const sample of samples) release(sample)
   const keys = new Map<number, Promise<NewFrame>>()
   const make = async (number: number): Promise<MadeFrame> => {
     const key = bases[number] ?? -1

@@ -2,6 +2,8 @@
 import type { ProgressListener } from '../progress.ts'
 import { gatherDigests, makeDigestTable } from './digest-table.ts'
 import { inOrder } from './in-order.ts'
+import { release } from './memory.ts'
+import { sampledBitsFor } from './similar.ts'
 import type { ChunkedFiles } from './threads/chunk-files.ts'
 import type { Workers } from './threads/workers.ts'
 import type { Tree, TreeFile } from './tree.ts'
@@ -17,6 +19,8 @@ export interface ChunkedTree {
   /** SHA-256 of each file, 32 bytes a row. */
   readonly fileDigests: Uint8Array
   readonly chunks: TreeChunks
+  /** How thin samples are: see similar.ts. */
+  readonly sampledBits: number
 }
 
 /** Different chunks, numbered as they occur for the first time. */
@@ -27,9 +31,19 @@ export interface TreeChunks {
   /** Where each occurs for the first time: number of the file, and offset in it. */
   readonly files: Uint32Array
   readonly offsets: Float64Array
+  readonly samples: ChunkSamples | undefined
+}
+
+/** A sample of each chunk, where it was taken: the place of the first of its numbers, and how many they are. */
+export interface ChunkSamples {
+  readonly starts: Uint32Array
+  readonly lengths: Uint32Array
+  readonly numbers: Int32Array
 }
 
 export interface ChunkTreeOptions {
+  /** Samples are taken of all chunks at once, while they are in memory: for whoever will have to compare all frames. */
+  readonly isSampled: boolean
   readonly signal?: AbortSignal | undefined
   readonly onProgress?: ProgressListener | undefined
 }
@@ -42,7 +56,7 @@ const BATCH_FILES = 256
 export const chunkTree = async (
   tree: Tree,
   workers: Workers,
-  { signal, onProgress }: ChunkTreeOptions = {},
+  { isSampled, signal, onProgress }: ChunkTreeOptions,
 ): Promise<ChunkedTree> => {
   const files = tree.entries.filter((entry) => entry.kind === 'file')
   const totalBytes = files.reduce((sum, file) => sum + file.lengthBytes, 0)
@@ -52,30 +66,23 @@ export const chunkTree = async (
     onProgress?.({ phase: 'read', doneBytes, totalBytes })
   }
   const results: ChunkedFiles[] = []
-  const run = (batch: readonly TreeFile[]) => workers.run('chunkFiles', { root: tree.root, files: batch }, report)
+  const sampledBits = sampledBitsFor(totalBytes)
+  const job = { root: tree.root, sampledBits: isSampled ? sampledBits : undefined }
+  const run = (batch: readonly TreeFile[]) => workers.run('chunkFiles', { ...job, files: batch }, report)
   for await (const result of inOrder(batchesOf(files), workers.count * 2, run)) {
     throwIfAborted(signal)
     results.push(result)
   }
   const all = {
-    counts: joined(
-      Uint32Array,
-      results.map((result) => result.counts),
-    ),
-    lengths: joined(
-      Uint32Array,
-      results.map((result) => result.lengths),
-    ),
-    digests: joined(
-      Uint8Array,
-      results.map((result) => result.digests),
-    ),
-    fileDigests: joined(
-      Uint8Array,
-      results.map((result) => result.fileDigests),
-    ),
+    counts: joined(Uint32Array, results, ({ counts }) => counts),
+    lengths: joined(Uint32Array, results, ({ lengths }) => lengths),
+    digests: joined(Uint8Array, results, ({ digests }) => digests),
+    fileDigests: joined(Uint8Array, results, ({ fileDigests }) => fileDigests),
+    sampleLengths: joined(Uint32Array, results, ({ sampleLengths }) => sampleLengths),
+    samples: joined(Int32Array, results, ({ samples }) => samples),
   }
-  return { tree, files, fileDigests: all.fileDigests, ...(await deduplicate(all, takeTurns(signal))) }
+  for (const { samples } of results) release(samples)
+  return { tree, files, sampledBits, fileDigests: all.fileDigests, ...(await deduplicate(all, takeTurns(signal))) }
 }
 
 function* batchesOf(files: readonly TreeFile[]): Generator<readonly TreeFile[]> {
@@ -100,7 +107,9 @@ const deduplicate = async (all: ChunkedFiles, turn: () => Promise<void>) => {
   const rows: number[] = []
   const files: number[] = []
   const offsets: number[] = []
+  const sampleStarts: number[] = []
   const numbers = new Uint32Array(total)
+  let sampled = 0
   let row = 0
   for (const [file, count] of all.counts.entries()) {
     await turn()
@@ -115,9 +124,11 @@ const deduplicate = async (all: ChunkedFiles, turn: () => Promise<void>) => {
         rows.push(row)
         files.push(file)
         offsets.push(offset)
+        sampleStarts.push(sampled)
       }
       references[row] = numbers[known === -1 ? row : known] ?? 0
       offset += all.lengths[row] ?? 0
+      sampled += all.sampleLengths[row] ?? 0
     }
   }
   firstReferences[all.counts.length] = total
@@ -127,18 +138,28 @@ const deduplicate = async (all: ChunkedFiles, turn: () => Promise<void>) => {
     digests: gatherDigests(all.digests, rows),
     files: Uint32Array.from(files),
     offsets: Float64Array.from(offsets),
+    samples:
+      all.sampleLengths.length === 0
+        ? undefined
+        : {
+            starts: Uint32Array.from(sampleStarts),
+            lengths: Uint32Array.from(rows, (source) => all.sampleLengths[source] ?? 0),
+            numbers: all.samples,
+          },
   }
   return { firstReferences, references, chunks }
 }
 
-/** Columns end to end. */
-const joined = <Column extends Uint8Array | Uint32Array>(
+/** A column of all results, end to end. */
+const joined = <Column extends Uint8Array | Uint32Array | Int32Array>(
   Kind: new (length: number) => Column,
-  columns: readonly Column[],
+  results: readonly ChunkedFiles[],
+  columnOf: (result: ChunkedFiles) => Column,
 ): Column => {
-  const all = new Kind(columns.reduce((sum, column) => sum + column.length, 0))
+  const all = new Kind(results.reduce((sum, result) => sum + columnOf(result).length, 0))
   let at = 0
-  for (const column of columns) {
+  for (const result of results) {
+    const column = columnOf(result)
     all.set(column, at)
     at += column.length
   }

@@ -53,14 +53,23 @@ export const cutAfter = (bytes: Uint8Array, start: number, end: number, sizes: C
   return latest
 }
 
-/** Gives `see` the rolling sum over every 32 bytes in a row, as signed numbers of 32 bits. */
-export const rollingSums = (bytes: Uint8Array, see: (sum: number) => void): void => {
+/**
+ * The rolling sums over every 32 bytes in a row whose uppermost `zeroBits` bits are all 0, in their order, as signed numbers:
+ * about one in 2^`zeroBits`, and the same ones wherever the same bytes stand.
+ */
+export const sumsWithZeros = (bytes: Uint8Array, zeroBits: number): readonly number[] => {
   const gear = GEAR
+  const shift = 32 - zeroBits
+  const found: number[] = []
   let sum = 0
-  for (let at = 0; at < bytes.length; at += 1) {
+  let at = 0
+  // Two loops, because one that asks each time whether it is past the 31st byte takes twice as long.
+  for (; at < 31 && at < bytes.length; at += 1) sum = ((sum << 1) + (gear[bytes[at] as number] as number)) | 0
+  for (; at < bytes.length; at += 1) {
     sum = ((sum << 1) + (gear[bytes[at] as number] as number)) | 0
-    if (at >= 31) see(sum)
+    if (sum >>> shift === 0) found.push(sum)
   }
+  return found
 }
 
 /** One random-looking number per byte value: the first four bytes, little endian, of SHA-256(`updraft gear N`). */

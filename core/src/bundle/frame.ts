@@ -3,12 +3,10 @@
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { UpdateError } from '../errors.ts'
 import { LIMITS } from '../limits.ts'
+import { levelOf, type PackedLength } from './frame-level.ts'
+import { release } from './memory.ts'
 
-/**
- * Measured over twelve trees: the next two levels make a frame two percent smaller in half as much time again, and nine is
- * the lowest at which zstd still finds matches megabytes back, which is what makes an update small.
- */
-const LEVEL = 7
+/** The lowest level at which zstd still finds matches megabytes back, which is what makes an update small. */
 const LEVEL_WITH_BASE = 9
 /**
  * The level's own table has no room for all places of a large dictionary. With this one, a frame of esbuild 0.25.9 based on one of
@@ -28,6 +26,16 @@ const DICTIONARY_MAGIC = Buffer.from([0x37, 0xa4, 0x30, 0xec])
  * Source: RFC 8878.
  */
 export const packFrame = (content: Uint8Array, base?: Uint8Array): Buffer =>
+  compress(content, base === undefined ? levelOf(content, packedLengthAt) : LEVEL_WITH_BASE, base)
+
+const packedLengthAt: PackedLength = (content, level) => {
+  const packed = compress(content, level)
+  const { length } = packed
+  release(packed)
+  return length
+}
+
+const compress = (content: Uint8Array, level: number, base?: Uint8Array): Buffer =>
   zstdCompressSync(content, {
     ...(base === undefined ? {} : { dictionary: base }),
     chunkSize: onePiece(packedLengthMaxOf(content.length)),
@@ -35,7 +43,7 @@ export const packFrame = (content: Uint8Array, base?: Uint8Array): Buffer =>
       ...(base !== undefined && content.length + base.length > 2 ** LARGE_HASH_BITS
         ? { [constants.ZSTD_c_hashLog]: LARGE_HASH_BITS }
         : {}),
-      [constants.ZSTD_c_compressionLevel]: base === undefined ? LEVEL : LEVEL_WITH_BASE,
+      [constants.ZSTD_c_compressionLevel]: level,
       [constants.ZSTD_c_windowLog]: windowBitsOf(content.length + (base?.length ?? 0)),
     },
   })

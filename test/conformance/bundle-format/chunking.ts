@@ -38,14 +38,21 @@ const cut = (content: Buffer, start: number, average: number): number => {
 
 const nextSum = (sum: number, byte = 0): number => (2 * sum + (GEAR[byte] ?? 0)) >>> 0
 
-/** "Making a bundle": the sums whose uppermost 9 bits are all 0, from the 32nd byte on. */
-export const sampleOf = (content: Buffer): ReadonlySet<number> => {
-  const sample = new Set<number>()
+/** "Making a bundle": one more for each doubling of the build, begun or complete, beyond 512 MiB. */
+export const sampleBitsOf = (buildBytes: number): number => {
+  let bits = 9
+  for (let most = 512 * 1024 * 1024; most < buildBytes; most *= 2) bits += 1
+  return bits
+}
+
+/** "Making a bundle": the sums whose uppermost `bits` bits are all 0, from the 32nd byte on, once for every place. */
+export const sumsOf = (content: Buffer, bits: number): number[] => {
+  const sums: number[] = []
   const { length } = content
   let sum = 0
   for (let at = 0; at < length; at += 1) {
     sum = nextSum(sum, content[at])
-    if (at >= 31 && sum >>> 23 === 0) sample.add(sum)
+    if (at >= 31 && sum >>> (32 - bits) === 0) sums.push(sum)
   }
-  return sample
+  return sums
 }

@@ -1,6 +1,6 @@
 // Chunks put into frames: how many go into one, and what is made of them. Frames are made anew here; carried ones are only
 // described.
-import { sampleOf, sha256 } from './chunking.ts'
+import { sampleBitsOf, sha256, sumsOf } from './chunking.ts'
 import { FRAME_BYTES, type Frame, MIB } from './model.ts'
 import type { BuildChunk } from './read-build.ts'
 import { compressFrame } from './zstd.ts'
@@ -70,14 +70,14 @@ const placed = (chunks: readonly BuildChunk[], content: Buffer, packed: Buffer, 
 const canBeBase = (content: Buffer): boolean => content.toString('hex', 0, 4) !== '37a430ec'
 
 /** "Without a previous release": frames in order, with bases that their samples choose. */
-export const packWithoutPrevious = (chunks: readonly BuildChunk[]): PlacedFrame[] => {
+export const packWithoutPrevious = (chunks: readonly BuildChunk[], buildBytes: number): PlacedFrame[] => {
   const groups = fillFrames(chunks)
   if (groups.length === 1) return groups.map((group) => makeFrame(group)) // Nothing to compare: no sample is needed.
 
   const frames: PlacedFrame[] = []
   const keyFrames: { readonly frame: PlacedFrame; readonly sample: ReadonlySet<number> }[] = []
   for (const group of groups) {
-    const sample = sampleOf(Buffer.concat(group.map(({ bytes }) => bytes)))
+    const sample = new Set(group.flatMap(({ bytes }) => sumsOf(bytes, sampleBitsOf(buildBytes))))
     let most = 0
     let base: PlacedFrame | undefined
     for (const candidate of keyFrames) {

@@ -3,7 +3,7 @@
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { cutFile, sha256 } from './chunking.ts'
-import { assert } from './model.ts'
+import { assert, sumOf } from './model.ts'
 import { comparePaths, isLinkTarget, isPath, twinKey } from './paths.ts'
 
 export interface BuildChunk {
@@ -29,6 +29,8 @@ export type BuildEntry =
 export interface Build {
   readonly entries: readonly BuildEntry[]
   readonly chunks: readonly BuildChunk[]
+  /** Of all files together. */
+  readonly lengthBytes: number
 }
 
 export const readBuild = (root: string): Build => {
@@ -43,7 +45,9 @@ export const readBuild = (root: string): Build => {
     entries.some(({ kind }) => kind === 'file'),
     'no file',
   )
-  return { entries, chunks: [...chunks.values()] }
+  const lengthOf = (digest: string): number => chunks.get(digest)?.bytes.length ?? 0
+  const lengths = entries.flatMap((entry) => (entry.kind === 'file' ? entry.chunks.map(lengthOf) : []))
+  return { entries, chunks: [...chunks.values()], lengthBytes: sumOf(lengths) }
 }
 
 /** Of everything below a folder; links are not followed. */

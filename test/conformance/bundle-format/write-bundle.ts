@@ -14,13 +14,14 @@ export interface MadeBundle extends Bundle {
 
 export const makeBundle = (root: string, before?: Bundle): MadeBundle => {
   const build = readBuild(root)
-  if (before === undefined) return bundleOf(build, packWithoutPrevious(build.chunks))
+  if (before === undefined) return bundleOf(build, packWithoutPrevious(build.chunks, build.lengthBytes))
 
   const previous = openPrevious(before)
   const { families, rest } = groupIntoFamilies(build.chunks, previous)
   const settled = families.map((family) => settle(family, previous))
   const left = new Set([...rest, ...settled.flatMap((settlement) => settlement.left)])
-  const others = packWithoutPrevious(build.chunks.filter((chunk) => left.has(chunk)))
+  const remaining = build.chunks.filter((chunk) => left.has(chunk))
+  const others = packWithoutPrevious(remaining, build.lengthBytes)
 
   const made = [...settled.flatMap((settlement) => settlement.made), ...others]
   const isInFront = (frame: PlacedFrame): boolean => frame.chunks.some(({ digest }) => !previous.chunks.has(digest))

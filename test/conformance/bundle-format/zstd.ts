@@ -1,6 +1,8 @@
 // Single zstd frames (RFC 8878), made and read as docs/bundle-format.md wants them. Looks at the headers itself, because the
 // library reads on past the end of a frame and takes any window.
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import { sumsOf } from './chunking.ts'
+import { MIB } from './model.ts'
 
 /** The smallest whole number b with 2^b ≥ n. */
 export const ceilLog2 = (n: number): number => {
@@ -17,7 +19,21 @@ export interface Compression {
 
 /** "Frames": a frame of a pack, based on `base`. */
 export const compressFrame = (content: Buffer, base?: Buffer): Buffer =>
-  compress(content, { level: base === undefined ? 7 : 9, windowLogMax: 24, dictionary: base })
+  compress(content, { level: base === undefined ? levelOf(content) : 9, windowLogMax: 24, dictionary: base })
+
+/** "Made by a publisher": 1 for flat content, else 7. */
+const levelOf = (content: Buffer): number => {
+  if (content.length < MIB) return 7
+  const step = Math.floor(content.length / 16)
+  const stretches = Buffer.concat(Array.from({ length: 16 }, (_, i) => content.subarray(i * step, i * step + 8192)))
+  const lengthAt = (level: number): number => compress(stretches, { level, windowLogMax: 24 }).length
+  const sums = sumsOf(content, 9)
+  const isFlat =
+    16 * lengthAt(1) <= 15 * stretches.length &&
+    200 * lengthAt(7) > 199 * lengthAt(1) &&
+    64 * new Set(sums).size >= 63 * sums.length
+  return isFlat ? 1 : 7
+}
 
 export const compress = (content: Buffer, { level, windowLogMax, dictionary }: Compression): Buffer => {
   const togetherBytes = content.length + (dictionary?.length ?? 0)

@@ -124,6 +124,10 @@ export const prose = (lengthBytes: number, seed: number | string): string => {
   return lines.join('\n').slice(0, lengthBytes)
 }
 
+/** Bytes of which some are more frequent than others, in no order: nothing in it comes again. */
+export const flat = (lengthBytes: number, seed: number | string): Buffer =>
+  Buffer.from(noise(lengthBytes, seed).map((byte) => (byte & 0x0f) * (byte & 0x30)))
+
 export interface Bundle extends WrittenBundle, PreviousBundle {
   readonly indexBytes: Buffer
   readonly packBytes: Buffer

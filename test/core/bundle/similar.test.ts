@@ -1,12 +1,14 @@
 import { describe, expect, test } from '@jest/globals'
-import { chooseBases, sampleOf } from '@updraft/core/bundle/similar'
+import { chooseBases, sampledBitsFor, sampleOf } from '@updraft/core/bundle/similar'
 import { bundle, install, listInstalled, makeBuild, noise } from './bundle-support.ts'
 
 const half = (a: Buffer, b: Buffer): Buffer => Buffer.concat([a.subarray(0, a.length / 2), b.subarray(0, b.length / 2)])
 
 describe('which contents resemble one another', () => {
   const [a, b, c] = [noise(400_000, 'a'), noise(400_000, 'b'), noise(400_000, 'c')]
-  const basesOf = (...contents: readonly Buffer[]): number[] => [...chooseBases(contents.map(sampleOf))]
+  const basesOf = (...contents: readonly Buffer[]): number[] => [
+    ...chooseBases(contents.map((content) => sampleOf([content], 9))),
+  ]
 
   test('is told by what they have in common, wherever it stands', () => {
     expect(basesOf(a, b, c)).toEqual([-1, -1, -1])
@@ -23,6 +25,38 @@ describe('which contents resemble one another', () => {
 
   test('nothing resembles content that is too short to have a sample, and it resembles nothing', () => {
     expect(basesOf(Buffer.alloc(20), a, Buffer.alloc(0))).toEqual([-1, -1, -1])
+  })
+
+  test('a sample is that of the chunks, and a thinner one is a part of it', () => {
+    const sample = new Set(sampleOf([a, b], 9))
+    expect(sample).toEqual(new Set([...sampleOf([a], 9), ...sampleOf([b], 9)]))
+    const thin = sampleOf([a, b], 12)
+    expect(thin.length).toBeGreaterThan(100)
+    expect(thin.every((value) => sample.has(value))).toBe(true)
+  })
+
+  test('the larger the build, the thinner are its samples: a million numbers in all', () => {
+    const MIB = 1024 * 1024
+    expect([0, 1, 512 * MIB, 512 * MIB + 1, 1024 * MIB, 1024 * MIB + 1, 262_144 * MIB].map(sampledBitsFor)).toEqual([
+      9, 9, 9, 10, 10, 11, 18,
+    ])
+  })
+
+  test('it is the same whether samples were counted by one table or pair by pair', () => {
+    const contents = Array.from({ length: 40 }, (_, number) =>
+      half(noise(60_000, `x${number % 7}`), noise(60_000, `y${number % 5}`)),
+    )
+    const samples = contents.map((content) => sampleOf([content], 9))
+    const keys: number[] = []
+    const expected = samples.map((sample, number) => {
+      const common = keys.map((key) => sample.filter((value) => samples[key]?.includes(value)).length)
+      const most = Math.max(0, ...common)
+      if (most > 0 && most * 4 >= sample.length) return keys[common.indexOf(most)]
+      keys.push(number)
+      return -1
+    })
+    expect([...chooseBases(samples)]).toEqual(expected)
+    expect(keys.length).toBeGreaterThan(3)
   })
 })
 

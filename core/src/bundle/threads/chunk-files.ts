@@ -1,8 +1,8 @@
-// Job: cuts files of a build into chunks and hashes chunks and files. Keeps no content: whoever packs reads it again.
+// Job: cuts files of a build into chunks, hashes chunks and files, and takes samples. Keeps no content: whoever packs reads it again.
 import { createHash, hash } from 'node:crypto'
 import { join } from 'node:path'
 import { fromFileSystem, systemCodeOf, UpdateError } from '../../errors.ts'
-import { type ChunkSizes, chunkSizesOf, cutAfter } from '../chunker.ts'
+import { type ChunkSizes, chunkSizesOf, cutAfter, sumsWithZeros } from '../chunker.ts'
 import { type ColumnWriter, makeColumnWriter } from '../columns.ts'
 import { scratch } from '../memory.ts'
 import type { TreeFile } from '../tree.ts'
@@ -12,6 +12,8 @@ import type { Report } from './jobs.ts'
 export interface ChunkFilesJob {
   readonly root: string
   readonly files: readonly TreeFile[]
+  /** How thin the samples of the chunks are; without it there are none. */
+  readonly sampledBits?: number | undefined
 }
 
 /** Columns over all chunks of all files, in order. */
@@ -21,6 +23,10 @@ export interface ChunkedFiles {
   readonly lengths: Uint32Array
   /** SHA-256 of each chunk, 32 bytes a row. */
   readonly digests: Uint8Array
+  /** Numbers in the sample of each chunk. */
+  readonly sampleLengths: Uint32Array
+  /** The samples, end to end. */
+  readonly samples: Int32Array
   /** SHA-256 of each file, 32 bytes a row. */
   readonly fileDigests: Uint8Array
 }
@@ -29,9 +35,16 @@ export interface ChunkedFiles {
 const BLOCK_BYTES = 4 * 1024 * 1024
 
 /** Errors: BUILD_CHANGED, PERMISSION, IO. */
-export const chunkFiles = ({ root, files }: ChunkFilesJob, report: Report): ChunkedFiles => {
+export const chunkFiles = ({ root, files, sampledBits }: ChunkFilesJob, report: Report): ChunkedFiles => {
   const counts = new Uint32Array(files.length)
-  const chunks: Chunks = { lengths: [], digests: makeColumnWriter() }
+  const chunks: Chunks = {
+    lengths: [],
+    digests: makeColumnWriter(),
+    lastDigest: Buffer.alloc(0),
+    sampledBits,
+    sampleLengths: [],
+    samples: [],
+  }
   const fileDigests = makeColumnWriter()
   for (const [row, file] of files.entries()) {
     const before = chunks.lengths.length
@@ -42,6 +55,8 @@ export const chunkFiles = ({ root, files }: ChunkFilesJob, report: Report): Chun
     counts,
     lengths: Uint32Array.from(chunks.lengths),
     digests: chunks.digests.finish(),
+    sampleLengths: Uint32Array.from(chunks.sampleLengths),
+    samples: Int32Array.from(chunks.samples),
     fileDigests: fileDigests.finish(),
   }
 }
@@ -50,6 +65,10 @@ export const chunkFiles = ({ root, files }: ChunkFilesJob, report: Report): Chun
 interface Chunks {
   readonly lengths: number[]
   readonly digests: ColumnWriter
+  lastDigest: Buffer
+  readonly sampledBits: number | undefined
+  readonly sampleLengths: number[]
+  readonly samples: number[]
 }
 
 /** Adds the chunks of one file and returns the digest of the whole. */
@@ -72,16 +91,18 @@ const chunkFile = (root: string, file: TreeFile, chunks: Chunks, report: Report)
 }
 
 const chunkAtOnce: typeof chunkInBlocks = (handle, file, chunks, report) => {
-  const content = scratch('block', BLOCK_BYTES).subarray(0, file.lengthBytes)
+  const content = scratch('content', BLOCK_BYTES).subarray(0, file.lengthBytes)
   if (readFully(handle, content, 0) < content.length) throw changed(file.path)
+  const before = chunks.lengths.length
   cutBlock(content, content.length, true, chunkSizesOf(content.length), chunks)
   report(content.length)
-  return hash('sha256', content, 'buffer')
+  // Most files of most builds are one chunk, which has just been hashed.
+  return chunks.lengths.length === before + 1 ? chunks.lastDigest : hash('sha256', content, 'buffer')
 }
 
 const chunkInBlocks = (handle: number, file: TreeFile, chunks: Chunks, report: Report): Buffer => {
   const sizes = chunkSizesOf(file.lengthBytes)
-  const block = scratch('block', BLOCK_BYTES)
+  const block = scratch('content', BLOCK_BYTES)
   const whole = createHash('sha256')
   let kept = 0
   for (let position = 0; position < file.lengthBytes; ) {
@@ -100,12 +121,21 @@ const cutBlock = (block: Buffer, filled: number, isLast: boolean, sizes: ChunkSi
   let start = 0
   while (start < filled && (isLast || filled - start >= sizes.maxBytes)) {
     const end = cutAfter(block, start, filled, sizes)
-    chunks.lengths.push(end - start)
-    chunks.digests.bytes(hash('sha256', block.subarray(start, end), 'buffer'))
+    addChunk(chunks, block.subarray(start, end))
     start = end
   }
   block.copyWithin(0, start, filled)
   return filled - start
+}
+
+const addChunk = (chunks: Chunks, content: Buffer): void => {
+  chunks.lengths.push(content.length)
+  chunks.lastDigest = hash('sha256', content, 'buffer')
+  chunks.digests.bytes(chunks.lastDigest)
+  if (chunks.sampledBits === undefined) return
+  const sums = sumsWithZeros(content, chunks.sampledBits)
+  chunks.sampleLengths.push(sums.length)
+  for (const sum of sums) chunks.samples.push(sum)
 }
 
 const changed = (path: string, cause?: unknown): UpdateError =>
