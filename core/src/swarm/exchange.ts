@@ -156,7 +156,7 @@ export const createExchange = (options: ExchangeOptions): Exchange => {
     suggester.add(link)
   }
 
-  const onShown = (link: Link, indexes: Iterable<number>): void => {
+  const onShown = (link: Link, indexes: readonly number[]): void => {
     if (download === undefined) suggester?.onShown(link, indexes)
     else download.onShown(link, indexes)
     partIfUseless(link)

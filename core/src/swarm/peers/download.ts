@@ -15,11 +15,12 @@ import {
   type StartedPiece,
 } from '../pieces/picker.ts'
 import type { RateLimiter } from '../rate-limiter.ts'
+import { createAdvice } from './advice.ts'
 import { pipeOf } from './direct-pipe.ts'
 import { createIntake, type Intake } from './intake.ts'
 import type { Link } from './link.ts'
 import { createNeighbours, type Neighbours, OTHERS_TURN_MS } from './neighbours.ts'
-import { planRelief } from './relief.ts'
+import { createTakeover } from './takeover.ts'
 import type { BlockSink } from './wire-reader.ts'
 
 export interface Download {
@@ -27,7 +28,7 @@ export interface Download {
   readonly neighbours: Pick<Neighbours, 'covers' | 'begun'>
   add(link: Link): void
   remove(link: Link): void
-  onShown(link: Link, indexes: Iterable<number>): void
+  onShown(link: Link, indexes: readonly number[]): void
   onHidden(link: Link, index: number): void
   /** Takes a block from anyone who claimed it. */
   receive(claim: BlockClaim, source: Source, data: Uint8Array): void
@@ -70,9 +71,6 @@ const SILENT_MS = 10_000
 /** And so long: it is gone. */
 const GONE_MS = 60_000
 
-/** At the end; in between, what was taken over last begins to come. */
-const RELIEVE_EVERY_MS = 50
-
 /** A neighbour that is asked and sends nothing for so long does not count as one. */
 const NEAR_SILENT_MS = 1_000
 
@@ -84,9 +82,6 @@ export const createDownload = (options: DownloadOptions): Download => {
   const intakes = new Map<Link, Intake>()
   let unwrittenBytes = 0
   let closed = false
-  let relievedAt = Number.NEGATIVE_INFINITY
-  /** When a peer last showed something that only seeds had, which say what to take from them. */
-  let broughtOutAt = Number.NEGATIVE_INFINITY
   let pass: NodeJS.Immediate | undefined
   let passLater: NodeJS.Timeout | undefined
   const neighbours = createNeighbours({
@@ -118,7 +113,7 @@ export const createDownload = (options: DownloadOptions): Download => {
       pass = undefined
       // In random order, so that no peer is always the first to choose.
       for (const intake of shuffled([...intakes.values()], random)) fill(intake)
-      if (picker.isAllAsked) relieveAtEnd()
+      if (picker.isAllAsked) takeover.relieveAtEnd()
     })
   }
 
@@ -139,9 +134,9 @@ export const createDownload = (options: DownloadOptions): Download => {
       const { link, suggested } = intake
       const claim =
         picker.claimSuggested(link, freeOf(link), kind, suggested) ??
-        (isAdvised(intake) ? undefined : claimByTurn(intake, kind))
+        (advice.holdsBack(intake) ? undefined : claimByTurn(intake, kind))
       if (claim === undefined) {
-        if (isAdvised(intake) || passLater !== undefined) return
+        if (advice.holdsBack(intake) || passLater !== undefined) return
         if (kind !== 'own') intake.starvedAt = openings
         return
       }
@@ -174,23 +169,6 @@ export const createDownload = (options: DownloadOptions): Download => {
       }, OTHERS_TURN_MS)
     }
     return claim
-  }
-
-  /**
-   * A seed that says what to take from it has other plans with the rest. It gets to say the next before we choose; and while it
-   * brings out what nobody else has, through others, whatever else we ask it for keeps everybody waiting.
-   */
-  const isAdvised = ({ advisedAt }: Intake): boolean => {
-    if (advisedAt === undefined) return false
-    const silentMs = now() - advisedAt
-    if (silentMs < ADVICE_MS) return true
-    return silentMs < ADVICE_MAX_MS && now() - broughtOutAt < ADVICE_MS && picker.leastRarity <= adviserCount()
-  }
-
-  const adviserCount = (): number => {
-    let count = 0
-    for (const { link, advisedAt } of intakes.values()) if (link.isSeed && advisedAt !== undefined) count += 1
-    return count
   }
 
   /** Who is not trusted gets one piece at a time, and alone: if it is bad, there is only one who can have done it. */
@@ -285,68 +263,18 @@ export const createDownload = (options: DownloadOptions): Download => {
     onGuilty(source, index)
   }
 
-  /** An idle peer takes over from one that would need much longer for the same block. */
-  const relieve = (intake: Intake): void => {
-    if (!canAsk(intake) || intake.claimCount > 0) return
-    const isSlower = slowerThan(intake.delayPerBlockMs)
-    const kind = kindOfClaim(intake)
-    if (kind === 'own') return
-    const losers = new Set<Source>()
-    while (intake.claimCount < intake.window / 2) {
-      const taken = picker.takeOver(intake.link, freeOf(intake.link), kind, isSlower)
-      if (taken === undefined) break
-      losers.add(taken.loser)
-      ask(intake, taken)
-      if (kind === 'alone') break // The rest of the piece comes with the next pass.
-    }
-    for (const loser of losers) withdraw(loser)
-  }
-
-  /** Everything is asked for: who has nothing to do takes over from whoever would be the last. */
-  const relieveAtEnd = (): void => {
-    if (now() - relievedAt < RELIEVE_EVERY_MS) return
-    relievedAt = now()
-    const all = [...intakes.values()]
-    const idle = all.filter(
-      (intake) =>
-        intake.claimCount === 0 &&
-        canAsk(intake) &&
-        kindOfClaim(intake) === 'shared' &&
-        limiterOf(intake.link).isReady(),
-    )
-    if (idle.length === 0) return
-    // The publisher's seed last: what others have, it need not send again.
-    idle.sort((a, b) => Number(a.link.isSeed) - Number(b.link.isSeed))
-    const busy = all.filter(({ claimCount }) => claimCount > 0)
-    const losers = new Set<Source>()
-    for (const { from, to, claim } of planRelief(idle, busy, mayTake)) {
-      const { index } = claim.piece
-      const taken = picker.takeOver(
-        to.link,
-        (other) => other === index,
-        'shared',
-        (loser) => loser === from.link,
-      )
-      if (taken === undefined) continue
-      losers.add(taken.loser)
-      ask(to, taken)
-    }
-    for (const loser of losers) withdraw(loser)
-  }
-
-  const mayTake = ({ link }: Intake, { piece, block }: BlockClaim): boolean =>
-    piece.alone === undefined && !piece.mustBeAlone && piece.senders[block] === undefined && freeOf(link)(piece.index)
-
-  /** Much slower: a block that is asked for twice is often sent twice. */
-  const slowerThan =
-    (delayMs: number) =>
-    (source: Source): boolean =>
-      delayOf(source) > Math.max(RELIEVED_DELAY_MS, 4 * delayMs)
-
-  const delayOf = (source: Source): number => {
-    for (const intake of intakes.values()) if (intake.link === source) return intake.delayMs
-    return 'delayMs' in source && typeof source.delayMs === 'number' ? source.delayMs : 0
-  }
+  const advice = createAdvice({ picker, intakes: () => intakes.values(), now })
+  const takeover = createTakeover({
+    picker,
+    intakes: () => intakes.values(),
+    limiterOf,
+    now,
+    canAsk,
+    kindOfClaim,
+    freeOf,
+    ask,
+    withdraw,
+  })
 
   const dropSilent = (intake: Intake): void => {
     if (intake.claimCount === 0) return
@@ -364,7 +292,7 @@ export const createDownload = (options: DownloadOptions): Download => {
     neighbours,
     receive,
     relieveBy: (source, delayMs) => {
-      const piece = picker.takeOverPiece(source, slowerThan(delayMs))
+      const piece = picker.takeOverPiece(source, takeover.slowerThan(delayMs))
       if (piece !== undefined) for (const { link } of intakes.values()) withdraw(link)
       return piece
     },
@@ -404,9 +332,8 @@ export const createDownload = (options: DownloadOptions): Download => {
     onShown: (link, indexes) => {
       const intake = intakes.get(link)
       if (intake === undefined) return
-      const onlySeeds = link.isSeed ? -1 : adviserCount()
+      advice.onShown(link, indexes)
       for (const index of indexes) {
-        if (picker.rarityOf(index) <= onlySeeds && picker.isMissing(index)) broughtOutAt = now()
         picker.countPeer(index, 1)
         if (picker.isMissing(index)) intake.want(1)
       }
@@ -428,7 +355,7 @@ export const createDownload = (options: DownloadOptions): Download => {
         dropSilent(intake)
       }
       neighbours.tick()
-      for (const intake of intakes.values()) relieve(intake)
+      for (const intake of intakes.values()) takeover.relieve(intake)
       wake()
     },
 
@@ -440,19 +367,8 @@ export const createDownload = (options: DownloadOptions): Download => {
   }
 }
 
-/**
- * Longer than a seed needs to answer a request with the next suggestion, and than a piece takes; then it has no more, or is none
- * of ours, or those whom it told do not get on.
- */
-const ADVICE_MS = 1_000
-/** What a slow seed has suggested ahead takes some seconds; and not everybody who has a piece is connected to us. */
-const ADVICE_MAX_MS = 5_000
-
 /** More than any seed of ours suggests ahead. */
 const SUGGESTIONS_MAX = 64
-
-/** A block that will come within this time is not worth asking for twice. */
-const RELIEVED_DELAY_MS = 1_000
 
 const isOutside = (source: Source | undefined): boolean => source !== undefined && source.isNear !== true
 

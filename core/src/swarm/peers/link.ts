@@ -32,7 +32,7 @@ export interface Link extends Source {
 }
 
 export interface LinkEvents {
-  onShown(link: Link, indexes: Iterable<number>): void
+  onShown(link: Link, indexes: readonly number[]): void
   onHidden(link: Link, index: number): void
   onClosed(link: Link): void
 }
@@ -87,7 +87,7 @@ export const createLink = (options: LinkOptions): Link => {
     bits = next
     count = countBits(bits)
     for (const index of indexesOf(before, pieces)) onHidden(link, index)
-    onShown(link, indexesOf(bits, pieces))
+    onShown(link, [...indexesOf(bits, pieces)])
   }
 
   wire.on('bitfield', () => {

@@ -18,7 +18,7 @@ export interface Neighbours {
   isAnybodys(index: number): boolean
   add(link: Link): void
   remove(link: Link): void
-  onShown(link: Link, indexes: Iterable<number>): void
+  onShown(link: Link, indexes: readonly number[]): void
   onHidden(link: Link, index: number): void
   /** A source outside was asked for a block of the piece. */
   begun(index: number): void

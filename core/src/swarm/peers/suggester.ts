@@ -8,7 +8,7 @@ import type { Link } from './link.ts'
 export interface Suggester {
   add(link: Link): void
   remove(link: Link): void
-  onShown(link: Link, indexes: Iterable<number>): void
+  onShown(link: Link, indexes: readonly number[]): void
   onHidden(index: number): void
   /** The peer has begun to take the piece. */
   onRequested(link: Link, index: number): void
