@@ -1,5 +1,6 @@
 // The fuzzing itself: takes an input, changes it, tries it, and keeps it if it ran through something new. Without coverage it
 // keeps nothing, and every attempt begins at a seed.
+import { setImmediate } from 'node:timers/promises'
 import type { Coverage } from './coverage.ts'
 import { mutate } from './mutate.ts'
 import type { Random } from './random.ts'
@@ -7,6 +8,9 @@ import type { OpenTarget, Target } from './target.ts'
 
 /** Longer inputs only make attempts slower. */
 export const INPUT_BYTES_MAX = 512 * 1024
+
+/** Attempts in one turn of the event loop. */
+const TURN_ATTEMPTS = 64
 
 export interface LoopOptions {
   readonly words: Target['words']
@@ -46,6 +50,9 @@ export const fuzz = async (target: OpenTarget, options: LoopOptions): Promise<nu
     corpus.push(seed)
   }
   while (!isOver()) {
+    // Between awaits alone, nothing that libraries put off (`process.nextTick`) ever runs: node:zlib ends a stream that failed so,
+    // and tens of thousands of them, with their buffers, took all the memory.
+    if (attempts % TURN_ATTEMPTS === 0) await setImmediate()
     // What was found last is what is least explored.
     const from = random(2) === 0 ? corpus.length - 1 - random(Math.min(corpus.length, 16)) : random(corpus.length)
     const other = corpus[random(corpus.length)] ?? Buffer.alloc(0)
