@@ -2,7 +2,7 @@
 // network, and published once enough of them have. Between them goes one file, by whatever way they like.
 import { UpdateError } from '@updraft/core/errors'
 import { canonicalBytes } from '@updraft/core/trust/canonical'
-import { draftedRoles, signersNeeded } from './apply-change.ts'
+import { draftedRoles } from './apply-change.ts'
 import {
   assertSignature,
   type Base,
@@ -14,9 +14,9 @@ import {
 } from './ceremony/ceremony-file.ts'
 import { assertNoSettings, foundRepository } from './ceremony/founding.ts'
 import { type Review, reviewCeremony } from './ceremony/review.ts'
-import { assertComplete, assertNotExpired, mergeCeremonies, storedSigners } from './ceremony/signed-enough.ts'
+import { assertComplete, assertNotExpired, mergeCeremonies, signersOf } from './ceremony/signed-enough.ts'
 import { noteFingerprint } from './keys/keys-directory.ts'
-import { type KeySource, openSigners, type Signers } from './keys/signer.ts'
+import type { KeySource } from './keys/signer.ts'
 import { commitFiles } from './repository/commit.ts'
 import { assertClock } from './repository/demands.ts'
 import { metadataFileOf } from './repository/edition.ts'
@@ -158,10 +158,7 @@ export const finishCeremony = async (
   assertNotExpired(ceremony, now)
   assertComplete(ceremony, now)
   const { edition, settings } = repository
-  const online = signersNeeded(edition, ceremony.drafts, snapshotChanges(ceremony)).filter(
-    ({ role }) => role === 'snapshot' || role === 'timestamp',
-  )
-  const signers: Signers = new Map([...(await openSigners(keys, online)), ...storedSigners(ceremony)])
+  const signers = await signersOf(ceremony, keys, edition, snapshotChanges(ceremony))
   const options = { signers, expiryDays: settings.expiryDays, now, snapshot: snapshotChanges(ceremony) }
   const { edition: after, changed } = await signDrafts(edition, ceremony.drafts, options)
   await changeRepository(repository, () => commitFiles(repository.directory, { metadata: changed }, onStep))

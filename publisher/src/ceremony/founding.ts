@@ -1,9 +1,8 @@
 // The ceremony that founds a repository: nobody ever has more than one key, so there is no moment in which one person, or one
 // machine, could sign alone for everybody who will trust its first root.
 import { UpdateError } from '@updraft/core/errors'
-import { signersNeeded } from '../apply-change.ts'
 import { noteFingerprint } from '../keys/keys-directory.ts'
-import { type KeySource, openSigners, type Signers } from '../keys/signer.ts'
+import type { KeySource } from '../keys/signer.ts'
 import { fingerprintOf } from '../repository/edition.ts'
 import { assertNothingAt, createRepository } from '../repository.ts'
 import { type ExpiryDays, parseRepositorySettings, type RepositorySettings } from '../repository-settings.ts'
@@ -11,7 +10,7 @@ import { type Founders, firstChange } from '../sign/first-edition.ts'
 import { draftChange, signDrafts } from '../sign.ts'
 import { type Ceremony, foundingFingerprint, writeCeremony } from './ceremony-file.ts'
 import { type Review, reviewCeremony } from './review.ts'
-import { assertComplete, assertNotExpired, storedSigners } from './signed-enough.ts'
+import { assertComplete, assertNotExpired, signersOf } from './signed-enough.ts'
 
 /**
  * Writes the ceremony in which these people sign the first version of everything. Needs no key.
@@ -62,10 +61,7 @@ export const foundRepository = async (
   assertComplete(ceremony, now)
   await assertNothingAt(directory)
   const { drafts } = ceremony
-  const online = signersNeeded(undefined, drafts, true).filter(
-    ({ role }) => role === 'snapshot' || role === 'timestamp',
-  )
-  const signers: Signers = new Map([...(await openSigners(keys, online)), ...storedSigners(ceremony)])
+  const signers = await signersOf(ceremony, keys, undefined, true)
   const { edition, changed } = await signDrafts(undefined, drafts, { signers, expiryDays: settings.expiryDays, now })
   const founded = fingerprintOf(edition.root)
   await using undo = new AsyncDisposableStack()

@@ -2,8 +2,9 @@
 import { UpdateError } from '@updraft/core/errors'
 import { canonicalBytes } from '@updraft/core/trust/canonical'
 import type { Signature } from '@updraft/core/trust/metadata'
-import { draftedRoles } from '../apply-change.ts'
-import type { MetadataSigner, Signers } from '../keys/signer.ts'
+import { draftedRoles, signersNeeded } from '../apply-change.ts'
+import { type KeySource, type MetadataSigner, openSigners, type Signers } from '../keys/signer.ts'
+import type { Edition } from '../repository/edition.ts'
 import { type Ceremony, draftOf, readCeremony } from './ceremony-file.ts'
 import { reviewCeremony } from './review.ts'
 
@@ -31,9 +32,23 @@ export const mergeCeremonies = async ([first, ...others]: readonly [string, ...s
   return { ...ceremony, signatures }
 }
 
-/** Signers whose signature was made elsewhere: what signs the files verifies it again. */
-export const storedSigners = ({ signatures }: Ceremony): Signers =>
-  new Map([...signatures].map(([role, list]) => [role, list.map(storedSigner)]))
+/**
+ * Who signs: people, with what they have signed elsewhere (what signs the files verifies it again), and the online roles with the
+ * keys that are here.
+ *
+ * Errors: KEY_MISSING and what else opening the online keys throws.
+ */
+export const signersOf = async (
+  { drafts, signatures }: Ceremony,
+  keys: KeySource,
+  base: Edition | undefined,
+  snapshot: boolean,
+): Promise<Signers> => {
+  const needed = signersNeeded(base, drafts, snapshot)
+  const online = needed.filter(({ role }) => role === 'snapshot' || role === 'timestamp')
+  const people = [...signatures].map(([role, list]) => [role, list.map(storedSigner)] as const)
+  return new Map([...(await openSigners(keys, online)), ...people])
+}
 
 const storedSigner = ({ keyid, sig }: Signature): MetadataSigner => ({
   keyId: keyid,
