@@ -11,6 +11,7 @@ import { assertNothingAt } from '../repository.ts'
 import { parseRepositorySettings } from '../repository-settings.ts'
 import { grouped } from './fingerprint-text.ts'
 import { addKeyOptions, type KeyOptions, keysFor, keyTypeOption } from './key-options.ts'
+import { parsePeople } from './rotate-options.ts'
 
 interface InitCommandOptions extends KeyOptions {
   readonly product: readonly string[]
@@ -30,9 +31,6 @@ interface InitCommandOptions extends KeyOptions {
   readonly json?: true
 }
 
-/** More people than this never meet. */
-const ROOT_KEYS_MAX = 16
-
 const HELP = `
 Examples:
   $ updraft-publisher init r --product acme --url https://updates.example.com/
@@ -50,14 +48,14 @@ export const addInitCommand = (program: Command, context: Context): void => {
     .requiredOption('--product <name...>', 'what will be published: a-z, 0-9 and -')
     .option('--url <url>', 'public address of the repository, for stock BitTorrent clients')
     .option('--tracker <url...>', "trackers besides the origin's own")
-    .option('--root-keys <n>', 'how many root keys to make', parseCount, 1)
-    .option('--root-threshold <n>', 'how many of them must sign a change of keys', parseCount, 1)
-    .option('--targets-keys <n>', 'how many keys of targets to make', parseCount, 1)
-    .option('--targets-threshold <n>', 'how many of them must sign a change of products', parseCount, 1)
-    .option('--product-keys <n>', 'how many keys to make for each product', parseCount, 1)
-    .option('--product-threshold <n>', 'how many of them must sign a release', parseCount, 1)
-    .option('--urgent-keys <n>', 'keys of a role that alone may call a release urgent; none by default', parseCount, 0)
-    .option('--urgent-threshold <n>', 'how many of them must sign that', parseCount, 1)
+    .option('--root-keys <n>', 'how many root keys to make', parsePeople, 1)
+    .option('--root-threshold <n>', 'how many of them must sign a change of keys', parsePeople, 1)
+    .option('--targets-keys <n>', 'how many keys of targets to make', parsePeople, 1)
+    .option('--targets-threshold <n>', 'how many of them must sign a change of products', parsePeople, 1)
+    .option('--product-keys <n>', 'how many keys to make for each product', parsePeople, 1)
+    .option('--product-threshold <n>', 'how many of them must sign a release', parsePeople, 1)
+    .option('--urgent-keys <n>', 'keys of a role that alone may call a release urgent; none by default', parsePeople, 0)
+    .option('--urgent-threshold <n>', 'how many of them must sign that', parsePeople, 1)
     .addOption(keyTypeOption('the kind of the keys'))
     .option('--no-passphrase', 'leave the key files unencrypted')
     .option('--json', 'print the result as one JSON object')
@@ -89,14 +87,6 @@ const runInit = async (directory: string, options: InitCommandOptions, context: 
 const assertThreshold = (role: string, threshold: number, keys: number): void => {
   if (threshold <= keys) return
   throw new UpdateError('USAGE', `--${role}-threshold ${threshold} cannot be met by --${role}-keys ${keys}`)
-}
-
-const parseCount = (value: string): number => {
-  const count = /^\d{1,2}$/.test(value) ? Number(value) : 0
-  if (count < 1 || count > ROOT_KEYS_MAX) {
-    throw new UpdateError('USAGE', `${JSON.stringify(value)} is not a number from 1 to ${ROOT_KEYS_MAX}`)
-  }
-  return count
 }
 
 const describe = (directory: string, { fingerprint, keys }: NewRepository, options: InitCommandOptions): string => {

@@ -21,7 +21,7 @@ export const addEditOptions = (command: Command): Command =>
     )
     .option('--remove-key <id...>', 'keys that may not sign any more: the beginning of their ids')
     .option('--remove-all', 'all keys that the role has now may not sign any more, unless they are added again')
-    .option('--threshold <n>', 'how many of the keys have to sign', parseThreshold)
+    .option('--threshold <n>', 'how many of the keys have to sign', parsePeople)
 
 /** The edits as a function of the repository, with the key files read. */
 export const editsOf = async (
@@ -42,13 +42,13 @@ export const editsOf = async (
 
 export const readPublicKeys = (files: readonly string[] = []) => Promise.all(files.map(readPublicKey))
 
-/** More people than this never meet. */
-export const THRESHOLD_MAX = 16
+/** How many keys a role has, or how many of them have to sign: more people than this never meet. */
+export const PEOPLE_MAX = 16
 
-export const parseThreshold = (value: string): number => {
+export const parsePeople = (value: string): number => {
   const count = /^\d{1,2}$/.test(value) ? Number(value) : 0
-  if (count >= 1 && count <= THRESHOLD_MAX) return count
-  throw new InvalidArgumentError(`It has to be a number from 1 to ${THRESHOLD_MAX}.`)
+  if (count >= 1 && count <= PEOPLE_MAX) return count
+  throw new InvalidArgumentError(`It has to be a number from 1 to ${PEOPLE_MAX}.`)
 }
 
 export const describeRotated = ({ roles, made, metadataVersions }: Rotated): string => {

@@ -5,7 +5,7 @@ import { prepareFounding } from '../../ceremony/founding.ts'
 import type { Context } from '../../context.ts'
 import { parseRepositorySettings } from '../../repository-settings.ts'
 import type { RoleHolders } from '../../sign/delegations.ts'
-import { parseThreshold, readPublicKeys } from '../rotate-options.ts'
+import { parsePeople, readPublicKeys } from '../rotate-options.ts'
 import { describeReview } from './review-text.ts'
 
 type Files = readonly string[]
@@ -47,16 +47,16 @@ export const addPrepareInit = (prepare: Command, context: Context): void => {
     )
     .requiredOption('--out <file>', 'the ceremony file to write')
     .requiredOption('--root-key <file...>', 'public keys of those who sign changes of keys')
-    .option('--root-threshold <n>', 'how many of them have to sign', parseThreshold, 1)
+    .option('--root-threshold <n>', 'how many of them have to sign', parsePeople, 1)
     .requiredOption('--targets-key <file...>', 'public keys of those who sign changes of products')
-    .option('--targets-threshold <n>', 'how many of them have to sign', parseThreshold, 1)
+    .option('--targets-threshold <n>', 'how many of them have to sign', parsePeople, 1)
     .requiredOption('--product <name...>', 'what will be published: a-z, 0-9 and -')
     .requiredOption('--product-key <file...>', 'public keys of those who sign its releases')
-    .option('--product-threshold <n>', 'how many of them have to sign', parseThreshold, 1)
+    .option('--product-threshold <n>', 'how many of them have to sign', parsePeople, 1)
     .requiredOption('--snapshot-key <file...>', 'public key of snapshot, which stays where releases are published')
     .requiredOption('--timestamp-key <file...>', 'public key of timestamp, likewise')
     .option('--urgent-key <file...>', 'public keys of a role that alone may call a release urgent')
-    .option('--urgent-threshold <n>', 'how many of them have to sign', parseThreshold, 1)
+    .option('--urgent-threshold <n>', 'how many of them have to sign', parsePeople, 1)
     .option('--json', 'print the result as one JSON object')
     .addHelpText('after', HELP)
     .action(async (options: PrepareInitOptions) => {

@@ -13,7 +13,7 @@ import { revocation } from '../../rotate.ts'
 import { assertRole, keyChange } from '../../sign/role-keys.ts'
 import type { Change } from '../../sign.ts'
 import { addIdentityOptions, type IdentityOptions, identityFrom } from '../identity-options.ts'
-import { addEditOptions, type EditOptions, editsOf, parseThreshold, readPublicKeys } from '../rotate-options.ts'
+import { addEditOptions, type EditOptions, editsOf, parsePeople, readPublicKeys } from '../rotate-options.ts'
 import { addPrepareInit } from './prepare-init.ts'
 import { describeReview } from './review-text.ts'
 
@@ -67,7 +67,7 @@ export const addPrepareCommands = (sign: Command, context: Context): void => {
   kind(prepare, 'product', 'a new product, and who signs for it')
     .argument('<name>', 'a-z, 0-9 and -, beginning with a letter')
     .requiredOption('--key <file...>', 'public keys of those who sign its releases')
-    .option('--threshold <n>', 'how many of them have to sign', parseThreshold, 1)
+    .option('--threshold <n>', 'how many of them have to sign', parsePeople, 1)
     .addHelpText('after', example('product acme-cli --repo r --out ceremony.json --key alice.pub bob.pub'))
     .action(
       async (
