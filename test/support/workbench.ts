@@ -15,6 +15,12 @@ export interface Workbench extends AsyncDisposable {
   readonly rows: Locator
   /** The row whose accessible name begins so. */
   readonly row: (name: string) => Locator
+  /**
+   * Unfolds a row. It is clicked until it is: rows may be drawn anew under the pointer, and then the click is for another one.
+   */
+  readonly unfold: (name: string) => Promise<void>
+  /** Rolls the view under the pointer down until the row is in sight: what is out of sight is not drawn. */
+  readonly rollTo: (row: Locator) => Promise<void>
   /** Every row of a view that is open, in order, also those that are out of sight: for a moment the window is high enough. */
   readonly allRows: (view: string) => Promise<readonly ShownRow[]>
   readonly openContainer: (name: string) => Promise<void>
@@ -92,6 +98,8 @@ export const openWorkbench = async (
     await palette.locator('.monaco-list-row').first().waitFor()
   }
   const rows = page.locator('.pane-body [role=treeitem]')
+  const rowOf = (name: string): Locator =>
+    page.locator(`.pane-body [role=treeitem][aria-label^=${JSON.stringify(name)}]`)
   const runCommand = async (title: string): Promise<void> => {
     // A palette that was still opening forgets what was typed, and is asked again.
     await until(async () => {
@@ -106,7 +114,27 @@ export const openWorkbench = async (
   return {
     page,
     rows,
-    row: (name) => page.locator(`.pane-body [role=treeitem][aria-label^=${JSON.stringify(name)}]`),
+    row: rowOf,
+    unfold: (name) =>
+      until(async () => {
+        const row = rowOf(name)
+        const isUnfolded = () =>
+          row.getAttribute('aria-expanded', { timeout: 5_000 }).then(
+            (value) => value === 'true',
+            () => false,
+          )
+        if (await isUnfolded()) return true
+        await row.click({ timeout: 5_000 }).catch(() => {})
+        await delay(500) // Its rows are asked for before it says that it is unfolded.
+        return isUnfolded()
+      }),
+    rollTo: (row) =>
+      until(async () => {
+        if (await row.isVisible()) return true
+        await page.mouse.wheel(0, 44)
+        await delay(200)
+        return false
+      }),
     allRows: async (view) => {
       const size = page.viewportSize() ?? { width: 1680, height: 900 }
       const side = page.locator('.part.sidebar')

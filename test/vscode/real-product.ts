@@ -157,9 +157,9 @@ export const realProductTests = (context: () => WindowContext): void => {
   })
 
   step('the history leads back to an older version', async () => {
-    await window.row('History').click()
+    await window.unfold('History')
     const past = window.row('1.0.0, Installed')
-    await past.waitFor()
+    await window.rollTo(past)
     await past.hover()
     await picture('history')
     const question = window.dialog.getByText('Roll acme back from 1.1.0 to 1.0.0?')
