@@ -65,7 +65,7 @@ export const windowTests = (context: () => WindowContext): void => {
   })
 
   test('the tree shows a product, and below it versions, trust and signers', async () => {
-    await window.row('acme, Trusted, 1.0.0 → 1.1.0').click()
+    await window.unfold('acme, Trusted, 1.0.0 → 1.1.0')
     for (const row of ['Installed, 1.0.0', 'Available, 1.1.0', 'Trusted, 2 signatures, 2 needed', 'Key f0e1d2c3']) {
       await window.row(row).waitFor()
     }
@@ -100,6 +100,17 @@ export const windowTests = (context: () => WindowContext): void => {
     await window.row('acme').getByRole('button', { name: 'Check for Updates' }).click()
     await until(() => agent.checks.length === 2)
     expect(agent.checks).toEqual([{}, { product: 'acme' }])
+  })
+
+  test('a source that was trusted this moment can be added from, whatever the views still show', async () => {
+    const { status } = agent
+    agent.status = { ...status, sources: [] }
+    agent.tell({ kind: 'check', source: 'main' })
+    await window.row('Source main').waitFor({ state: 'detached' })
+    agent.status = status
+    await window.runCommand('Updraft: Add a Product')
+    await window.page.locator('.quick-input-title', { hasText: 'Add a Product' }).waitFor()
+    await window.page.keyboard.press('Escape')
   })
 
   test('a decision about trust is a warning', async () => {

@@ -10,7 +10,7 @@ import { runAgentCommand, startAgent } from '../agent-program.ts'
 import type { CommandContext, Commands, Target } from '../commands.ts'
 import { placeOf } from '../socket.ts'
 import { show } from '../text.ts'
-import type { SourceView } from '../view-model.ts'
+import { type SourceView, sourceView } from '../view-model.ts'
 import { groupsOf } from '../views/words.ts'
 
 /** What `trust show --json` prints. */
@@ -101,8 +101,9 @@ export const agentCommands = ({
     return (await window.showQuickPick(items, { placeHolder: l10n.t('Which source is this?') }))?.label
   }
 
+  /** Asks the agent: what the views show may be older than what the person has just done. */
   const pickSource = async (target?: Target): Promise<SourceView | undefined> => {
-    const sources = [...model().sources.values()]
+    const sources = (await connection.ask((client, options) => client.status(options))).sources.map(sourceView)
     const about = target?.about
     const wanted = about?.kind === 'source' ? about.source : model().products.get(about?.product ?? '')?.source
     const known = sources.find(({ name }) => name === wanted)
