@@ -19,6 +19,8 @@ export interface Workbench extends AsyncDisposable {
    * Unfolds a row. It is clicked until it is: rows may be drawn anew under the pointer, and then the click is for another one.
    */
   readonly unfold: (name: string) => Promise<void>
+  /** Opens the context menu of a row, and chooses in it. */
+  readonly chooseFromMenu: (row: string, title: string) => Promise<void>
   /** Rolls the view under the pointer down until the row is in sight: what is out of sight is not drawn. */
   readonly rollTo: (row: Locator) => Promise<void>
   /** Every row of a view that is open, in order, also those that are out of sight: for a moment the window is high enough. */
@@ -59,6 +61,13 @@ export const until = async (holds: () => boolean | Promise<boolean>): Promise<vo
     await delay(20)
   }
 }
+
+/** Whether it is to be seen within so many milliseconds. */
+export const appears = (element: Locator, timeout: number): Promise<boolean> =>
+  element.waitFor({ timeout }).then(
+    () => true,
+    () => false,
+  )
 
 const TALL = 2_600
 
@@ -128,6 +137,18 @@ export const openWorkbench = async (
         await delay(500) // Its rows are asked for before it says that it is unfolded.
         return isUnfolded()
       }),
+    chooseFromMenu: async (name, title) => {
+      const entry = page.getByRole('menuitem', { name: title })
+      // The row may be drawn anew under the pointer: then it is the menu of another one.
+      await until(async () => {
+        await page.keyboard.press('Escape')
+        await rowOf(name).click({ button: 'right' })
+        return await appears(entry, 5_000)
+      })
+      // A menu takes no click right after it has opened; the key is what a person without a mouse uses anyway.
+      await entry.hover()
+      await page.keyboard.press('Enter')
+    },
     rollTo: (row) =>
       until(async () => {
         if (await row.isVisible()) return true
@@ -171,7 +192,13 @@ export const openWorkbench = async (
     statusItem: (id) => page.locator(`[id=${JSON.stringify(id)}]`),
     openContainer: async (name) => {
       const tab = page.getByRole('tab', { name })
-      if ((await tab.getAttribute('aria-selected')) !== 'true') await tab.click()
+      // A window that is still starting may lose a click.
+      await until(async () => {
+        if ((await tab.getAttribute('aria-selected')) === 'true') return true
+        await tab.click()
+        await delay(500)
+        return false
+      })
     },
     runCommand,
     offeredCommands: async (typed) => {

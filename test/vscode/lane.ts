@@ -13,7 +13,7 @@ import { startVscode } from '../support/vscode-server.ts'
 import { openWorkbench, type Workbench } from '../support/workbench.ts'
 import { AGENT_NAME, type LaneContext, STATUS_ITEM, type WindowContext } from './context.ts'
 import { everyFindingTests } from './every-finding.ts'
-import { realProductTests } from './real-product.ts'
+import { realProductTests, WITHOUT_NODE } from './real-product.ts'
 import { restrictedModeTests } from './restricted-mode.ts'
 import { windowTests } from './window.ts'
 
@@ -98,12 +98,20 @@ export const testLane = (lane: Lane): void =>
       ).toEqual(PACKAGED_FILES)
     })
 
-    /** Each with a profile of its own: what VS Code has seen once, such as a step that is done, it does not see again. */
-    const inWindow = (name: string, tests: (context: () => WindowContext) => void): void =>
+    /**
+     * Each with a profile of its own: what VS Code has seen once, such as a step that is done, it does not see again.
+     * Nobody says when settings that change later have come to the extension; `machineSettings` are there from the start.
+     */
+    const inWindow = (
+      name: string,
+      tests: (context: () => WindowContext) => void,
+      machineSettings: Readonly<Record<string, unknown>> = {},
+    ): void =>
       describe(name, () => {
         let window: Workbench
 
         beforeAll(async () => {
+          await context.server.writeMachineSettings(machineSettings)
           window = await openWorkbench(context.browser, context.server)
           await window.statusItem(STATUS_ITEM).waitFor()
           await window.openContainer('Updraft')
@@ -116,7 +124,7 @@ export const testLane = (lane: Lane): void =>
 
     describe('a window', () => {
       inWindow('while agents come and go', windowTests)
-      inWindow('with a real product', realProductTests)
+      inWindow('with a real product', realProductTests, WITHOUT_NODE)
       inWindow('with sources that are wrong', everyFindingTests)
     })
 
