@@ -4,23 +4,17 @@
 // and know no blame (webtorrent issues 1558, 2150, 2432). Here everything that happens in one turn of the event loop
 // leads to one pass over the peers that have something to ask for.
 
-import { createBlame, sendersOf } from '../pieces/blame.ts'
 import { BLOCK_LENGTH, type Geometry } from '../pieces/geometry.ts'
-import {
-  type BlockClaim,
-  createPicker,
-  type Picker,
-  type Share,
-  type Source,
-  type StartedPiece,
-} from '../pieces/picker.ts'
+import { type BlockClaim, createPicker, type Picker, type Source, type StartedPiece } from '../pieces/picker.ts'
 import type { RateLimiter } from '../rate-limiter.ts'
 import { createAdvice } from './advice.ts'
 import { pipeOf } from './direct-pipe.ts'
 import { createIntake, type Intake } from './intake.ts'
 import type { Link } from './link.ts'
-import { createNeighbours, type Neighbours, OTHERS_TURN_MS } from './neighbours.ts'
+import { createNeighbours, type Neighbours } from './neighbours.ts'
 import { createTakeover } from './takeover.ts'
+import { createTurn } from './turn.ts'
+import { createVerdicts } from './verdicts.ts'
 import type { BlockSink } from './wire-reader.ts'
 
 export interface Download {
@@ -63,9 +57,6 @@ export interface DownloadOptions {
   readonly onFailed: (error: unknown) => void
 }
 
-/** Pieces that wait to be hashed and written. A disk slower than the network must not fill the memory. */
-const UNWRITTEN_BYTES_MAX = 64 * 1024 * 1024
-
 /** Asked for something and sent nothing for so long: others may be asked for the same. */
 const SILENT_MS = 10_000
 /** And so long: it is gone. */
@@ -75,15 +66,11 @@ const GONE_MS = 60_000
 const NEAR_SILENT_MS = 1_000
 
 export const createDownload = (options: DownloadOptions): Download => {
-  const { geometry, has, isPiece, write, limiterOf, random, now, onPiece, onUseful, onBadPiece, onGuilty, onFailed } =
-    options
+  const { geometry, has, limiterOf, random, now, onUseful, onFailed } = options
   const picker = createPicker({ pieces: geometry.pieces, pieceLengthOf: geometry.pieceLengthOf, has, random })
-  const blame = createBlame()
   const intakes = new Map<Link, Intake>()
-  let unwrittenBytes = 0
   let closed = false
   let pass: NodeJS.Immediate | undefined
-  let passLater: NodeJS.Timeout | undefined
   const neighbours = createNeighbours({
     pieces: geometry.pieces,
     ownId: options.ownId,
@@ -118,7 +105,7 @@ export const createDownload = (options: DownloadOptions): Download => {
   }
 
   const canAsk = (intake: Intake): boolean =>
-    !closed && !intake.link.wire.peerChoking && intake.wanted > 0 && unwrittenBytes < UNWRITTEN_BYTES_MAX
+    !closed && !intake.link.wire.peerChoking && intake.wanted > 0 && !verdicts.isFull
 
   const fill = (intake: Intake): void => {
     if (!intake.hasRoom || !canAsk(intake)) return
@@ -133,42 +120,15 @@ export const createDownload = (options: DownloadOptions): Download => {
       const kind = kindOfClaim(intake)
       const { link, suggested } = intake
       const claim =
-        picker.claimSuggested(link, freeOf(link), kind, suggested) ??
-        (advice.holdsBack(intake) ? undefined : claimByTurn(intake, kind))
+        picker.claimSuggested(link, turn.freeOf(link), kind, suggested) ??
+        (advice.holdsBack(intake) ? undefined : turn.claim(link, kind))
       if (claim === undefined) {
-        if (advice.holdsBack(intake) || passLater !== undefined) return
+        if (advice.holdsBack(intake) || turn.isWaiting) return
         if (kind !== 'own') intake.starvedAt = openings
         return
       }
       ask(intake, claim)
     }
-  }
-
-  /** What this peer may be asked for: of one outside, what no neighbour has or fetches. */
-  const freeOf = ({ has, isNear }: Link): ((index: number) => boolean) =>
-    isNear || !neighbours.any ? has : (index) => has(index) && !neighbours.covers(index)
-
-  /** Neighbours hear of the same piece at the same moment. One of them is to begin, and the others wait whether it does. */
-  const claimByTurn = (intake: Intake, kind: Share): BlockClaim | undefined => {
-    const { link } = intake
-    const isFree = freeOf(link)
-    if (isFree === link.has) return picker.claimBlock(link, isFree, kind)
-    let isHeldBack = false
-    const mayBegin = (index: number): boolean => {
-      const itMay = neighbours.isAnybodys(index)
-      isHeldBack ||= !itMay
-      return itMay
-    }
-    const claim =
-      picker.claimBlock(link, (index) => isFree(index) && neighbours.isOurs(index), kind) ??
-      picker.claimBlock(link, (index) => isFree(index) && mayBegin(index), kind)
-    if (claim === undefined && isHeldBack) {
-      passLater ??= setTimeout(() => {
-        passLater = undefined
-        wake()
-      }, OTHERS_TURN_MS)
-    }
-    return claim
   }
 
   /** Who is not trusted gets one piece at a time, and alone: if it is bad, there is only one who can have done it. */
@@ -210,7 +170,7 @@ export const createDownload = (options: DownloadOptions): Download => {
     if (outcome === 'unwanted') return
     onUseful()
     if (rival !== undefined && rival !== source) withdraw(rival)
-    if (outcome === 'complete') verify(claim.piece).catch(onFailed)
+    if (outcome === 'complete') judge(claim.piece).catch(onFailed)
   }
 
   /** Cancels what a peer was asked for and somebody else has sent or was asked for since. */
@@ -222,47 +182,16 @@ export const createDownload = (options: DownloadOptions): Download => {
     }
   }
 
-  const verify = async (piece: StartedPiece): Promise<void> => {
-    unwrittenBytes += piece.length
+  const judge = async (piece: StartedPiece): Promise<void> => {
     try {
-      if (isPiece(piece.index, piece.buffer)) await keep(piece)
-      else reject(piece)
+      await verdicts.judge(piece)
     } finally {
-      unwrittenBytes -= piece.length
       wake()
     }
   }
 
-  const keep = async (piece: StartedPiece): Promise<void> => {
-    for (const liar of blame.passed(piece)) convict(liar, piece.index)
-    await write(piece.index, piece.buffer)
-    if (closed) return
-    picker.finish(piece)
-    const senders = new Set(sendersOf(piece))
-    for (const intake of intakes.values()) {
-      if (senders.has(intake.link)) {
-        intake.isTrusted = true
-        intake.starvedAt = undefined // It may share pieces now.
-      }
-      if (intake.link.has(piece.index)) intake.want(-1)
-      intake.suggested.delete(piece.index)
-    }
-    onPiece(piece.index)
-  }
-
-  const reject = (piece: StartedPiece): void => {
-    onBadPiece(piece.index, sendersOf(piece))
-    const { guilty, suspects } = blame.failed(piece)
-    picker.restart(piece)
-    for (const intake of intakes.values()) if (suspects.includes(intake.link)) intake.isTrusted = false
-    for (const liar of guilty) convict(liar, piece.index)
-  }
-
-  const convict = (source: Source, index: number): void => {
-    picker.discard(source)
-    onGuilty(source, index)
-  }
-
+  const verdicts = createVerdicts({ ...options, picker, intakes: () => intakes.values(), isClosed: () => closed })
+  const turn = createTurn({ picker, neighbours, onOver: wake })
   const advice = createAdvice({ picker, intakes: () => intakes.values(), now })
   const takeover = createTakeover({
     picker,
@@ -271,7 +200,7 @@ export const createDownload = (options: DownloadOptions): Download => {
     now,
     canAsk,
     kindOfClaim,
-    freeOf,
+    freeOf: turn.freeOf,
     ask,
     withdraw,
   })
@@ -362,7 +291,7 @@ export const createDownload = (options: DownloadOptions): Download => {
     close: () => {
       closed = true
       clearImmediate(pass)
-      clearTimeout(passLater)
+      turn.close()
     },
   }
 }
