@@ -7,6 +7,8 @@ import { scratch } from '../memory.ts'
 export interface SourceIndex {
   readonly source: Uint8Array
   readonly step: number
+  /** What is left of a hash after this shift is a row of `heads`. */
+  readonly shift: number
   readonly heads: Int32Array
   readonly previous: Int32Array
 }
@@ -48,7 +50,7 @@ export const indexSource = (source: Uint8Array, step = 1): SourceIndex => {
     previous[place] = heads[slot] ?? -1
     heads[slot] = place
   }
-  return { source, step, heads, previous }
+  return { source, step, shift, heads, previous }
 }
 
 const rows = (purpose: 'heads' | 'places', count: number): Int32Array => {
@@ -86,38 +88,67 @@ interface Anchor {
   readonly from: number
 }
 
+/**
+ * After so many bytes in a row that are like nothing, what comes is looked at only here and there. With a quarter of it, esbuild
+ * 0.25.9 from three releases before took 2 % more.
+ */
+const UNLIKE_BYTES = 8192
+/** Odd, so that within four places the source is met at one that its index has. What is passed over is found by going back. */
+const UNLIKE_STEP = 9
+/** What goes on like this at the present distance is still like it, even without many equal bytes in a row. */
+const ALIKE_MIN = 0.25
+
 const findAnchors = (index: SourceIndex, target: Uint8Array): readonly Anchor[] => {
   const { source } = index
   const anchors: Anchor[] = []
   let distance = Number.NaN // From the target's place to the source's; at first there is none.
+  let step = 1
+  let alikeUntil = 0
   for (let at = 0; at < target.length; ) {
     const equal = Number.isNaN(distance) ? 0 : equalBytes(source, at + distance, target, at)
     if (equal >= SURE_BYTES) {
       at += equal
+      alikeUntil = at
       continue
     }
+    if (at - alikeUntil >= UNLIKE_BYTES) {
+      const begin = at - UNLIKE_BYTES
+      const isAlike =
+        !Number.isNaN(distance) &&
+        countEqual(source, begin + distance, target, begin, UNLIKE_BYTES) >= ALIKE_MIN * UNLIKE_BYTES
+      // Without a distance, what is like it again begins a copy of its own, instead of being outweighed by what is not.
+      if (!isAlike) distance = Number.NaN
+      step = isAlike ? 1 : UNLIKE_STEP
+      alikeUntil = at
+    }
     const { from, length } = longestMatch(index, target, at)
+    if (length === 0) {
+      at += step
+      continue
+    }
     const window = Math.min(Math.max(length, WINDOW_BYTES), target.length - at)
     const here = Number.isNaN(distance) ? 0 : countEqual(source, at + distance, target, at, window)
-    const there = length === 0 ? 0 : countEqual(source, from, target, at, window)
+    const there = countEqual(source, from, target, at, window)
     if (there > here + GAIN_MIN) {
       anchors.push({ at, from })
       distance = from - at
       at += length
-    } else at += 1
+      step = 1
+      alikeUntil = at
+    } else at += step
   }
   return anchors
 }
 
 const longestMatch = (
-  { source, step, heads, previous }: SourceIndex,
+  { source, step, shift, heads, previous }: SourceIndex,
   target: Uint8Array,
   at: number,
 ): { readonly from: number; readonly length: number } => {
   let from = 0
   let length = 0
   if (at + SEED_BYTES > target.length) return { from, length }
-  let place = heads[seedHash(target, at) >>> (32 - Math.log2(heads.length))] ?? -1
+  let place = heads[seedHash(target, at) >>> shift] ?? -1
   for (let tries = 0; place !== -1 && tries < CHAIN_MAX; tries += 1) {
     const candidate = place * step
     place = previous[place] ?? -1
