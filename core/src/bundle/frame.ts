@@ -3,17 +3,10 @@
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { UpdateError } from '../errors.ts'
 import { LIMITS } from '../limits.ts'
+import { type Compress, packWithBase } from './based-frame.ts'
 import { levelOf, type PackedLength } from './frame-level.ts'
 import { release } from './memory.ts'
 
-/** The lowest level at which zstd still finds matches megabytes back, which is what makes an update small. */
-const LEVEL_WITH_BASE = 9
-/**
- * The level's own table has no room for all places of a large dictionary. With this one, a frame of esbuild 0.25.9 based on one of
- * 0.25.8 has 584 KB instead of 664, of date-fns 49 instead of 52, in a fifth more time; a table twice as large would save another
- * percent and take 16 MB more of each thread.
- */
-const LARGE_HASH_BITS = 22
 const WINDOW_BITS_MIN = 10
 /** A frame and its dictionary, both of the greatest length, are within one window. */
 const WINDOW_BITS_MAX = 24
@@ -26,23 +19,23 @@ const DICTIONARY_MAGIC = Buffer.from([0x37, 0xa4, 0x30, 0xec])
  * Source: RFC 8878.
  */
 export const packFrame = (content: Uint8Array, base?: Uint8Array): Buffer =>
-  compress(content, base === undefined ? levelOf(content, packedLengthAt) : LEVEL_WITH_BASE, base)
+  base === undefined ? packAlone(content) : packWithBase(content, base, { packAlone, compress })
+
+const packAlone = (content: Uint8Array): Buffer => compress(content, { level: levelOf(content, packedLengthAt) })
 
 const packedLengthAt: PackedLength = (content, level) => {
-  const packed = compress(content, level)
+  const packed = compress(content, { level })
   const { length } = packed
   release(packed)
   return length
 }
 
-const compress = (content: Uint8Array, level: number, base?: Uint8Array): Buffer =>
+const compress: Compress = (content, { level, base, hashBits }) =>
   zstdCompressSync(content, {
     ...(base === undefined ? {} : { dictionary: base }),
     chunkSize: onePiece(packedLengthMaxOf(content.length)),
     params: {
-      ...(base !== undefined && content.length + base.length > 2 ** LARGE_HASH_BITS
-        ? { [constants.ZSTD_c_hashLog]: LARGE_HASH_BITS }
-        : {}),
+      ...(hashBits === undefined ? {} : { [constants.ZSTD_c_hashLog]: hashBits }),
       [constants.ZSTD_c_compressionLevel]: level,
       [constants.ZSTD_c_windowLog]: windowBitsOf(content.length + (base?.length ?? 0)),
     },

@@ -14,12 +14,23 @@ export const ceilLog2 = (n: number): number => {
 export interface Compression {
   readonly level: number
   readonly windowLogMax: number
+  readonly hashLog?: number | undefined
   readonly dictionary?: Buffer | undefined
 }
 
 /** "Frames": a frame of a pack, based on `base`. */
-export const compressFrame = (content: Buffer, base?: Buffer): Buffer =>
-  compress(content, { level: base === undefined ? levelOf(content) : 9, windowLogMax: 24, dictionary: base })
+export const compressFrame = (content: Buffer, base?: Buffer): Buffer => {
+  const alone = (): Buffer => compress(content, { level: levelOf(content), windowLogMax: 24 })
+  if (base === undefined) return alone()
+  const withBase = (level: number, hashLog?: number): Buffer =>
+    compress(content, { level, windowLogMax: 24, hashLog, dictionary: base })
+  if (content.length + base.length <= 2 ** 22) return withBase(9)
+  if (content.length < MIB) {
+    const [p, quick] = [alone().length, withBase(1, 20)]
+    if (16 * p >= 15 * content.length || 16 * quick.length >= 15 * p) return quick
+  }
+  return withBase(9, 22)
+}
 
 /** "Made by a publisher": 1 for flat content, else 7. */
 const levelOf = (content: Buffer): number => {
@@ -35,13 +46,13 @@ const levelOf = (content: Buffer): number => {
   return isFlat ? 1 : 7
 }
 
-export const compress = (content: Buffer, { level, windowLogMax, dictionary }: Compression): Buffer => {
+export const compress = (content: Buffer, { level, windowLogMax, hashLog, dictionary }: Compression): Buffer => {
   const togetherBytes = content.length + (dictionary?.length ?? 0)
   const params: Record<number, number> = {
     [constants.ZSTD_c_compressionLevel]: level,
     [constants.ZSTD_c_windowLog]: Math.min(Math.max(ceilLog2(togetherBytes), 10), windowLogMax),
   }
-  if (dictionary !== undefined && togetherBytes > 2 ** 22) params[constants.ZSTD_c_hashLog] = 22
+  if (hashLog !== undefined) params[constants.ZSTD_c_hashLog] = hashLog
   return zstdCompressSync(content, {
     params,
     chunkSize: Math.max(compressBound(content.length), 64),
