@@ -80,7 +80,12 @@ export const writeBundle = async (options: WriteBundleOptions): Promise<WrittenB
 const packTree = async (scanned: Tree, options: WriteBundleOptions, packFile: PackFile) => {
   const { previous, onProgress, signal } = options
   await using workers = openWorkers({ count: options.workers, signal })
-  const tree = await chunkTree(scanned, workers, { isSampled: previous === undefined, signal, onProgress })
+  const tree = await chunkTree(scanned, workers, {
+    isSampled: previous === undefined,
+    previous: previous?.index,
+    signal,
+    onProgress,
+  })
   assertWithinLimits(tree)
   const plan = await planPack(tree, previous?.index, takeTurns(signal))
   const work: Work = { tree, plan, previous, workers, packFile, report: reportPacked(tree, onProgress) }

@@ -1,10 +1,13 @@
 // The content of a build as chunks: every file cut and hashed, every chunk counted once however often it occurs.
 import type { ProgressListener } from '../progress.ts'
+import { type BundleFile, type BundleIndex, sha256OfFile } from './bundle-index.ts'
+import { chunkSizesOf } from './chunker.ts'
 import { gatherDigests, makeDigestTable } from './digest-table.ts'
 import { inOrder } from './in-order.ts'
 import { release } from './memory.ts'
 import { sampledBitsFor } from './similar.ts'
 import type { ChunkedFiles } from './threads/chunk-files.ts'
+import type { CutsBefore } from './threads/cuts-before.ts'
 import type { Workers } from './threads/workers.ts'
 import type { Tree, TreeFile } from './tree.ts'
 import { takeTurns, throwIfAborted } from './turns.ts'
@@ -44,6 +47,8 @@ export interface ChunkSamples {
 export interface ChunkTreeOptions {
   /** Samples are taken of all chunks at once, while they are in memory: for whoever will have to compare all frames. */
   readonly isSampled: boolean
+  /** Files that were cut there in the same way need not be searched for cuts again. */
+  readonly previous?: BundleIndex | undefined
   readonly signal?: AbortSignal | undefined
   readonly onProgress?: ProgressListener | undefined
 }
@@ -56,7 +61,7 @@ const BATCH_FILES = 256
 export const chunkTree = async (
   tree: Tree,
   workers: Workers,
-  { isSampled, signal, onProgress }: ChunkTreeOptions,
+  { isSampled, previous, signal, onProgress }: ChunkTreeOptions,
 ): Promise<ChunkedTree> => {
   const files = tree.entries.filter((entry) => entry.kind === 'file')
   const totalBytes = files.reduce((sum, file) => sum + file.lengthBytes, 0)
@@ -68,7 +73,9 @@ export const chunkTree = async (
   const results: ChunkedFiles[] = []
   const sampledBits = sampledBitsFor(totalBytes)
   const job = { root: tree.root, sampledBits: isSampled ? sampledBits : undefined }
-  const run = (batch: readonly TreeFile[]) => workers.run('chunkFiles', { ...job, files: batch }, report)
+  const cutsBefore = previous && findCuts(previous)
+  const run = (batch: readonly TreeFile[]) =>
+    workers.run('chunkFiles', { ...job, files: batch, before: cutsBefore && batch.map(cutsBefore) }, report)
   for await (const result of inOrder(batchesOf(files), workers.count * 2, run)) {
     throwIfAborted(signal)
     results.push(result)
@@ -83,6 +90,26 @@ export const chunkTree = async (
   }
   for (const { samples } of results) release(samples)
   return { tree, files, sampledBits, fileDigests: all.fileDigests, ...(await deduplicate(all, takeTurns(signal))) }
+}
+
+/** Finds how a file was cut in the previous release, if by the same sizes and into more than one chunk. */
+const findCuts = (previous: BundleIndex) => {
+  const { files, references, chunks } = previous
+  const known = new Map<string, BundleFile>()
+  for (const file of files) if (file.kind === 'file' && file.referenceCount > 1) known.set(file.path, file)
+  return ({ path, lengthBytes }: TreeFile): CutsBefore | undefined => {
+    const file = known.get(path)
+    if (file === undefined || chunkSizesOf(file.lengthBytes).maxBytes !== chunkSizesOf(lengthBytes).maxBytes) {
+      return undefined
+    }
+    const rows = references.subarray(file.firstReference, file.firstReference + file.referenceCount)
+    return {
+      lengths: Uint32Array.from(rows, (chunk) => chunks.lengths[chunk] ?? 0),
+      digests: gatherDigests(chunks.digests, rows),
+      // In memory of its own: a view would take the whole column along to the other thread.
+      sha256: new Uint8Array(sha256OfFile(previous, file)),
+    }
+  }
 }
 
 function* batchesOf(files: readonly TreeFile[]): Generator<readonly TreeFile[]> {

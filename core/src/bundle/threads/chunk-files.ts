@@ -1,17 +1,20 @@
 // Job: cuts files of a build into chunks, hashes chunks and files, and takes samples. Keeps no content: whoever packs reads it again.
-import { createHash, hash } from 'node:crypto'
+import { createHash, type Hash, hash } from 'node:crypto'
 import { join } from 'node:path'
 import { fromFileSystem, systemCodeOf, UpdateError } from '../../errors.ts'
-import { type ChunkSizes, chunkSizesOf, cutAfter, sumsWithZeros } from '../chunker.ts'
+import { chunkSizesOf, cutAfter, sumsWithZeros } from '../chunker.ts'
 import { type ColumnWriter, makeColumnWriter } from '../columns.ts'
 import { scratch } from '../memory.ts'
 import type { TreeFile } from '../tree.ts'
+import { type CutsBefore, type CutsFollower, followCuts } from './cuts-before.ts'
 import { isUnchanged, READ, readFully, withFile } from './files.ts'
 import type { Report } from './jobs.ts'
 
 export interface ChunkFilesJob {
   readonly root: string
   readonly files: readonly TreeFile[]
+  /** How the files were cut in the previous release, in their order, where that is known. */
+  readonly before?: readonly (CutsBefore | undefined)[] | undefined
   /** How thin the samples of the chunks are; without it there are none. */
   readonly sampledBits?: number | undefined
 }
@@ -33,9 +36,11 @@ export interface ChunkedFiles {
 
 /** Read at once. The largest chunk fits several times, so that little is moved to the front again. */
 const BLOCK_BYTES = 4 * 1024 * 1024
+/** Likewise of what is read once more. */
+const AGAIN_BYTES = 1024 * 1024
 
 /** Errors: BUILD_CHANGED, PERMISSION, IO. */
-export const chunkFiles = ({ root, files, sampledBits }: ChunkFilesJob, report: Report): ChunkedFiles => {
+export const chunkFiles = ({ root, files, before, sampledBits }: ChunkFilesJob, report: Report): ChunkedFiles => {
   const counts = new Uint32Array(files.length)
   const chunks: Chunks = {
     lengths: [],
@@ -47,9 +52,11 @@ export const chunkFiles = ({ root, files, sampledBits }: ChunkFilesJob, report: 
   }
   const fileDigests = makeColumnWriter()
   for (const [row, file] of files.entries()) {
-    const before = chunks.lengths.length
-    fileDigests.bytes(chunkFile(root, file, chunks, report))
-    counts[row] = chunks.lengths.length - before
+    const first = chunks.lengths.length
+    const known = before?.[row]
+    const follower = known && followCuts(known, chunkSizesOf(file.lengthBytes))
+    fileDigests.bytes(chunkFile(root, { file, follower, chunks, report }))
+    counts[row] = chunks.lengths.length - first
   }
   return {
     counts,
@@ -71,15 +78,20 @@ interface Chunks {
   readonly samples: number[]
 }
 
+interface Cutting {
+  readonly file: TreeFile
+  readonly follower: CutsFollower | undefined
+  readonly chunks: Chunks
+  readonly report: Report
+}
+
 /** Adds the chunks of one file and returns the digest of the whole. */
-const chunkFile = (root: string, file: TreeFile, chunks: Chunks, report: Report): Buffer => {
+const chunkFile = (root: string, cutting: Cutting): Uint8Array => {
+  const { file } = cutting
   const path = join(root, file.path)
   try {
     return withFile(path, READ, (handle) => {
-      const digest =
-        file.lengthBytes <= BLOCK_BYTES
-          ? chunkAtOnce(handle, file, chunks, report)
-          : chunkInBlocks(handle, file, chunks, report)
+      const digest = file.lengthBytes <= BLOCK_BYTES ? chunkAtOnce(handle, cutting) : chunkInBlocks(handle, cutting)
       // Compared after reading: a change before or during it shows in length, time or inode.
       if (!isUnchanged(handle, file)) throw changed(file.path)
       return digest
@@ -90,47 +102,68 @@ const chunkFile = (root: string, file: TreeFile, chunks: Chunks, report: Report)
   }
 }
 
-const chunkAtOnce: typeof chunkInBlocks = (handle, file, chunks, report) => {
+const chunkAtOnce = (handle: number, cutting: Cutting): Uint8Array => {
+  const { file, follower, chunks, report } = cutting
   const content = scratch('content', BLOCK_BYTES).subarray(0, file.lengthBytes)
   if (readFully(handle, content, 0) < content.length) throw changed(file.path)
   const before = chunks.lengths.length
-  cutBlock(content, content.length, true, chunkSizesOf(content.length), chunks)
+  cutBlock(content, content.length, true, cutting)
   report(content.length)
   // Most files of most builds are one chunk, which has just been hashed.
-  return chunks.lengths.length === before + 1 ? chunks.lastDigest : hash('sha256', content, 'buffer')
+  if (chunks.lengths.length === before + 1) return chunks.lastDigest
+  return follower?.sha256() ?? hash('sha256', content, 'buffer')
 }
 
-const chunkInBlocks = (handle: number, file: TreeFile, chunks: Chunks, report: Report): Buffer => {
-  const sizes = chunkSizesOf(file.lengthBytes)
+const chunkInBlocks = (handle: number, cutting: Cutting): Uint8Array => {
+  const { file, follower, report } = cutting
   const block = scratch('content', BLOCK_BYTES)
-  const whole = createHash('sha256')
+  let whole = follower === undefined ? createHash('sha256') : undefined
   let kept = 0
   for (let position = 0; position < file.lengthBytes; ) {
     const read = readFully(handle, block.subarray(kept), position)
     if (read === 0) throw changed(file.path)
-    whole.update(block.subarray(kept, kept + read))
+    whole?.update(block.subarray(kept, kept + read))
     position += read
-    kept = cutBlock(block, kept + read, position >= file.lengthBytes, sizes, chunks)
+    kept = cutBlock(block, kept + read, position >= file.lengthBytes, cutting)
+    // What was as it was has a digest already. Where it ends, all before it is read once more.
+    if (whole === undefined && follower?.isSame() === false) whole = hashBeginning(handle, position)
     report(read)
   }
-  return whole.digest()
+  return follower?.sha256() ?? (whole ?? hashBeginning(handle, file.lengthBytes)).digest()
+}
+
+const hashBeginning = (handle: number, lengthBytes: number): Hash => {
+  const digest = createHash('sha256')
+  const block = scratch('block', AGAIN_BYTES)
+  for (let position = 0; position < lengthBytes; ) {
+    const read = readFully(handle, block.subarray(0, lengthBytes - position), position)
+    if (read === 0) break // It became shorter, which is seen at the end.
+    digest.update(block.subarray(0, read))
+    position += read
+  }
+  return digest
 }
 
 /** Cuts what can be cut of the block's first `filled` bytes, moves the rest to the front and returns its length. */
-const cutBlock = (block: Buffer, filled: number, isLast: boolean, sizes: ChunkSizes, chunks: Chunks): number => {
+const cutBlock = (block: Buffer, filled: number, isLast: boolean, { file, follower, chunks }: Cutting): number => {
+  const sizes = chunkSizesOf(file.lengthBytes)
   let start = 0
   while (start < filled && (isLast || filled - start >= sizes.maxBytes)) {
-    const end = cutAfter(block, start, filled, sizes)
-    addChunk(chunks, block.subarray(start, end))
+    const expected = follower?.take(block, start, filled, isLast)
+    const end = expected?.end ?? cutAfter(block, start, filled, sizes)
+    const content = block.subarray(start, end)
+    const digest = expected?.digest ?? hash('sha256', content, 'buffer')
+    if (expected === undefined) follower?.pass(digest)
+    addChunk(chunks, content, digest)
     start = end
   }
   block.copyWithin(0, start, filled)
   return filled - start
 }
 
-const addChunk = (chunks: Chunks, content: Buffer): void => {
+const addChunk = (chunks: Chunks, content: Buffer, digest: Buffer): void => {
   chunks.lengths.push(content.length)
-  chunks.lastDigest = hash('sha256', content, 'buffer')
+  chunks.lastDigest = digest
   chunks.digests.bytes(chunks.lastDigest)
   if (chunks.sampledBits === undefined) return
   const sums = sumsWithZeros(content, chunks.sampledBits)
