@@ -1,11 +1,10 @@
 // Writes a pack: fresh frames first, then those that were only packed anew, then what is carried over from the previous
 // pack, byte for byte. So a machine that has the previous release lacks nothing but the beginning.
-import { hash } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { fromFileSystem, UpdateError } from '../errors.ts'
 import { writeFully } from '../files/whole.ts'
 import type { FrameRow } from './bundle-index.ts'
-import { release } from './memory.ts'
 
 export interface PackFile extends AsyncDisposable {
   addFresh(packed: Uint8Array): Promise<void>
@@ -30,6 +29,7 @@ export const createPackFile = async (path: string): Promise<PackFile> => {
     await pack.remove()
     throw error
   })
+  const blocks = [Buffer.allocUnsafeSlow(COPY_BYTES), Buffer.allocUnsafeSlow(COPY_BYTES)]
   let isCarrying = false
   const endNew = async (): Promise<void> => {
     if (isCarrying) return
@@ -43,9 +43,7 @@ export const createPackFile = async (path: string): Promise<PackFile> => {
     addReframed: reframed.append,
     addCarried: async (packPath, frame) => {
       await endNew()
-      const packed = await readCarried(packPath, frame)
-      await pack.append(packed)
-      release(packed)
+      await copyCarried(packPath, frame, { blocks, append: pack.append })
     },
     finish: async () => {
       await endNew()
@@ -82,7 +80,10 @@ const createPart = async (path: string): Promise<Part> => {
       await attempt(() => writeFully(file, bytes, length))
       length += bytes.length
     },
-    read: async (position, lengthBytes) => await attempt(() => readFully(file, position, lengthBytes)),
+    read: async (position, lengthBytes) => {
+      const bytes = Buffer.allocUnsafeSlow(lengthBytes)
+      return bytes.subarray(0, await attempt(() => readFully(file, position, bytes)))
+    },
     lengthBytes: () => length,
     moveTo: async (to) =>
       await attempt(async () => {
@@ -97,35 +98,58 @@ const createPart = async (path: string): Promise<Part> => {
   }
 }
 
-/** The bytes there are, at most `lengthBytes`. */
-const readFully = async (file: FileHandle, position: number, lengthBytes: number): Promise<Buffer> => {
-  const bytes = Buffer.allocUnsafeSlow(lengthBytes)
+/** Fills `into` as far as the file reaches; returns how many bytes that were. */
+const readFully = async (file: FileHandle, position: number, into: Uint8Array): Promise<number> => {
   let done = 0
-  while (done < lengthBytes) {
-    const { bytesRead } = await file.read(bytes, done, lengthBytes - done, position + done)
+  while (done < into.length) {
+    const { bytesRead } = await file.read(into, done, into.length - done, position + done)
     if (bytesRead === 0) break
     done += bytesRead
   }
-  return bytes.subarray(0, done)
+  return done
 }
 
-const readCarried = async (packPath: string, { number, offset, packedLength, sha256 }: FrameRow): Promise<Buffer> => {
-  const packed = await readSlice(packPath, offset, packedLength)
-  if (packed.length === packedLength && hash('sha256', packed, 'buffer').equals(sha256)) return packed
-  throw new UpdateError(
-    'BUNDLE_INVALID',
-    `frame ${number} of the previous pack ${packPath} is not what its index says`,
-    {
-      hint: 'restore the pack from any machine that has the release',
-    },
-  )
+interface CarryInto {
+  readonly blocks: readonly Buffer[]
+  readonly append: (bytes: Uint8Array) => Promise<void>
 }
 
-const readSlice = async (path: string, position: number, lengthBytes: number): Promise<Buffer> => {
+/** One of two blocks is read while the other is hashed and written: nothing waits for the disk and for the hash in turn. */
+const copyCarried = async (packPath: string, frame: FrameRow, { blocks, append }: CarryInto): Promise<void> => {
+  const { offset, packedLength, sha256 } = frame
+  const digest = createHash('sha256')
+  await using file = await openPrevious(packPath)
+  const readAt = async (at: number, number: number): Promise<Uint8Array> => {
+    const block = blocks[number % 2]?.subarray(0, Math.min(COPY_BYTES, packedLength - at)) ?? new Uint8Array()
+    try {
+      return block.subarray(0, await readFully(file, offset + at, block))
+    } catch (error) {
+      throw fromFileSystem(error, `cannot read the previous pack ${packPath}`)
+    }
+  }
+  let next = readAt(0, 0)
+  for (let at = 0, number = 1; at < packedLength; number += 1) {
+    const bytes = await next
+    if (bytes.length < Math.min(COPY_BYTES, packedLength - at)) throw damaged(packPath, frame)
+    at += bytes.length
+    if (at < packedLength) next = readAt(at, number)
+    next.catch(() => {}) // It is thrown in its turn, if that comes.
+    const written = append(bytes)
+    digest.update(bytes)
+    await written
+  }
+  if (!digest.digest().equals(sha256)) throw damaged(packPath, frame)
+}
+
+const openPrevious = async (path: string): Promise<FileHandle> => {
   try {
-    await using file = await open(path)
-    return await readFully(file, position, lengthBytes)
+    return await open(path)
   } catch (error) {
     throw fromFileSystem(error, `cannot read the previous pack ${path}`)
   }
 }
+
+const damaged = (packPath: string, { number }: FrameRow): UpdateError =>
+  new UpdateError('BUNDLE_INVALID', `frame ${number} of the previous pack ${packPath} is not what its index says`, {
+    hint: 'restore the pack from any machine that has the release',
+  })
