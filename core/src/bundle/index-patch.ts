@@ -16,6 +16,9 @@ const WINDOW_BITS_MAX = 27
  * does in twice the time (32 MiB: 9 s).
  */
 const LEVEL = 15
+/** The level's own tables, which take 35 MB for indexes of 1 MB. In proportion to the two they find as much. */
+const HASH_BITS_MAX = 23
+const CHAIN_BITS_MAX = 23
 
 /**
  * The difference, or undefined where the two are too large for it, or it would save nothing.
@@ -28,11 +31,14 @@ export const makeIndexPatch = async (older: Uint8Array, newer: Uint8Array): Prom
   const [dictionary, content] = [unfoldIndex(older), unfoldIndex(newer)]
   const reachBytes = dictionary.length + content.length
   if (reachBytes > 2 ** WINDOW_BITS_MAX) return undefined
+  const windowBits = Math.max(10, Math.ceil(Math.log2(reachBytes)))
   const patch = await compress(content, {
     dictionary,
     params: {
       [constants.ZSTD_c_compressionLevel]: LEVEL,
-      [constants.ZSTD_c_windowLog]: Math.max(10, Math.ceil(Math.log2(reachBytes))),
+      [constants.ZSTD_c_windowLog]: windowBits,
+      [constants.ZSTD_c_hashLog]: Math.min(windowBits - 2, HASH_BITS_MAX),
+      [constants.ZSTD_c_chainLog]: Math.min(windowBits, CHAIN_BITS_MAX),
     },
   })
   return patch.length < newer.length ? patch : undefined
