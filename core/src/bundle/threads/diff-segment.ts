@@ -47,7 +47,7 @@ interface Pair {
 export const diffSegment = (job: DiffSegmentJob, report: Report): PackedSegment => {
   const pair = { source: load(job.window, 'source'), stretches: job.stretches, target: load(job.segment, 'target') }
   forget('packed')
-  const packed = isLike(pair) ? differenceOf(pair, job.freshLevel) : packFresh(literalsOf(pair.target), job.freshLevel)
+  const packed = isLike(pair) ? differenceOf(pair, job.freshLevel) : packUnlike(pair.target, job.freshLevel)
   assertLeadsTo(pair, packed)
   report(pair.target.length)
   return packed
@@ -73,8 +73,7 @@ const STEP = 4
 
 const differenceOf = ({ source, stretches, target }: Pair, freshLevel: number): PackedSegment => {
   const operations = cutAtEnds(findOperations(indexSource(source, STEP), target), stretches)
-  forget('places')
-  forget('heads')
+  forgetIndex()
   const content = encodeSegment(operations, source, target, (place) => positionAt(stretches, place))
   if (content.length > contentLengthMaxOf(target.length)) return packFresh(literalsOf(target), freshLevel)
   // What is mostly copied is short, and the best that zstd can do takes no time.
@@ -102,6 +101,18 @@ const withDictionary = (operations: Operations, pair: Pair, { packed }: PackedSe
 
 const literalsOf = (target: Buffer): Buffer =>
   encodeSegment({ moves: [0], copies: [0], literals: [target.length] }, Buffer.alloc(0), target)
+
+/** Nothing is copied, so the window makes room for what zstd needs. */
+const packUnlike = (target: Buffer, level: number): PackedSegment => {
+  forgetIndex()
+  forget('source')
+  return packFresh(literalsOf(target), level)
+}
+
+const forgetIndex = (): void => {
+  forget('places')
+  forget('heads')
+}
 
 const packFresh = (content: Buffer, level: number): PackedSegment =>
   packSegment(content, undefined, isIncompressible(content) ? LEVEL_QUICK : level)
