@@ -3,6 +3,7 @@
 import { readFile, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type PreviousBundle, writeBundle } from '@updraft/core/bundle/bundle'
+import type { BundleIndex } from '@updraft/core/bundle/bundle-index'
 import { parseIndex } from '@updraft/core/bundle/index-file'
 import { fromFileSystem, hasCode, messageOf, systemCodeOf, UpdateError } from '@updraft/core/errors'
 import { makeDirectory, readFileBounded } from '@updraft/core/files/atomic'
@@ -23,6 +24,9 @@ export interface PackedBundle {
   readonly packPath: string
   /** The index file, byte for byte. */
   readonly indexBytes: Buffer
+  readonly index: BundleIndex
+  /** The newest release before, as it was read for this. */
+  readonly previous: PreviousBundle | undefined
   readonly sizes: ReleasePayload['sizes']
   /** Bytes of the pack that are chunks of the previous release. */
   readonly reusedBytes: number
@@ -78,9 +82,9 @@ export const pack = async (
       throw hasCode(error, 'BUNDLE_INVALID') && newest ? damagedPrevious(newest, messageOf(error), error) : error
     },
   )
-  const { indexPath, packPath, sizes, reusedBytes } = written
+  const { index, indexPath, packPath, sizes, reusedBytes } = written
   const indexBytes = await readFile(indexPath)
-  return { name, directory, indexPath, packPath, indexBytes, sizes, reusedBytes }
+  return { name, directory, indexPath, packPath, indexBytes, index, previous, sizes, reusedBytes }
 }
 
 /** The previous release's index as it was signed. Its pack is checked chunk by chunk when it is read. */

@@ -53,12 +53,12 @@ export const makePatches = async (
   staging: string,
   options: PackOptions = {},
 ): Promise<Patches> => {
-  const newer = { index: parseIndex(bundle.indexBytes), packPath: bundle.packPath }
+  const newer = { index: bundle.index, packPath: bundle.packPath }
   const { indexBytes, packBytes } = bundle.sizes
   const layout = { indexBytes, pieceLength: pieceLengthFor(indexBytes + packBytes) }
   const ofIndex = new Map<string, IndexPatch>()
   const ofContent = new Map<string, ContentPatch>()
-  for (const { index, bundleDirectory } of plan.recent) {
+  for (const [behind, { index, bundleDirectory }] of plan.recent.entries()) {
     throwIfAborted(options.signal)
     const from = index.sha256
     const indexBytes = await readFile(index.file).catch(() => undefined)
@@ -66,7 +66,8 @@ export const makePatches = async (
     const bytes = await makeIndexPatch(indexBytes, bundle.indexBytes)
     if (bytes !== undefined) ofIndex.set(from, { from, bytes })
 
-    const older = { index: parseIndex(indexBytes), packPath: join(bundleDirectory, 'pack') }
+    const parsed = behind === 0 ? bundle.previous?.index : undefined
+    const older = { index: parsed ?? parseIndex(indexBytes), packPath: join(bundleDirectory, 'pack') }
     const patch = await patchBetween(older, newer, lackingBytesOf(newer.index, [older.index], layout) - 1, options)
     if (patch === undefined) continue
     const name = patchNameOf(plan, from)
