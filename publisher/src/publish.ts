@@ -1,6 +1,5 @@
 // How a build becomes a release that every client of a repository can see: the whole story on one screen. Each line of
 // `publish` is a room of its own; a kill between any two of them leaves the repository as clients saw it before.
-import { holdYoungSpace } from '@updraft/core/heap'
 import type { ProgressListener } from '@updraft/core/progress'
 import { type KeySource, openSigners } from './keys/signer.ts'
 import { findBuild, pack } from './pack.ts'
@@ -40,7 +39,6 @@ export interface PublishOptions {
  */
 export const publish = async (request: PublishRequest, options: PublishOptions): Promise<Published> => {
   const { keys, now, onStep = () => {} } = options
-  holdYoungSpace()
   onStep('check')
   using _lock = await lockRepository(request.repository)
   const repository = await openRepository(request.repository, { fingerprints: await keys.rootFingerprints() })

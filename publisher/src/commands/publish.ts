@@ -1,4 +1,5 @@
 // `publish BUILD`: makes a signed release of a build.
+import { holdYoungSpace } from '@updraft/core/heap'
 import { parseChannel, parsePlatform, parseProduct, parseReleaseVersion } from '@updraft/core/names'
 import { formatBytes, noProgress, showProgress } from '@updraft/core/terminal/progress'
 import type { Command } from 'commander'
@@ -44,6 +45,7 @@ export const addPublishCommand = (program: Command, context: Context): void => {
     .option('--json', 'print the result as one JSON object, and no progress')
     .addHelpText('after', HELP)
   addKeyOptions(command).action(async (build: string, options: PublishCommandOptions) => {
+    holdYoungSpace()
     const published = await runPublish(build, options, context)
     context.print(options.json ? JSON.stringify(published) : describe(published, options.repo))
   })

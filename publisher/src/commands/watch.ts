@@ -1,5 +1,6 @@
 // `watch BUILDS`: publishes each build that is dropped into a folder.
 import { EXIT_CODES, UpdateError } from '@updraft/core/errors'
+import { holdYoungSpace } from '@updraft/core/heap'
 import { parseChannel, parsePlatform, parseProduct } from '@updraft/core/names'
 import { formatBytes, noProgress, showProgress } from '@updraft/core/terminal/progress'
 import type { Command } from 'commander'
@@ -57,6 +58,7 @@ export const addWatchCommand = (program: Command, context: Context): void => {
 }
 
 const runWatch = async (folder: string, options: WatchCommandOptions, context: Context): Promise<void> => {
+  holdYoungSpace()
   const { signal, now, print } = context
   const product = parseProduct(options.product)
   const channels = [...new Set(options.channel)].map(parseChannel)
