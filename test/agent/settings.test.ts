@@ -1,6 +1,8 @@
 // The settings file: what it may say, what it gets told when it says something else, and how it is edited.
 import { readFileSync, writeFileSync } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, test } from '@jest/globals'
 import { parseSettings, readSettings, settingsPathOf } from '@updraft/agent/settings'
 import { editProduct } from '@updraft/agent/settings/edit'
@@ -348,6 +350,27 @@ describe('settings of a running agent', () => {
     await settings.reload()
     await settings.reload()
     expect(reloads.map((problem) => problem?.code)).toEqual(['SETTINGS_INVALID', undefined])
+  })
+
+  test('a file that is written in place is not looked at while it is empty, or half there', async () => {
+    using home = temporaryHome()
+    const path = settingsPathOf(home.configDirectory)
+    writeFileSync(path, '{ "products": {} }')
+    const seen: string[] = []
+    const noticed = Promise.withResolvers<void>()
+    const onChange = () => {
+      seen.push(readFileSync(path, 'utf8'))
+      noticed.resolve()
+    }
+    await using _watch = await watchSettings(home.configDirectory, onChange, noticed.reject, { settledMs: 2_000 })
+    const file = await open(path, 'w')
+    for (const part of ['{ ', '"versionsKept": ', '4 }']) {
+      await delay(60) // The slowness of whoever writes.
+      await file.write(part)
+    }
+    await file.close()
+    await noticed.promise
+    expect(seen).toEqual(['{ "versionsKept": 4 }'])
   })
 
   test('a file that appears, changes by rename, and goes, is noticed each time', async () => {
