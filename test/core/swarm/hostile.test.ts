@@ -23,6 +23,7 @@ import {
   STALL,
   seeding,
   until,
+  writeBundle,
 } from './swarm-support.ts'
 
 const MIB = 1024 * 1024
@@ -136,7 +137,8 @@ describe('a poisoner', () => {
       metainfo: build.metainfo,
       serve: (_index, _offset, length) => wrongBlock(length),
     })
-    const { torrent } = await attack(build, [poisoner.endpoint], false)
+    const { torrent, banned } = await attack(build, [poisoner.endpoint], false)
+    await until(() => banned.size > 0, 'the ban')
     await expect(torrent.whenDone({ stallTimeoutMs: 500 })).rejects.toMatchObject({ code: 'SWARM_STALLED' })
     // One piece, whichever was drawn: the last one is shorter.
     const { haveBytes, bytes } = torrent.state()
@@ -215,6 +217,22 @@ test.each(useless)('a web seed that %s holds nobody up', async (_, answer) => {
   await torrent.whenDone(STALL)
   await expectComplete(options.directory, build)
   expect(torrent.state().bytes.origin).toBe(0)
+})
+
+test('a web seed that has a file of another length is found out before a byte of it is used', async () => {
+  const build = await makeBuild()
+  const { lengthBytes, name } = build.metainfo
+  const pieces = Math.ceil(lengthBytes / PIECE_LENGTH)
+  // What is missing is the first piece, in which there is all of the index: for that no range is needed.
+  const have = new Uint8Array(Math.ceil(pieces / 8))
+  for (let piece = 1; piece < pieces; piece += 1) have[piece >> 3] = (have[piece >> 3] ?? 0) | (0x80 >> (piece & 7))
+  const url = await openHttp((_request, response) => response.end('another'))
+  const options = await fetching(build, { webSeeds: [url], have })
+  await writeBundle(options.directory, name, build)
+  const torrent = await (await open()).add(options)
+  await until(() => options.warnings.length > 0, 'the warning')
+  expect(options.warnings[0]).toContain('answers 7 bytes')
+  expect(torrent.state()).toMatchObject({ done: false, bytes: { origin: 0 } })
 })
 
 describe('a peer that', () => {
@@ -324,6 +342,8 @@ describe('a peer that', () => {
       void socket.write(Buffer.concat(Array.from({ length: 100 }, (_, i) => message(6, i, 0, 16_384))))
     socket.write(message(2))
     // Asks again as soon as everything has been sent, until nothing is sent any more.
+    ask()
+    await until(() => torrent.state().uploadedBytes > 0, 'it sends')
     let asked = 0
     for (let isSending = true; isSending; asked += 100 * 16_384) {
       ask()

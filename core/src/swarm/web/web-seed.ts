@@ -212,4 +212,8 @@ const assertRange = (response: IncomingMessage, target: string, part: FilePart, 
   if (statusCode !== 206 && !(statusCode === 200 && isWhole)) {
     throw new Error(`${target} answers ${statusCode} to a range request`)
   }
+  const answered = headers['content-length']
+  if (answered !== undefined && answered !== `${part.length}`) {
+    throw new Error(`${target} answers ${answered} bytes in place of ${part.length}`)
+  }
 }
