@@ -306,18 +306,22 @@ describe('kind command', () => {
   })
 
   test.each([
-    ['fails', 'echo no licence >&2; exit 4', 'ended with exit code 4, and said last: no licence'],
+    ['fails', 'echo no licence >&2; exit 4', 60, 'ended with exit code 4, and said last: no licence'],
     [
       'hangs, with a child in a session of its own',
       'setsid sleep 600 & sleep 600',
+      1,
       'still ran after 1 s and was ended',
     ],
-    ['floods', 'yes', 'bytes and was killed'],
-  ])('a program that %s is told with what it said, and leaves no process behind', async (_, text, says) => {
-    const kind = activator(by([script('setup', text)], { timeoutSeconds: 1 }))
-    const error = await errorOf(kind.activate(tree('1.1.0'), undefined))
-    expect(error).toMatchObject({ code: 'ACTIVATION_FAILED', message: expect.stringContaining(says) })
-  })
+    ['floods', 'yes', 60, 'bytes and was killed'],
+  ])(
+    'a program that %s is told with what it said, and leaves no process behind',
+    async (_, text, timeoutSeconds, says) => {
+      const kind = activator(by([script('setup', text)], { timeoutSeconds }))
+      const error = await errorOf(kind.activate(tree('1.1.0'), undefined))
+      expect(error).toMatchObject({ code: 'ACTIVATION_FAILED', message: expect.stringContaining(says) })
+    },
+  )
 
   test('a program of the owner that is not there is not held against the version', async () => {
     const error = await errorOf(activator(by(['/nowhere/setup'])).activate(tree('1.1.0'), undefined))

@@ -50,7 +50,7 @@ const program = (script: string): void => {
 const probeOf = (probe: object) =>
   parseSettings(JSON.stringify({ products: { acme: { source: 'main', probe } } }), 'agent.json').products[0]?.probe
 
-const ONCE = { attempts: 1, intervalSeconds: 0, timeoutSeconds: 1 }
+const ONCE = { attempts: 1, intervalSeconds: 0, timeoutSeconds: 30 }
 
 const run = (probe: object, options: Partial<ProbeOptions> = {}) =>
   probeVersion(installed, {
@@ -123,7 +123,9 @@ describe('a command', () => {
 
   test('that hangs is killed with everything that it started', async () => {
     program('sleep 600 & trap "" TERM; echo waiting; sleep 600')
-    expect(await failureOf(HEALTH)).toContain('still ran after 1 s and was killed, and said last: waiting')
+    // Time enough to come to the point at which it hangs.
+    const says = await failureOf({ ...HEALTH, timeoutSeconds: 3 })
+    expect(says).toContain('still ran after 3 s and was killed, and said last: waiting')
   })
 
   test('that floods its output is cut off', async () => {
@@ -168,7 +170,8 @@ describe('a command', () => {
 })
 
 describe('staying up', () => {
-  const STAY = { stayUp: ['bin/health'], seconds: 1 }
+  /** Time enough to come to the point at which it waits. */
+  const STAY = { stayUp: ['bin/health'], seconds: 3 }
 
   test('for the whole time is healthy, and then it is asked to end', async () => {
     program('trap "touch ended; exit 0" TERM; sleep 600 & wait')
@@ -236,7 +239,7 @@ describe('an address', () => {
 
   test('that never answers is given up', async () => {
     answer = () => {}
-    expect(await failureOf({ http: url })).toContain('gave no answer within 1 s')
+    expect(await failureOf({ http: url, timeoutSeconds: 1 })).toContain('gave no answer within 1 s')
   })
 
   test('that nobody listens on says so; once somebody does, it is healthy', async () => {
