@@ -6,6 +6,7 @@ import type { ProductStatus, Update } from '../../core/src/control/api.ts'
 import { type ControlClient, controlClient } from '../../core/src/control/client.ts'
 import { homeOf } from '../../core/src/control/home.ts'
 import type { ProgressListener } from '../../core/src/progress.ts'
+import { lastingPort } from './lasting-port.ts'
 import { type Finished, type Running, type RunOptions, runForJson, runProgram, startProgram } from './program.ts'
 
 export interface Stage extends AsyncDisposable {
@@ -73,7 +74,7 @@ export const openStage = async ({ directory, product, errors = 'keep', within = 
   await mkdir(directory, { recursive: true })
   const repository = join(directory, 'repository')
   const running = new Set<Running>()
-  let originPort = 0
+  let originPort: number | undefined
   let originUrl = ''
 
   const track = <T extends Running>(program: T): T => {
@@ -95,6 +96,7 @@ export const openStage = async ({ directory, product, errors = 'keep', within = 
       if (exitCode !== 0) throw new Error(`publish ended with ${exitCode}\n${stdout}${stderr}`)
     },
     startOrigin: async ({ seed = true, renew = true, more = [] } = {}) => {
+      originPort ??= await lastingPort()
       const args = [
         'serve',
         repository,
@@ -109,7 +111,6 @@ export const openStage = async ({ directory, product, errors = 'keep', within = 
       const program = track(await startProgram('updraft-publisher', [...args, ...left, ...more]))
       const { url } = JSON.parse(program.firstLine) as { url: string }
       originUrl = url
-      originPort = Number(new URL(url).port)
       return { url, running: program, stop: () => program.stop() }
     },
     agent: async (name, url = originUrl) => {

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { parseMetainfo } from '@updraft/core/swarm/metainfo'
 import { openSwarm } from '@updraft/core/swarm/webtorrent-swarm'
 import { digestOfTree } from '../../scripts/demo/build.ts'
+import { lastingPort } from '../../scripts/demo/lasting-port.ts'
 import { changeSettings, openStage, type Stage, type StageAgent } from '../../scripts/demo/stage.ts'
 import { processesNaming } from '../support/processes.ts'
 import { makeSmallBuild } from '../support/small-build.ts'
@@ -73,12 +74,13 @@ test('the bundle is given to others, also after the agent was restarted', async 
 
 test('a quota that is used up ends giving and nothing else; it counts what was given before a restart, and may be raised', async () => {
   const metainfo = parseMetainfo(await readFile(join(agent.home, 'bundles/acme_1.0.0_any.torrent')))
-  const { sharing, agent: running } = await agent.client.status()
+  const { sharing } = await agent.client.status()
   expect(sharing?.sentBytes.outside).toBeGreaterThanOrEqual(metainfo.lengthBytes)
   expect(sharing?.paused).toBeUndefined()
   await agent.stop()
+  const port = await lastingPort()
   await changeSettings(agent, (text) =>
-    text.replace('"network": {', `"network": { "port": ${running.swarmPort}, "uploadQuotaBytesPerMonth": 1,`),
+    text.replace('"network": {', `"network": { "port": ${port}, "uploadQuotaBytesPerMonth": 1,`),
   )
   await agent.start()
   const whenSharing = async (isSo: (paused: string | undefined) => boolean): Promise<void> => {
@@ -96,8 +98,9 @@ test('a quota that is used up ends giving and nothing else; it counts what was g
     have: 'check',
     trackers: [],
     webSeeds: [],
-    peers: [`127.0.0.1:${running.swarmPort}`],
+    peers: [`127.0.0.1:${port}`],
   })
+  while (torrent.state().peers === 0) await new Promise((next) => setTimeout(next, 20))
   await expect(torrent.whenDone({ stallTimeoutMs: 2_000 })).rejects.toMatchObject({ code: 'SWARM_STALLED' })
   expect(torrent.state()).toMatchObject({ peers: 1, haveBytes: 0 })
   await changeSettings(agent, (text) => text.replace('"uploadQuotaBytesPerMonth": 1,', ''))
