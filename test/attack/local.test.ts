@@ -21,7 +21,7 @@ import { expectInstalled, openScene, type Scene } from './scene.ts'
 import type { Look } from './victim.ts'
 
 attackTest('other users', 'they open the state, and unverified bytes', async (saw) => {
-  await using scene = await openScene({ first: null })
+  await using scene = await openScene({ first: null, stallTimeoutSeconds: 2 })
   const { servedPack } = await scene.release('1.0.0')
   const { files } = scene.repository
   const pack = files.get(servedPack) ?? Buffer.alloc(0)
@@ -31,6 +31,7 @@ attackTest('other users', 'they open the state, and unverified bytes', async (sa
   expect(stalled.files.filter((file) => file.startsWith('staging/')).length).toBeGreaterThan(0)
   for (const path of ['state', ...stalled.files.map((file) => join(file, '..'))]) expect(modeOf(path)).toBe(0)
   files.set(servedPack, pack)
+  await scene.victim.configure({}, { stallTimeoutSeconds: 20 })
   expectInstalled(saw(await scene.victim.look()), scene, '1.0.0')
 })
 

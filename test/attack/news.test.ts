@@ -117,16 +117,6 @@ attackTest(
   },
 )
 
-attackTest('slow retrieval', 'peers that never say what they have, or never answer', async (saw) => {
-  await using scene = await openScene()
-  silence(scene)
-  const mute = await peer({})
-  const silent = await peer({ onReady: ({ tell }) => tell({ kind: 'have', root: 1, timestamp: 5, snapshot: 5 }) })
-  await know(scene, [mute, silent])
-  expectRefused(saw(await scene.victim.look()), UNREACHABLE)
-  expect(silent.talks()).toBeGreaterThan(0)
-})
-
 attackTest(
   'malformed messages',
   'what is no message, answers that nobody asked for, a path that leaves',

@@ -192,7 +192,7 @@ attackTest('wrong software', 'the server gives the index of another release', as
 })
 
 attackTest('partial bundle', 'the only seed has half of the pack', async (saw) => {
-  await using scene = await openScene({ first: null })
+  await using scene = await openScene({ first: null, stallTimeoutSeconds: 2 })
   const { servedPack } = await scene.release('1.0.0')
   const { files } = scene.repository
   files.set(servedPack, files.get(servedPack)?.subarray(0, 20_000) ?? Buffer.alloc(0))
@@ -200,7 +200,7 @@ attackTest('partial bundle', 'the only seed has half of the pack', async (saw) =
 })
 
 attackTest('poisoned web seed', 'every byte of the pack is another', async (saw) => {
-  await using scene = await openScene({ first: null })
+  await using scene = await openScene({ first: null, stallTimeoutSeconds: 2 })
   const { servedPack } = await scene.release('1.0.0')
   const { files } = scene.repository
   const good = files.get(servedPack) ?? Buffer.alloc(0)

@@ -33,7 +33,8 @@ export interface Scene extends AsyncDisposable {
   release(version: string, options?: Partial<ReleaseToForge>): Promise<ForgedRelease>
 }
 
-export interface SceneOptions extends Partial<Pick<VictimOptions, 'products' | 'allowLoopback'>> {
+export interface SceneOptions
+  extends Partial<Pick<VictimOptions, 'products' | 'allowLoopback' | 'stallTimeoutSeconds'>> {
   /** Addresses of the source; the origin's own unless told otherwise. */
   readonly urls?: (own: string) => readonly string[]
   /** Keys of acme, all of which have to sign. */

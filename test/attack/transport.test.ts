@@ -1,11 +1,11 @@
-// Attacks on the way of the bytes, against a real agent process: servers that keep it waiting, and hints and redirects that
-// would make it speak to somebody whom its owner did not name.
+// Attacks on the way of the bytes, against a real agent process: hints and redirects that would make it speak to somebody whom
+// its owner did not name. Those that keep it waiting: slow.test.ts.
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { expect } from '@jest/globals'
 import { attackTest } from '../support/attack-row.ts'
-import { drip, type Hijack, sendEndlessly } from './hostile-origin.ts'
-import { expectInstalled, expectKept, expectRefused, openScene } from './scene.ts'
+import { type Hijack, sendEndlessly } from './hostile-origin.ts'
+import { expectInstalled, expectRefused, openScene } from './scene.ts'
 
 const UNREACHABLE = { exitCode: 7, error: 'SOURCE_UNREACHABLE', finding: 'source-unreachable' }
 const STALLED = { exitCode: 7, error: 'SWARM_STALLED' }
@@ -46,40 +46,12 @@ const redirecting =
     return true
   }
 
-attackTest(
-  'slow retrieval',
-  'the timestamp comes byte by byte',
-  async (saw) => {
-    await using scene = await openScene()
-    const before = saw(await scene.victim.look())
-    scene.origin.hijack = (path, _, response) => {
-      if (path !== 'metadata/timestamp.json') return false
-      drip(response, 200)
-      return true
-    }
-    // Thirty seconds are the limit for one metadata file.
-    expectKept(saw(await scene.victim.look()), before, { ...UNREACHABLE, withinMs: 45_000 })
-  },
-  90_000,
-)
-
-attackTest('slow retrieval', 'the only web seed sends the pack byte by byte', async (saw) => {
-  await using scene = await openScene()
-  const bytes = [...scene.repository.files].find(([path]) => path.endsWith('/pack'))?.[1].length ?? 0
-  scene.origin.hijack = (path, { headers }, response) => {
-    if (!path.endsWith('/pack')) return false
-    drip(response, 200, { 'content-range': `${headers.range?.replace('=', ' ')}/${bytes}` })
-    return true
-  }
-  expectRefused(saw(await scene.victim.look()), STALLED)
-  expect(scene.origin.requests.some((path) => path.endsWith('/pack'))).toBe(true)
-})
-
 attackTest('request forgery', 'web seed and trackers of a signed release name a service on loopback', async (saw) => {
   await using bystander = await openBystander()
   const { url, port } = bystander
   await using scene = await openScene({
     allowLoopback: false,
+    stallTimeoutSeconds: 2,
     first: {
       webSeeds: [url, `http://localhost:${port}/`, `http://[::ffff:7f00:1]:${port}/`, `http://2130706433:${port}/`],
       trackers: [`${url}announce`, `http://localhost:${port}/announce`, `ws://127.0.0.1:${port}/`],
@@ -170,13 +142,13 @@ attackTest('redirect', 'the signed index is redirected to a service on loopback'
 })
 
 attackTest('redirect', 'the web seed redirects to file:', async (saw) => {
-  await using scene = await openScene()
+  await using scene = await openScene({ stallTimeoutSeconds: 2 })
   scene.origin.hijack = redirecting((path) => path.startsWith('bundles/'), 'file:///etc/passwd')
   expectRefused(saw(await scene.victim.look()), STALLED)
 })
 
 attackTest('redirect', 'the web seed redirects in a circle', async (saw) => {
-  await using scene = await openScene()
+  await using scene = await openScene({ stallTimeoutSeconds: 2 })
   scene.origin.hijack = (path, _, response) => {
     if (!path.startsWith('bundles/')) return false
     response.writeHead(302, { location: `/${path}` }).end()

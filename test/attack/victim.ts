@@ -19,6 +19,8 @@ export interface VictimOptions {
   readonly root: Buffer
   readonly products?: readonly string[]
   readonly allowLoopback?: boolean
+  /** How long nothing may come of a bundle. Few seconds are for those who get nothing: on a busy machine others need more. */
+  readonly stallTimeoutSeconds?: number
   /** More settings of each product. */
   readonly settings?: Readonly<Record<string, unknown>>
 }
@@ -57,14 +59,14 @@ export interface Victim extends AsyncDisposable {
 }
 
 export const openVictim = async (options: VictimOptions): Promise<Victim> => {
-  const { urls, root, products = ['acme'], allowLoopback = true } = options
+  const { urls, root, products = ['acme'], allowLoopback = true, stallTimeoutSeconds = 20 } = options
   const directory = await mkdtemp(join(tmpdir(), 'ua-'))
   const home = join(directory, 'h')
   const environment = { UPDRAFT_HOME: home }
   await mkdir(home)
   const configure: Victim['configure'] = async (settings, more = {}) => {
     const each = { source: 'source', platform: 'linux-x64', ...settings }
-    const network = { allowLoopback, stallTimeoutSeconds: 2, ...more }
+    const network = { allowLoopback, stallTimeoutSeconds, ...more }
     const all = { network, products: Object.fromEntries(products.map((name) => [name, each])) }
     await writeFile(join(home, 'agent.json'), JSON.stringify(all))
   }
