@@ -3,13 +3,12 @@
 import { spawnSync } from 'node:child_process'
 import { chmod, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { UpdateError } from '@updraft/core/errors'
 import { commandSigner, connectCommand } from '../../publisher/src/keys/command-key.ts'
 import { generatePrivateKey, signerOf } from '../../publisher/src/keys/private-key.ts'
 import { describeWith, needsProgram } from '../support/needs.ts'
-import { processesNaming } from '../support/processes.ts'
+import { processesNaming, whenGone } from '../support/processes.ts'
 import { publisherJson, runPublisher } from './program.ts'
 import { fingerprintTree, openWorkspace, type Workspace, writeTree } from './workspace.ts'
 
@@ -95,11 +94,6 @@ describeWith(
     })
   },
 )
-
-/** What was killed takes a moment to die; one that lives on lets the test run out of time. */
-const whenGone = async (mark: string): Promise<void> => {
-  while (processesNaming(mark).length > 0) await delay(10)
-}
 
 describe('a program that does not sign', () => {
   const attempts: readonly (readonly [string, string, RegExp, number?])[] = [

@@ -1,5 +1,6 @@
 // Looking at processes from outside, to prove that none is left behind.
 import { readdirSync, readFileSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
 
 /**
  * Command lines of all running processes that name `text`, there or at the beginning of a variable of their environment, this
@@ -17,3 +18,8 @@ export const processesNaming = (text: string): readonly string[] =>
         return [] // It ended while we looked, or belongs to somebody else.
       }
     })
+
+/** What was killed takes a moment to die; one that lives on lets the test run out of time. */
+export const whenGone = async (text: string): Promise<void> => {
+  while (processesNaming(text).length > 0) await delay(10)
+}
