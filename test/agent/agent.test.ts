@@ -82,7 +82,7 @@ const start = (parts: AgentParts, options: Partial<AgentOptions> = {}): Agent =>
 }
 
 /** Resolves once the agent answers. */
-const answering = async (deadline = Date.now() + 5_000): Promise<void> => {
+const answering = async (deadline = Date.now() + 50_000): Promise<void> => {
   try {
     await controlClient(home.socketPath).status()
   } catch (error) {

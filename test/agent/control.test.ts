@@ -432,7 +432,7 @@ const firstBytes = (path: string, headers: Record<string, string>, wanted: strin
     outgoing.end()
   })
 
-const eventually = async (work: () => Promise<void>, deadlineMs = 5_000): Promise<void> => {
+const eventually = async (work: () => Promise<void>, deadlineMs = 50_000): Promise<void> => {
   const deadline = Date.now() + deadlineMs
   for (;;) {
     try {

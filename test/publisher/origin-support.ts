@@ -12,7 +12,7 @@ import { parseRepositorySettings } from '../../publisher/src/repository-settings
 export const silentLog: Log = pino({ level: 'silent' })
 
 /** Asks again until there is an answer, for at most `timeoutMs`: for what can only be seen by looking. */
-export const until = async <T>(ask: () => T | undefined | Promise<T | undefined>, timeoutMs = 8_000): Promise<T> => {
+export const until = async <T>(ask: () => T | undefined | Promise<T | undefined>, timeoutMs = 50_000): Promise<T> => {
   for (const deadline = Date.now() + timeoutMs; Date.now() < deadline; await delay(25)) {
     const answer = await ask()
     if (answer !== undefined) return answer

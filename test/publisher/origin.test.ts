@@ -53,7 +53,7 @@ const fetchFromSwarm = async (trackers: readonly string[], version: string): Pro
   await using swarm = await openSwarm({ port: 0, allowLoopback: true, dht: false, localDiscovery: false })
   const metainfo = parseMetainfo(await readFile(published.metainfo.file))
   const torrent = await swarm.add({ metainfo, directory, have: 'check', trackers, webSeeds: [] })
-  await torrent.whenDone({ stallTimeoutMs: 8_000 })
+  await torrent.whenDone({ stallTimeoutMs: 30_000 })
   return await readFile(join(directory, metainfo.name, 'pack'))
 }
 

@@ -60,7 +60,8 @@ export const openAgentHosts = (cache: string, count = 3): AgentHosts => {
       }
     },
     [Symbol.asyncDispose]: async () => {
-      const ended = [...all].map((host) => once(host, 'exit'))
+      const running = [...all].filter(({ exitCode, signalCode }) => exitCode === null && signalCode === null)
+      const ended = running.map((host) => once(host, 'exit'))
       for (const host of all) host.kill('SIGKILL')
       await Promise.all(ended)
     },

@@ -7,7 +7,7 @@ export const whenDecided = async (
   agent: StageAgent,
   holds: (status: ProductStatus) => boolean,
 ): Promise<ProductStatus> => {
-  const signal = AbortSignal.timeout(30_000)
+  const signal = AbortSignal.timeout(60_000)
   const { cursor } = await agent.client.status({ signal })
   const before = await agent.productStatus()
   if (before !== undefined && holds(before)) return before

@@ -16,7 +16,7 @@ let stage: UpdateStage
 let floors: Floors
 beforeAll(async () => {
   stage = await openUpdateStage()
-}, 60_000)
+}, 180_000)
 afterAll(async () => await stage[Symbol.asyncDispose]())
 
 const databaseOf = (home: string): string => join(home, 'state/agent.db')
@@ -121,4 +121,4 @@ test('an attacker who replays older metadata to an agent that lost its database,
   expect(await look(home)).toMatchObject({ exitCode: 6, stderr: expect.stringContaining('was trusted before') })
   expect(await running(home)).toBe(NEW)
   expect(floorsOf(home)).toEqual(floors)
-}, 30_000)
+}, 60_000)

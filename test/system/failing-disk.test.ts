@@ -19,7 +19,7 @@ describeWith([needsRoot, needsProgram('nsenter'), needsProgram('chattr'), needsM
     stage = await openUpdateStage()
     home = await stage.home({ from: 'old', isWell: true })
     floors = floorsOf(home)
-  }, 60_000)
+  }, 180_000)
   afterAll(async () => await stage[Symbol.asyncDispose]())
 
   const whenUp = async (agent: MountedAgent): Promise<Status> => {

@@ -46,7 +46,7 @@ const allTold: unknown[] = []
 const CODE_OF: Readonly<Record<FaultCode, ErrorCode>> = { ENOSPC: 'DISK_FULL', EACCES: 'PERMISSION', EIO: 'IO' }
 
 /** Most of it is waiting for the cases before. */
-const CASE_TIMEOUT_MS = 180_000
+const CASE_TIMEOUT_MS = 600_000
 
 interface Case {
   readonly action: FaultCode

@@ -86,7 +86,7 @@ test('a file follows good releases, stays at the old one for a bad one, and whoe
   await rm(place)
   await symlink(target, place)
   await agent.stop()
-}, 120_000)
+}, 240_000)
 
 test('an agent that is killed while a command brings a version into use runs it again, and ends with the new version', async () => {
   const agent = await stage.agent('b')
@@ -123,4 +123,4 @@ test('an agent that is killed while a command brings a version into use runs it 
   await told(agent, await cursorOf(agent), (event) => event.kind === 'idle')
   expect((await readdir(join(agent.home, 'products/acme/versions'))).sort()).toEqual(['1.1.0', '1.3.0'])
   await agent.stop()
-}, 120_000)
+}, 240_000)

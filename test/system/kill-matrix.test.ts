@@ -127,7 +127,7 @@ const STORIES: readonly Story[] = [
 ]
 
 /** Most of it is waiting for the cases before. */
-const CASE_TIMEOUT_MS = 180_000
+const CASE_TIMEOUT_MS = 600_000
 
 interface Case {
   readonly when: When

@@ -35,7 +35,7 @@ afterAll(async () => {
 
 /** The installed version is shared a moment after it is installed; an event says when. */
 const whenShared = async (agent: StageAgent, releases: number): Promise<void> => {
-  const signal = AbortSignal.timeout(30_000)
+  const signal = AbortSignal.timeout(60_000)
   const { cursor } = await agent.client.status({ signal })
   const isShared = async () => (await agent.productStatus())?.seeding.releases === releases
   if (await isShared()) return

@@ -82,7 +82,7 @@ test('a bad release is rolled back and not tried again; the next good one is ins
   expect(await digestOfTree(agent.installedPath)).toBe(digests['1.2.0'])
   expect((await agent.productStatus())?.trust.findings).toEqual([])
   await agent.stop()
-}, 120_000)
+}, 240_000)
 
 test('a person goes back, the agent stays there, and goes on when it is told to, or when something newer comes', async () => {
   const agent = await agentWithProbe('d')
@@ -112,7 +112,7 @@ test('a person goes back, the agent stays there, and goes on when it is told to,
   await agent.whenInstalled('1.2.2')
   expect(await digestOfTree(agent.installedPath)).toBe(digests['1.2.2'])
   await agent.stop()
-}, 120_000)
+}, 240_000)
 
 test('a first installation that does not work leaves nothing installed, and the command says why', async () => {
   await publish('1.3.0', 'kill -ABRT $$')

@@ -99,7 +99,7 @@ describe('a patch', () => {
   test('of several segments makes each of them', async () => {
     const pair = await pairOf({ program: program(400_000, 0) }, { program: program(400_000, 0x33) })
     await expectWhole(pair)
-  }, 60_000)
+  }, 300_000)
 
   test('makes frames that were carried over and belong to no file any more', async () => {
     const versions = [0, 0x100, 0x200].map((distance) => ({
@@ -129,7 +129,7 @@ describe('a patch', () => {
       { program: program(300_000, 0x33), a: `more${prose(100_000, 1)}` },
     )
     for (const workers of [1, 3]) expect((await makePatch({ older, newer, workers }))?.equals(patch)).toBe(true)
-  }, 180_000)
+  }, 600_000)
 
   test('tells its progress up to all that is new', async () => {
     const older = await bundle({ a: noise(100_000, 1) })
@@ -169,7 +169,7 @@ describe('a patch', () => {
       }
     })
     await fc.assert(property, { numRuns: 8 })
-  }, 120_000)
+  }, 300_000)
 })
 
 describe('local damage costs the chunks concerned', () => {
@@ -249,7 +249,7 @@ describe('a patch that lies', () => {
       },
     )
     await fc.assert(property, { numRuns: 25 })
-  }, 120_000)
+  }, 300_000)
 })
 
 describe('the columns of a segment', () => {

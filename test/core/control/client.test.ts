@@ -226,7 +226,7 @@ describe('following events', () => {
 
   test('an agent that has fallen silent is given up', async () => {
     await answering((_, response) => void response.writeHead(200).write(event(1)))
-    const following = controlClient(socketPath, { eventsTimeoutMs: 50 }).events(0)
+    const following = controlClient(socketPath, { eventsTimeoutMs: 1_000 }).events(0)
     await following.next()
     await expect(following.next()).rejects.toMatchObject({
       code: 'CONTROL_INVALID',

@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { expect, test } from '@jest/globals'
 import type { SwarmOptions } from '@updraft/core/swarm/swarm'
-import { makeBuild, open, temporaryFolder } from './swarm-support.ts'
+import { makeBuild, open, temporaryFolder, until } from './swarm-support.ts'
 
 const MIB = 1024 * 1024
 /** Here, all peers are on this machine, which is outside unless somebody says so. */
@@ -66,6 +66,7 @@ test('nothing is sent outside while that is paused, everything in the LAN, and i
   const near = await transfer(MIB, { ...ALL_NEAR, sharesOutside: false })
   await near.done()
   const { seed, torrent, done } = await transfer(MIB, { sharesOutside: false })
+  await until(() => torrent.state().peers === 1, 'the connection')
   await expect(torrent.whenDone({ stallTimeoutMs: 1_000 })).rejects.toMatchObject({ code: 'SWARM_STALLED' })
   expect([torrent.state().peers, torrent.state().bytes.peers, seed.uploadedBytes.outside]).toEqual([1, 0, 0])
   seed.change({ sharesOutside: true })
@@ -74,7 +75,7 @@ test('nothing is sent outside while that is paused, everything in the LAN, and i
 
 test('a pause ends what is under way, and what is fetched goes on', async () => {
   const { seed, torrent } = await transfer(4 * MIB, { uploadLimit: 512 * 1024 })
-  while (torrent.state().haveBytes === 0) await new Promise((resolve) => setTimeout(resolve, 20))
+  await until(() => torrent.state().haveBytes > 0, 'the first piece')
   seed.change({ uploadLimit: 512 * 1024, sharesOutside: false })
   await expect(torrent.whenDone({ stallTimeoutMs: 1_500 })).rejects.toMatchObject({ code: 'SWARM_STALLED' })
   const other = await makeBuild()

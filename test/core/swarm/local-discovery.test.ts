@@ -1,4 +1,5 @@
 // Peers on the local network: what is sent, what is understood, and what anybody on the network may send without harm.
+import { randomBytes } from 'node:crypto'
 import { createSocket } from 'node:dgram'
 import { expect, test } from '@jest/globals'
 import { formatAnnounce, openLocalDiscovery, parseAnnounce } from '@updraft/core/swarm/announce/local-discovery'
@@ -43,6 +44,7 @@ test('agents on one network find each other without a tracker', async () => {
 })
 
 test('garbage on the port harms nobody', async () => {
+  const infoHash = randomBytes(20).toString('hex') // Others on this machine may run the same test.
   const found: Endpoint[] = []
   const discovery = await openLocalDiscovery({
     port: 4_000,
@@ -51,7 +53,7 @@ test('garbage on the port harms nobody', async () => {
     onWarning: () => {},
   })
   atEnd(() => discovery.close())
-  discovery.add(INFO_HASH, (peer) => found.push(peer))
+  discovery.add(infoHash, (peer) => found.push(peer))
   const socket = createSocket('udp4')
   await new Promise<void>((bound) => socket.bind(0, '127.0.0.1', bound))
   atEnd(() => new Promise<void>((closed) => socket.close(closed)))
@@ -60,7 +62,7 @@ test('garbage on the port harms nobody', async () => {
   send('BT-SEARCH * HTTP/1.1\r\n')
   send('\0'.repeat(1_000))
   send(formatAnnounce({ port: 5_000, infoHashes: ['00'.repeat(20)], cookie: 'y' }))
-  send(formatAnnounce({ port: 6_000, infoHashes: [INFO_HASH], cookie: 'y' }))
+  send(formatAnnounce({ port: 6_000, infoHashes: [infoHash], cookie: 'y' }))
   await until(() => found.length > 0, 'the one that counts')
   expect(found).toEqual([{ host: '127.0.0.1', port: 6_000 }])
 })

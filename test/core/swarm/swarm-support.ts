@@ -120,7 +120,7 @@ export const peerAt = (swarm: Swarm): string => `127.0.0.1:${swarm.port}`
 export const STALL = { stallTimeoutMs: 20_000 }
 
 /** Waits until `isTrue`, and fails the test if that takes too long. */
-export const until = async (isTrue: () => boolean, what: string, timeoutMs = 15_000): Promise<void> => {
+export const until = async (isTrue: () => boolean, what: string, timeoutMs = 50_000): Promise<void> => {
   const end = Date.now() + timeoutMs
   while (!isTrue()) {
     if (Date.now() > end) throw new Error(`waited ${timeoutMs} ms in vain: ${what}`)
@@ -170,10 +170,11 @@ export interface WebServer {
   readonly requests: string[]
 }
 
-/** A web server for the files of a folder, with ranges. `spoil` may change what it sends. */
+/** A web server for the files of a folder, with ranges. `spoil` may change what it sends, which is not before it is `due`. */
 export const openWebSeed = async (
   directory: string,
   spoil: (bytes: Buffer, path: string, start: number) => Buffer = (bytes) => bytes,
+  due: Promise<void> = Promise.resolve(),
 ): Promise<WebServer> => {
   const requests: string[] = []
   const url = await openHttp(async (request, response) => {
@@ -191,6 +192,7 @@ export const openWebSeed = async (
       'content-length': end - start + 1,
     })
     const bytes = spoil(file.subarray(start, end + 1), path, start)
+    await due
     if (bytes.length === end - start + 1) response.end(bytes)
     else response.write(bytes, () => response.destroy())
   })

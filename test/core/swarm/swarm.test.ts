@@ -58,10 +58,15 @@ describe('a download', () => {
 
   test('takes from a slow peer and from a web seed, and counts both', async () => {
     const build = await makeBuild({ packBytes: 4 * 1024 * 1024 })
-    const [a, b, web] = await Promise.all([open({ uploadLimit: 200_000 }), open(), openWebSeed(build.directory)])
+    const isFetching = Promise.withResolvers<void>()
+    const web = await openWebSeed(build.directory, undefined, isFetching.promise)
+    const [a, b] = await Promise.all([open({ uploadLimit: 200_000 }), open()])
     await a.add(seeding(build))
     const options = await fetching(build, { webSeeds: [web.url], peers: [peerAt(a)] })
     const torrent = await b.add(options)
+    // However long it takes to connect, the web seed does not bring everything before that.
+    await until(() => torrent.state().bytes.peers > 0, 'the peer delivers')
+    isFetching.resolve()
     await torrent.whenDone(STALL)
     await expectComplete(options.directory, build)
     const { peers, origin, reused } = torrent.state().bytes
@@ -73,10 +78,17 @@ describe('a download', () => {
 
   test('leaves the web seed alone while a fast peer delivers', async () => {
     const build = await makeBuild()
-    const [a, b, web] = await Promise.all([open(), open(), openWebSeed(build.directory)])
+    const [a, web] = await Promise.all([open(), openWebSeed(build.directory)])
     await a.add(seeding(build))
-    const torrent = await b.add(await fetching(build, { webSeeds: [web.url], peers: [peerAt(a)] }))
-    await torrent.whenDone(STALL)
+    // Fast is who brings all before peers' time to answer is over. On a busy machine that is not seen at the first attempt.
+    for (let isFast = false; !isFast; ) {
+      web.requests.length = 0
+      const [b, options] = [await open(), await fetching(build, { webSeeds: [web.url], peers: [peerAt(a)] })]
+      const beganMs = performance.now()
+      const torrent = await b.add(options)
+      await torrent.whenDone(STALL)
+      isFast = performance.now() - beganMs < 500
+    }
     expect(web.requests).toEqual([])
   })
 
