@@ -47,7 +47,7 @@ describe('options', () => {
 
   test('are those of the issue if none are given', () => {
     const { scenario, runs, contestants } = parseOptions([])
-    expect(scenario).toMatchObject({ agents: 8, sizeBytes: 64 * 1024 * 1024, pieceLength: 128 * 1024 })
+    expect(scenario).toMatchObject({ agents: 8, sizeBytes: 64 * 1024 * 1024, pieceLength: 64 * 1024 })
     expect(scenario).toMatchObject({ origin: { up: 50e6 }, link: { up: 50e6, down: 100e6 }, churn: 0 })
     expect([runs, contestants]).toEqual([1, ['updraft', 'libtorrent', 'aria2', 'http']])
   })
@@ -112,7 +112,7 @@ describe('the table', () => {
 
   test('the line above it says what was run', () => {
     expect(describeScenario(scenarioOf('--poisoners=3', '--churn=20', '--scale=0.2'))).toBe(
-      '8 agents with 10 up and 20 down, origin 10 Mbit/s, 64 MiB in pieces of 128 KiB, 3 poisoners, 20 % killed once',
+      '8 agents with 10 up and 20 down, origin 10 Mbit/s, 64 MiB in pieces of 64 KiB, 3 poisoners, 20 % killed once',
     )
   })
 })

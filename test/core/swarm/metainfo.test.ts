@@ -121,9 +121,11 @@ describe('createMetainfo', () => {
 })
 
 test('piece length grows with the size, and the number of pieces stays bounded', () => {
-  expect([0, 1, 8 << 20, (8 << 20) + 1, 64 << 20, 1 << 30, 2 ** 31].map(pieceLengthFor)).toEqual(
-    [16, 16, 16, 32, 128, 128, 128].map((kib) => kib * KIB),
+  const MIB = 1024 * KIB
+  expect([0, 1, 8 * MIB, 8 * MIB + 1, 16 * MIB + 1, 128 * MIB].map(pieceLengthFor)).toEqual(
+    [16, 16, 16, 32, 64, 64].map((kib) => kib * KIB),
   )
+  expect([128 * MIB + 1, 1024 * MIB, 2048 * MIB].map(pieceLengthFor)).toEqual([128, 128, 128].map((kib) => kib * KIB))
   expect(pieceLengthFor(2 ** 31 + 1)).toBe(256 * KIB)
   expect(LIMITS.installedLengthBytes / pieceLengthFor(LIMITS.installedLengthBytes)).toBeLessThanOrEqual(16_384)
 })
