@@ -1,10 +1,11 @@
 // `publish BUILD`: makes a signed release of a build.
-import { holdYoungSpace } from '@updraft/core/heap'
+
 import { parseChannel, parsePlatform, parseProduct, parseReleaseVersion } from '@updraft/core/names'
 import { formatBytes, noProgress, showProgress } from '@updraft/core/terminal/progress'
 import type { Command } from 'commander'
 import { parseRollout } from '../amend/rollout.ts'
 import type { Context } from '../context.ts'
+import { holdYoungSpace } from '../heap.ts'
 import type { Published } from '../publish/result.ts'
 import { publish } from '../publish.ts'
 import { addKeyOptions, type KeyOptions, keysFor } from './key-options.ts'
