@@ -1,5 +1,4 @@
 // `publish BUILD`: makes a signed release of a build.
-
 import { parseChannel, parsePlatform, parseProduct, parseReleaseVersion } from '@updraft/core/names'
 import { formatBytes, noProgress, showProgress } from '@updraft/core/terminal/progress'
 import type { Command } from 'commander'
